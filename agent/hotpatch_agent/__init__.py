@@ -1,0 +1,1 @@
+"""The agent: hot patches for gunicorn services.  Use it by `gunicorn -c python:hotpatch_agent.gunicorn`."""

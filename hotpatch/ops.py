@@ -1,0 +1,58 @@
+"""The edit as data: one list of (owner, slot, before, after), redone and undone by the same code.
+
+The engine builds everything off to the side and ends with such a list; nothing has been mutated by then.
+`engine.commit` applies it in one step, `epochs` installs the same list so that both versions run side
+by side.  The record holds live objects: it lives in one process and is never serialised.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, Final
+
+from attrs import frozen
+
+
+class Absent:
+    """The value of a slot that is not there: setting it deletes the slot."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = Absent()
+
+
+class SlotKind(enum.Enum):
+    """Where on its owner a value stands, and so how it is read, set and deleted."""
+
+    CODE = "code"  # function.__code__
+    FUNCTION = (
+        "function"  # function.<key>: __defaults__, __kwdefaults__, __doc__, __annotations__, __name__ ...
+    )
+    FUNCTION_DICT = "function dict"  # function.__dict__[key]
+    GLOBAL = "global"  # module.__dict__[key]; the owner is the module
+    CLASS = "class"  # type.__setattr__(owner, key, value)
+    BASES = "bases"  # class.__bases__
+    TYPE = "type"  # object.__class__
+    INSTANCE = "instance"  # the raw instance __dict__[key]
+    MEMBER = "member"  # a __slots__ member; key is the member descriptor
+    ITEM = "item"  # dict item (dict.__setitem__)
+    ELEMENTS = "elements"  # the whole contents of a list, set, deque or dict, order included
+    CELL = "cell"  # cell.cell_contents
+    MODULE = "module"  # sys.modules[key]; the owner is sys
+    CALL = "call"  # a callable to run: `after` when redone, `before` when undone (caches to forget)
+
+
+@frozen(eq=False)
+class Op:
+    """One step of an edit.  `where` names it for people, as the plan does."""
+
+    owner: Any
+    kind: SlotKind
+    key: Any
+    before: Any
+    after: Any
+    where: str
