@@ -1,0 +1,102 @@
+"""How a command speaks: lines for people as it goes, one plain sentence at the end, or one JSON object.
+
+A command calls the same methods in both modes.  With `--json` nothing but the final object reaches stdout,
+on one line, so that a script can read the last line whatever came before it.  Colours are off where nobody
+can see them: stdout is no terminal, or `NO_COLOR` is set.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # rich takes 30 ms to import: only a command that prints pays for it
+    from rich.console import Console
+
+
+def colours_wanted() -> bool:
+    """Whether stdout is a terminal whose user did not ask for plain text (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+class Terminal:
+    """One command's voice.  Not thread-safe, except `console`, which rich locks itself."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+
+    @cached_property
+    def console(self) -> Console:
+        """The rich console on stdout; silent in JSON mode, so callers need not ask which mode it is."""
+        from rich.console import Console
+
+        colours = colours_wanted()
+        return Console(
+            file=sys.stdout,
+            quiet=self.as_json,
+            no_color=not colours,
+            force_terminal=None if colours else False,
+            # what isn't read on a screen is never folded or cut to fit one
+            width=None if sys.stdout.isatty() else 10_000,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            soft_wrap=True,
+        )
+
+    def say(self, text: str = "", style: str | None = None) -> None:
+        """One line for people; nothing in JSON mode.  `style` is rich's: `green`, `bold red`, `dim` ..."""
+        if self.as_json:
+            return
+        self.console.print(text, style=style)
+
+    def table(self, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Columns under plain headings, as wide as they need to be; nothing in JSON mode."""
+        if self.as_json:
+            return
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for heading in headings:
+            table.add_column(heading, overflow="fold")
+        for row in rows:
+            table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+        self.console.print(table)
+
+    def warn(self, text: str) -> None:
+        """One line on stderr, in both modes: what the user should know though the command goes on."""
+        sys.stderr.write(f"hotpatch: {text}\n")
+
+    def finish(self, sentence: str, data: Mapping[str, Any], exit_code: int = 0) -> int:
+        """The command's last word: the sentence for people, or `data` with the sentence in it as `message`.
+        Returns `exit_code`, for the command to return in turn."""
+        if self.as_json:
+            write_json({**data, "message": sentence, "code": exit_code})
+        else:
+            self.say(sentence, style="bold" if exit_code == 0 else "bold red")
+        return exit_code
+
+
+def write_json(value: Mapping[str, Any]) -> None:
+    """One object on one line of stdout."""
+    sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, frozenset | set):
+        return sorted(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form; the command must turn it into plain values")
