@@ -1,0 +1,49 @@
+"""Who answers: the worker, since when, on which release, and how warm it is."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from flask import Blueprint, Response, jsonify
+
+from demo_app.shop import shop
+
+routes = Blueprint("version", __name__)
+
+
+def running_release() -> int | None:
+    """The number of the hot release that this process runs; None without hotpatch, 0 for none yet."""
+    agent = sys.modules.get("hotpatch_agent.worker")
+    ask = getattr(agent, "running_release", None)
+    return ask() if ask is not None else None
+
+
+def describe() -> dict[str, object]:
+    warmth = shop().cache.warmth()
+    return {
+        "worker": os.getpid(),
+        "started": shop().started,
+        "release": running_release(),
+        "index": {
+            "mib": len(shop().fingerprints.store) >> 20,
+            "load_seconds": shop().fingerprints.load_seconds,
+        },
+        "cache": {
+            "hits": warmth.hits,
+            "misses": warmth.misses,
+            "entries": warmth.entries,
+            "warmth": round(warmth.share, 4),
+        },
+        "listeners": shop().hub.listeners,
+    }
+
+
+@routes.get("/healthz")
+def healthz() -> Response:
+    return jsonify(ok=True, worker=os.getpid())
+
+
+@routes.get("/version")
+def version() -> Response:
+    return jsonify(describe())
