@@ -1,0 +1,93 @@
+"""What Python does not carry by itself: a request's pin into the threads, executors and greenlets it starts.
+
+asyncio carries context variables into tasks, callbacks and `to_thread`.  Threads, thread pools and gevent do
+not; the smallest places that see both sides are `Thread.start` and `_bootstrap_inner`, `_WorkItem.__init__`
+and `run`, and gevent's spawn callback.  They are private in part: `cpython.py`, "carrying".
+
+Carrying has to be on before the first request, not only during a rollout: a thread that was started just
+before a release goes live belongs to a request of the old version.
+
+Still lost, and documented: bare `_thread`, bare greenlets, gevent's own thread pool and hub timers, contexts
+made empty on purpose, and generators that are consumed outside the request that made them.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+from concurrent.futures import thread as pool
+from contextvars import Context
+from typing import Any
+
+from hotpatch.epochs.pins import DEFAULT, EPOCH
+
+_ATTRIBUTE = "_hotpatch_pin"
+_installed = False
+_gevent_installed = False
+
+
+def install() -> None:
+    """Carry pins from now on, for good.  Cheap, idempotent, to be called before the first request and
+    again once gevent is loaded."""
+    global _installed, _gevent_installed
+    if not _installed:
+        _installed = True
+        _carry_into_threads()
+        _carry_into_executors()
+    if not _gevent_installed and "gevent" in sys.modules:
+        _gevent_installed = True
+        import gevent
+
+        gevent.Greenlet.add_spawn_callback(_carry_into_greenlet)
+
+
+def _carry_into_threads() -> None:
+    thread: Any = threading.Thread
+    start, bootstrap = thread.start, thread._bootstrap_inner
+
+    @functools.wraps(start)
+    def start_with_pin(self: Any) -> None:
+        pin = EPOCH.get()
+        if pin is not DEFAULT:
+            self.__dict__[_ATTRIBUTE] = pin
+        start(self)
+
+    @functools.wraps(bootstrap)
+    def bootstrap_with_pin(self: Any) -> None:
+        pin = self.__dict__.pop(_ATTRIBUTE, None)
+        if pin is not None:
+            EPOCH.set(pin)
+        bootstrap(self)
+
+    thread.start, thread._bootstrap_inner = start_with_pin, bootstrap_with_pin
+
+
+def _carry_into_executors() -> None:
+    """A worker thread serves many requests: each item brings its own pin, DEFAULT included, so that the
+    thread does not keep the one of the request that happened to start it."""
+    item: Any = pool._WorkItem
+    make, run = item.__init__, item.run
+
+    @functools.wraps(make)
+    def make_with_pin(self: Any, *args: Any, **kwargs: Any) -> None:
+        self._hotpatch_pin = EPOCH.get()
+        make(self, *args, **kwargs)
+
+    @functools.wraps(run)
+    def run_with_pin(self: Any, *args: Any) -> None:
+        token = EPOCH.set(self._hotpatch_pin)
+        try:
+            run(self, *args)
+        finally:
+            EPOCH.reset(token)
+
+    item.__init__, item.run = make_with_pin, run_with_pin
+
+
+def _carry_into_greenlet(greenlet: Any) -> None:
+    pin = EPOCH.get()
+    if pin is not DEFAULT and greenlet.gr_context is None:
+        context = Context()
+        context.run(EPOCH.set, pin)
+        greenlet.gr_context = context

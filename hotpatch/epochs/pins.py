@@ -1,0 +1,183 @@
+"""The request path, and nothing else: which version does this request see, from its first byte to its last.
+
+A `Pin` is one request's hold on one epoch.  It sits in the context variable `EPOCH`; whoever has to pick a
+version asks `EPOCH.get().epoch`.  Work outside any request finds `DEFAULT` there, whose epoch is the one
+that was committed last.  A pin whose request has ended becomes a `Released` one, which follows the default:
+a thread that a request started and left behind must not hold its epoch for ever.
+
+`policy` says which epoch the next request gets.  It is one immutable value, replaced by one store.  Those who
+replace it (`control.py`, `barrier.py`) then look at `open_pins`; a request does the two things in the other
+order: it publishes itself in `open_pins`, then looks at `policy` again.  Whichever of the two is later sees
+the other, so no request runs on under a policy that its replacer believes nobody holds.
+
+Nothing here takes a lock: a lock on this path is found held in almost every fork under load, and the child
+then hangs at its first request.  What that leans on is named in `cpython.py`, "pins".
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextvars import ContextVar
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve, frozen
+
+from hotpatch.epochs.tally import Tally
+
+if TYPE_CHECKING:
+    from hotpatch.epochs.gate import Gate
+
+UNANSWERED, ANSWERED, FAILED = 0, 1, 2
+
+
+class Pin:
+    """One request, or another unit of work, held on one epoch.  Made by `enter` alone."""
+
+    __slots__ = ("epoch", "outcome", "since", "tally", "what")
+    epoch: int
+    since: float
+    """`time.monotonic()` at entry."""
+    what: Any
+    """The request itself (WSGI environ, ASGI scope) or a name; for `status` only."""
+    tally: Tally | None
+    """Where the outcome is counted; None for a unit that is no request of its own."""
+    outcome: int
+
+
+class Released(Pin):
+    """A pin whose request has ended: whatever still carries it follows the default epoch."""
+
+    __slots__ = ()
+
+    @property
+    def epoch(self) -> int:  # type: ignore[override]
+        return DEFAULT.epoch
+
+
+@frozen
+class Policy:
+    """Which epoch the next request gets.
+
+    `gate`, if there is one, holds it until the barrier ends.  `pick(request)` says whether it belongs to
+    the canary's share; it may not take a lock, and may be called more than once for one request.
+    """
+
+    epoch: int
+    tally: Tally
+    canary: int | None = None
+    canary_tally: Tally | None = None
+    pick: Callable[[Any], bool] | None = None
+    gate: Gate | None = None
+
+
+DEFAULT: Final = Pin()
+DEFAULT.epoch, DEFAULT.since, DEFAULT.what = 0, 0.0, "work outside any request"
+DEFAULT.tally, DEFAULT.outcome = None, UNANSWERED
+EPOCH: Final[ContextVar[Pin]] = ContextVar("hotpatch.epoch", default=DEFAULT)
+open_pins: Final[set[Pin]] = set()
+policy = Policy(epoch=0, tally=Tally(0))
+
+
+def set_policy(new: Policy) -> None:
+    """Replace the policy: one store.  For those who hold `control.lock`; its reader is `admit`."""
+    global policy
+    policy = new
+
+
+def admit(pin: Pin, request: Any) -> Gate | None:
+    """Let `pin` in on the epoch that is its request's, or return the gate that holds it.
+
+    A request inside a request (a sub-request through the application itself) takes its parent's epoch, and
+    passes any gate: the barrier waits for the parent, which waits for it.
+    """
+    parent = EPOCH.get()
+    if parent in open_pins:
+        pin.epoch, pin.tally = parent.epoch, None
+        open_pins.add(pin)
+        if parent in open_pins:  # still: so open_pins never was without one of the two
+            return None
+        open_pins.discard(pin)
+    while True:
+        seen = policy
+        if seen.gate is not None:
+            return seen.gate
+        if seen.pick is not None and seen.canary is not None and request is not None and seen.pick(request):
+            pin.epoch, pin.tally = seen.canary, seen.canary_tally
+        else:
+            pin.epoch, pin.tally = seen.epoch, seen.tally
+        open_pins.add(pin)
+        if policy is seen:  # counterpart: whoever stored the policy looks at open_pins afterwards
+            return None
+        open_pins.discard(pin)
+
+
+def fresh(what: Any) -> Pin:
+    """A pin that is not let in yet."""
+    pin = Pin()
+    pin.since = monotonic()
+    pin.what = what
+    pin.outcome = UNANSWERED
+    return pin
+
+
+def enter(request: Any = None) -> Pin:
+    """A request's first act.  Blocks while a barrier is held; otherwise takes well under a microsecond.
+
+    `request` is what a canary picks by (WSGI environ or ASGI scope); without one the unit gets the default
+    epoch.  The caller puts the pin into `EPOCH` around all code that runs for the request, and ends with
+    `leave`.  Under asyncio use `enter_async`, which does not block the loop.
+    """
+    pin = fresh(request)
+    while (gate := admit(pin, request)) is not None:
+        gate.wait()
+    return pin
+
+
+async def enter_async(request: Any = None) -> Pin:
+    """`enter` for a coroutine: while a barrier is held, only this task waits."""
+    pin = fresh(request)
+    while (gate := admit(pin, request)) is not None:
+        await gate.wait_async()
+    return pin
+
+
+def answered(pin: Pin, failed: bool) -> None:
+    """The answer begins (or has failed): count it, once, in the epoch that gave it."""
+    tally = pin.tally
+    if tally is None:
+        return
+    if pin.outcome == UNANSWERED:
+        tally.requests += 1
+        tally.recent.append(monotonic() - pin.since)
+        pin.outcome = ANSWERED
+    if failed and pin.outcome == ANSWERED:
+        tally.errors += 1
+        pin.outcome = FAILED
+
+
+def leave(pin: Pin, failed: bool = False) -> None:
+    """A request's last act, after its last byte.  Calling it twice is harmless."""
+    if pin not in open_pins:
+        return
+    if failed or pin.outcome == UNANSWERED:
+        answered(pin, failed)
+    open_pins.discard(pin)
+    pin.what = None  # a thread left behind may carry the pin for long; the request's data must go
+    pin.__class__ = Released
+
+
+def _after_fork_in_child() -> None:
+    """The requests of the other threads do not exist in the child, nor does whoever held the gate.
+
+    A fork between the two stores of a commit leaves the default one epoch ahead of the policy; both
+    versions are installed then, and the child takes the newer.
+    """
+    open_pins.clear()
+    if policy.gate is not None or policy.epoch != DEFAULT.epoch:
+        tally = policy.tally if policy.epoch == DEFAULT.epoch else Tally(DEFAULT.epoch)
+        set_policy(evolve(policy, gate=None, epoch=DEFAULT.epoch, tally=tally))
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,56 @@
+"""What each epoch's requests came to: how many, how many failed, how long until they were answered.
+
+A judgement on a canary compares two of these.  Latency runs from a request's entry to the start of its
+answer, so that a stream or a WebSocket that stays open for an hour counts like any other answer.
+
+Thread-safety: `note` is straight-line code on plain ints and one `deque.append`; CPython switches threads
+at calls and backward jumps only, so no count is lost (see `cpython.py`, "counters").  No lock is taken.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from attrs import frozen
+
+RECENT = 2048
+"""How many latencies an epoch remembers for its quantiles: the latest ones."""
+
+
+class Tally:
+    """Counts of one epoch, written by requests without a lock and read by `status`."""
+
+    __slots__ = ("epoch", "errors", "recent", "requests")
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.requests = 0
+        self.errors = 0
+        self.recent: deque[float] = deque(maxlen=RECENT)
+
+    def read(self) -> Counts:
+        """A snapshot; safe at any time, from any thread."""
+        latencies = sorted(self.recent.copy())
+        return Counts(self.epoch, self.requests, self.errors, *(_quantile(latencies, q) for q in QUANTILES))
+
+
+QUANTILES = (0.50, 0.90, 0.99)
+
+
+@frozen
+class Counts:
+    """Requests answered and failed (5xx, or an exception that reached the server) in one epoch, and the
+    quantiles of its latest `RECENT` latencies in seconds; None before the first answer."""
+
+    epoch: int
+    requests: int
+    errors: int
+    p50: float | None
+    p90: float | None
+    p99: float | None
+
+
+def _quantile(ordered: list[float], q: float) -> float | None:
+    if not ordered:
+        return None
+    return ordered[min(len(ordered) - 1, int(q * len(ordered)))]

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from hotpatch.epochs import EPOCH, control, pin_requests, pins
+
+Sent = list[tuple[str, list[tuple[str, str]]]]
+
+
+def epoch() -> int:
+    return EPOCH.get().epoch
+
+
+def commit() -> None:
+    control.set_default(control.next_epoch())
+
+
+def call(app: Any, environ: dict[str, Any] | None = None) -> tuple[Any, Sent]:
+    sent: Sent = []
+
+    def start_response(
+        status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[..., None]:
+        sent.append((status, headers))
+        return lambda data: None
+
+    return app({"REQUEST_METHOD": "GET", "PATH_INFO": "/", **(environ or {})}, start_response), sent
+
+
+def test_wsgi_body_and_close_pinned() -> None:
+    seen: list[int] = []
+
+    class Body:
+        def __iter__(self) -> Iterator[bytes]:
+            for _ in range(3):
+                seen.append(epoch())
+                yield b"x"
+
+        def close(self) -> None:
+            seen.append(epoch())
+
+    @pin_requests
+    def app(environ: Any, start_response: Any) -> Any:
+        seen.append(epoch())
+        start_response("200 OK", [])
+        return Body()
+
+    body, _ = call(app)
+    for _chunk in body:
+        commit()
+    commit()
+    body.close()
+    assert len(set(seen)) == 1 and len(seen) == 5
+    assert epoch() != seen[0]
+    assert not pins.open_pins
+
+
+def test_an_application_that_is_itself_a_generator_is_pinned() -> None:
+    seen: list[int] = []
+
+    @pin_requests
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        seen.append(epoch())
+        yield b"x"
+        seen.append(epoch())
+
+    body, sent = call(app)
+    assert next(body) == b"x"
+    commit()
+    assert list(body) == []
+    body.close()
+    assert sent and seen[0] == seen[1] != epoch()
+
+
+def test_write_runs_on_the_requests_epoch() -> None:
+    seen: list[int] = []
+
+    @pin_requests
+    def app(environ: Any, start_response: Any) -> Any:
+        write = start_response("200 OK", [])
+        commit()
+        write(b"x")
+        seen.append(epoch())
+        return []
+
+    call(app)
+    assert seen[0] != epoch()
+
+
+def test_file_wrapper_still_sendfile() -> None:
+    from gunicorn.http.wsgi import FileWrapper
+
+    closed: list[int] = []
+
+    class File(io.BytesIO):
+        def fileno(self) -> int:
+            return 99
+
+        def close(self) -> None:
+            closed.append(epoch())
+
+    @pin_requests
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        return environ["wsgi.file_wrapper"](File(b"data"))
+
+    body, _ = call(app, {"wsgi.file_wrapper": FileWrapper})
+    assert type(body) is FileWrapper, "the server looks at the type"
+    assert len(pins.open_pins) == 1, "pinned to its last byte"
+    before = epoch()
+    commit()
+    body.close()
+    assert closed == [before] and not pins.open_pins
+
+
+def test_a_file_wrapper_that_cannot_be_sent_by_sendfile_is_read_on_the_requests_epoch() -> None:
+    from gunicorn.http.wsgi import FileWrapper
+
+    seen: list[int] = []
+
+    class Reader:
+        def read(self, size: int) -> bytes:
+            seen.append(epoch())
+            return b"" if len(seen) > 2 else b"x"
+
+    @pin_requests
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        return environ["wsgi.file_wrapper"](Reader())
+
+    body, _ = call(app, {"wsgi.file_wrapper": FileWrapper})
+    commit()
+    assert b"".join(body) == b"xx"
+    body.close()
+    assert len(set(seen)) == 1 and seen[0] != epoch()
+
+
+def test_a_list_is_handed_to_the_server_as_it_is() -> None:
+    body, _ = call(pin_requests(lambda environ, start: [b"x"]))
+    assert body == [b"x"] and type(body) is list and not pins.open_pins
+
+
+def test_the_length_of_a_sized_body_is_still_known() -> None:
+    class Sized:
+        def __len__(self) -> int:
+            return 1
+
+        def __iter__(self) -> Iterator[bytes]:
+            return iter([b"x"])
+
+    body, _ = call(pin_requests(lambda environ, start: Sized()))
+    assert len(body) == 1
+    body.close()
+    plain, _ = call(pin_requests(lambda environ, start: (c for c in [b"x"])))
+    assert not hasattr(plain, "__len__")
+    plain.close()
+
+
+def test_an_exception_in_the_application_ends_the_pin_and_counts_as_an_error() -> None:
+    commit()
+
+    @pin_requests
+    def app(environ: Any, start_response: Any) -> Any:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        call(app)
+    assert not pins.open_pins
+    assert (control.counts()[-1].requests, control.counts()[-1].errors) == (1, 1)
+
+
+def test_an_exception_in_the_body_counts_as_an_error_once() -> None:
+    commit()
+
+    @pin_requests
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        yield b"x"
+        raise ZeroDivisionError
+
+    body, _ = call(app)
+    with pytest.raises(ZeroDivisionError):
+        list(body)
+    body.close()
+    assert (control.counts()[-1].requests, control.counts()[-1].errors) == (1, 1)
+
+
+def test_a_status_of_500_and_above_counts_as_an_error() -> None:
+    commit()
+
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response(environ["status"], [])
+        return [b""]
+
+    for status in ("200 OK", "404 Not Found", "500 Oops", "503 Later"):
+        call(pin_requests(app), {"status": status})
+    assert (control.counts()[-1].requests, control.counts()[-1].errors) == (4, 2)
+
+
+def test_a_body_that_the_server_forgets_does_not_hold_its_epoch() -> None:
+    body, _ = call(pin_requests(lambda environ, start: iter([b"x"])))
+    assert pins.open_pins
+    del body
+    assert not pins.open_pins
+
+
+def test_a_response_header_can_name_the_version_and_is_off_by_default() -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [("A", "b")])
+        return [b""]
+
+    _, sent = call(pin_requests(app))
+    assert sent == [("200 OK", [("A", "b")])]
+    _, sent = call(pin_requests(app, header=("X-Version", lambda epoch: f"e{epoch}")))
+    assert sent == [("200 OK", [("A", "b"), ("X-Version", f"e{epoch()}")])]
+
+
+def test_pinning_twice_is_pinning_once() -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        return []
+
+    once = pin_requests(app)
+    assert pin_requests(once) is once
