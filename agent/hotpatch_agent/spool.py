@@ -1,0 +1,94 @@
+"""The spool: where bundles and people's requests arrive, each as one whole file by atomic rename.
+
+`<name>.bundle` is a bundle, `<name>.request` a request.  The name is unique to the push or the request and
+comes back in the record that answers it, so whoever waits finds its own answer.  Files are taken in the
+order of their names, which begin with the time, and are removed once the ledger holds the answer.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from hotpatch_agent import wire
+from hotpatch_agent.disk import OS_FILES, Files, discard, is_temporary, write_whole
+
+MAX_REQUEST: Final = 64 << 10
+"""Bytes; a longer request is no request."""
+BUNDLE: Final = ".bundle"
+REQUEST: Final = ".request"
+_SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+@frozen
+class Request:
+    """What a person asks of the service."""
+
+    kind: str
+    """`rollback`."""
+    to: int | None = None
+    """The release to go to; None: the one below the topmost."""
+    by: str = ""
+    """Who asks, for the ledger."""
+    reason: str = ""
+
+
+@frozen
+class Unreadable:
+    """A file in the spool that is neither; the text says why."""
+
+    reason: str
+
+
+def new_name() -> str:
+    """A name for a push or a request: sorts by time, never given twice."""
+    return f"{time.time_ns():020d}-{os.getpid()}-{os.urandom(3).hex()}"
+
+
+def offer(spool: Path, bundle: bytes, name: str | None = None, files: Files = OS_FILES) -> str:
+    """Put a bundle into the spool, durably; returns the name by which its answer is known."""
+    name = (name or new_name()) + BUNDLE
+    write_whole(str(spool / name), bundle, "spool.bundle", files)
+    return name
+
+
+def ask(spool: Path, request: Request, name: str | None = None, files: Files = OS_FILES) -> str:
+    """Put a request into the spool, durably; returns the name by which its answer is known."""
+    name = (name or new_name()) + REQUEST
+    write_whole(str(spool / name), wire.dump(request), "spool.request", files)
+    return name
+
+
+def waiting(spool: Path, files: Files = OS_FILES) -> tuple[str, ...]:
+    """The names of all bundles and requests that lie there, in the order in which they are taken."""
+    return tuple(
+        sorted(
+            name
+            for name in files.names(str(spool))
+            if name.endswith((BUNDLE, REQUEST)) and not is_temporary(name) and _SAFE.fullmatch(name)
+        )
+    )
+
+
+def read_request(spool: Path, name: str, files: Files = OS_FILES) -> Request | Unreadable | None:
+    """The request of this name; None if it has gone meanwhile."""
+    try:
+        data = files.read(str(spool / name))
+    except FileNotFoundError:
+        return None
+    if len(data) > MAX_REQUEST:
+        return Unreadable(f"it is {len(data)} bytes long; a request has at most {MAX_REQUEST}")
+    try:
+        return wire.load(Request, data)
+    except wire.Malformed as error:
+        return Unreadable(f"it is no request: {error}")
+
+
+def remove(spool: Path, name: str, files: Files = OS_FILES) -> None:
+    """Take an answered file away."""
+    discard(str(spool / name), files)

@@ -1,0 +1,139 @@
+"""Frozen values to JSON and back, driven by their annotations.
+
+All small files of the home folder are canonical JSON: sorted keys, no spaces, UTF-8, one line.  A value's
+fields are the keys.  Reading is strict about types and about what must be there, and ignores keys that it
+does not know, so that an older hotpatch can read what a newer one wrote.
+
+Known types: str, int, float, bool, None, enums (by value), tuples of one type, mappings from str, optional
+values, and attrs classes of these.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import json
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import attrs
+
+Value = TypeVar("Value")
+
+
+class Malformed(ValueError):
+    """The data does not have the shape of the value that it should be; the text says where."""
+
+
+def dump(value: Any) -> bytes:
+    """One line of canonical JSON, ended by a newline: without it, the line was cut short."""
+    return canonical(unstructure(value)) + b"\n"
+
+
+def canonical(data: Any) -> bytes:
+    """The one way to write this data: digests are taken of it."""
+    return json.dumps(
+        data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def load(kind: type[Value], line: bytes) -> Value:
+    """Read what `dump` wrote; raise Malformed if it is anything else."""
+    return structure(kind, parse(line))
+
+
+def parse(line: bytes) -> Any:
+    """The data of one line; Malformed if the line is not whole."""
+    if not line.endswith(b"\n"):
+        raise Malformed("the file is cut short")
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"not JSON: {error}") from error
+
+
+def unstructure(value: Any) -> Any:
+    """A value as plain data."""
+    if value is None or type(value) in (str, int, float, bool):
+        return value
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {key: unstructure(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [unstructure(item) for item in value]
+    return {name: unstructure(getattr(value, name)) for name, _, _ in _fields(value.__class__)}
+
+
+def structure(kind: type[Value], data: Any) -> Value:
+    """Plain data as a value of this type; Malformed if it does not fit."""
+    described: Any = kind
+    read: Callable[[Any, str], Value] = _reader(described)
+    return read(data, kind.__name__)
+
+
+@functools.cache
+def _fields(kind: Any) -> tuple[tuple[str, Any, bool], ...]:
+    """Name, type and whether it must be there, of each field of an attrs class."""
+    hints = typing.get_type_hints(kind)
+    return tuple((item.name, hints[item.name], item.default is attrs.NOTHING) for item in attrs.fields(kind))
+
+
+@functools.cache
+def _reader(kind: Any) -> Callable[[Any, str], Any]:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return lambda data, where: data
+    if origin in (typing.Union, types.UnionType):
+        (inner,) = (argument for argument in arguments if argument is not type(None))
+        return lambda data, where: None if data is None else _reader(inner)(data, where)
+    if origin is tuple:
+        return functools.partial(_read_tuple, _reader(arguments[0]))
+    if origin is not None and issubclass(origin, Mapping):
+        return functools.partial(_read_mapping, _reader(arguments[1]))
+    if issubclass(kind, enum.Enum):
+        return functools.partial(_read_enum, kind)
+    if attrs.has(kind):
+        return functools.partial(_read_class, kind)
+    return functools.partial(_read_plain, kind)
+
+
+def _read_plain(kind: type, data: Any, where: str) -> Any:
+    if kind is float and type(data) is int:
+        return float(data)
+    if type(data) is not kind:
+        raise Malformed(f"{where} is {data!r:.60}, not {kind.__name__}")
+    return data
+
+
+def _read_enum(kind: type[enum.Enum], data: Any, where: str) -> Any:
+    try:
+        return kind(data)
+    except ValueError as error:
+        raise Malformed(f"{where} is {data!r:.60}, which is no {kind.__name__}") from error
+
+
+def _read_tuple(item: Callable[[Any, str], Any], data: Any, where: str) -> Any:
+    if type(data) is not list:
+        raise Malformed(f"{where} is {data!r:.60}, not a list")
+    return tuple(item(one, where) for one in data)
+
+
+def _read_mapping(item: Callable[[Any, str], Any], data: Any, where: str) -> Any:
+    if type(data) is not dict:
+        raise Malformed(f"{where} is {data!r:.60}, not an object")
+    return {key: item(one, where) for key, one in data.items()}
+
+
+def _read_class(kind: type, data: Any, where: str) -> Any:
+    if type(data) is not dict:
+        raise Malformed(f"{where} is {data!r:.60}, not an object")
+    found = {}
+    for name, hint, required in _fields(kind):
+        if name in data:
+            found[name] = _reader(hint)(data[name], f"{where}.{name}")
+        elif required:
+            raise Malformed(f"{where} lacks {name}")
+    return kind(**found)
