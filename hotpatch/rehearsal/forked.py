@@ -1,0 +1,148 @@
+"""The parent's side: fork at a good moment, listen, keep the time, end the child, name how it ended.
+
+Called from the agent's thread of a serving worker.  The fork is all that the worker feels (it holds the
+GIL while the kernel copies page tables); the rest is a wait without the GIL.  The child is ended
+by its own process group and reaped by its own pid, so that nobody else's children are touched.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Final
+
+from attrs import define, evolve
+
+from hotpatch.errors import CheckDied, CheckHung
+from hotpatch.rehearsal.channel import READ_BYTES, Hearer, TooMuch
+from hotpatch.rehearsal.child import Rehearsal, live
+from hotpatch.rehearsal.native import original
+from hotpatch.rehearsal.verdict import MIB, Limits, Verdict, refusal
+
+BUSY: Final = 0.5
+"""A hung child that spent more than this share of its time on the processor loops; else it waits."""
+
+warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork", category=DeprecationWarning)
+
+
+@define
+class Ended:
+    """How a child came to its end."""
+
+    verdict: Verdict
+    hung_waiting: bool = False
+    """It waited for something that never came, such as a lock that another thread held at the fork."""
+
+
+def run_forked(rehearsal: Rehearsal, limits: Limits, quiet: AbstractContextManager[object]) -> Ended:
+    """One child from fork to grave; `quiet` is held while it forks.  OSError if the system can't."""
+    began = time.monotonic()
+    with quiet:
+        child = _spawn(rehearsal, limits)
+    try:
+        ended = child.listen(limits)
+    finally:
+        child.end()
+    verdict = ended.verdict if ended is not None else child.autopsy(limits)
+    seconds = {**verdict.seconds, "total": time.monotonic() - began}
+    hung_waiting = ended.hung_waiting and child.share_busy(began) < BUSY if ended else False
+    return Ended(evolve(verdict, seconds=seconds), hung_waiting)
+
+
+def _spawn(rehearsal: Rehearsal, limits: Limits) -> _Child:
+    reader, writer = os.pipe()
+    fork: Callable[[], int] = original("os", "fork")
+    try:
+        pid = fork()
+    except BaseException:
+        os.close(reader)
+        os.close(writer)
+        raise
+    if pid == 0:
+        live(rehearsal, limits, writer)
+    os.close(writer)
+    return _Child(pid, reader)
+
+
+@define
+class _Child:
+    pid: int
+    reader: int
+    step: str = "fork"
+    status: int | None = None
+    cpu_seconds: float = 0.0
+
+    def listen(self, limits: Limits) -> Ended | None:
+        """Until the verdict is there, the time is over, or the pipe ends without a verdict (None)."""
+        poll = original("select", "poll")()
+        poll.register(self.reader, select.POLLIN)
+        hearer = Hearer(limits.report_bytes)
+        last = time.monotonic() + limits.total_seconds
+        deadline = time.monotonic() + limits.step_seconds
+        while True:
+            left = min(deadline, last) - time.monotonic()
+            if left <= 0:
+                return Ended(self._hung(limits), hung_waiting=True)
+            if not poll.poll(left * 1000):
+                continue
+            data = os.read(self.reader, READ_BYTES)
+            if not data:
+                return None
+            try:
+                fresh = hearer.take(data)
+            except TooMuch as error:
+                return Ended(refusal(CheckDied(f"{self.step}: {error}")))
+            for message in fresh:
+                if "verdict" in message:
+                    return Ended(Verdict.load(message["verdict"]))
+                self.step = str(message.get("step", self.step))
+                deadline = time.monotonic() + self._seconds(limits)
+
+    def _seconds(self, limits: Limits) -> float:
+        return limits.check_seconds if self.step.startswith("check ") else limits.step_seconds
+
+    def _hung(self, limits: Limits) -> Verdict:
+        return refusal(CheckHung(f"{self.step}: did not end within {self._seconds(limits):g} s"))
+
+    def end(self) -> None:
+        """Kills the child's process group, reaps the child.  The pid is ours until it is reaped."""
+        os.close(self.reader)
+        for kill in (os.killpg, os.kill):  # before it made its own group, only the pid is there
+            try:
+                kill(self.pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                continue
+        try:
+            _pid, self.status, usage = original("os", "wait4")(self.pid, 0)
+            self.cpu_seconds = usage.ru_utime + usage.ru_stime
+        except ChildProcessError:
+            self.status = None  # the program reaps all children by itself
+
+    def share_busy(self, began: float) -> float:
+        return self.cpu_seconds / max(time.monotonic() - began, 1e-6)
+
+    def autopsy(self, limits: Limits) -> Verdict:
+        """The verdict on a child that died before it had one."""
+        if self.status is None:
+            return refusal(CheckDied(f"{self.step}: the rehearsal process died"))
+        if os.WIFEXITED(self.status):
+            code = os.WEXITSTATUS(self.status)
+            return refusal(CheckDied(f"{self.step}: the rehearsal process exited with status {code}"))
+        number = os.WTERMSIG(self.status)
+        if number == signal.SIGXCPU:
+            return refusal(CheckHung(f"{self.step}: used up its processor time"))
+        name = signal.Signals(number).name
+        hint = f" (it may use {limits.memory // MIB} MiB more than the worker)" if number in _MEMORY else ""
+        return refusal(
+            CheckDied(
+                f"{self.step}: the rehearsal process was killed by {name}, {signal.strsignal(number)}{hint}"
+            )
+        )
+
+
+_MEMORY: Final = frozenset({signal.SIGKILL, signal.SIGABRT, signal.SIGBUS})
