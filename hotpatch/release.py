@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -42,7 +44,7 @@ class Release:
     expires: datetime
     message: str
     python: str
-    """`sys.implementation.cache_tag` plus the full version of the Python it was measured on."""
+    """The `python_tag` of the interpreter that it was measured on."""
     app: str
     """What gunicorn loads: `module:object`."""
     base: Mapping[str, str]
@@ -59,3 +61,8 @@ class Release:
     """Choices of the author: `barrier_ms`, `past_barrier` (reload | wait), `permanent`, `cumulative` ..."""
     digest: str = ""
     """SHA-256 of the whole bundle file."""
+
+
+def python_tag() -> str:
+    """Which Python this process is, as `Release.python` has it: `cpython-311 3.11.7`."""
+    return f"{sys.implementation.cache_tag} {platform.python_version()}"
