@@ -211,7 +211,7 @@ import os
 def check_it():
     for descriptor in range(3, 64):
         try:
-            while True:
+            while "pipe:" in os.readlink(f"/proc/self/fd/{descriptor}"):
                 os.write(descriptor, b'{}\\n' * 1000)
         except OSError:
             continue
