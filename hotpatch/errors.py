@@ -188,3 +188,24 @@ class PatchInvalid(HotpatchError):
     """The new sources are not a program: they do not compile or do not start.  Nothing was changed."""
 
     exit_code = 33
+
+
+# -- what a service is asked -----------------------------------------------------------------
+
+
+class NoSuchRelease(HotpatchError):
+    """There is no such release to go to: never live here, no longer kept, or on top already."""
+
+    exit_code = 34
+
+
+class ReleaseQuarantined(HotpatchError):
+    """Workers crashed under this release; the service does not take it again."""
+
+    exit_code = 35
+
+
+class BadRequest(HotpatchError):
+    """A request in the spool makes no sense to this service's agents."""
+
+    exit_code = 36

@@ -19,11 +19,19 @@ from hotpatch_agent.clock import Instant
 from hotpatch_agent.disk import OS_FILES, Files, discard, is_temporary, write_whole
 
 
+class Life(enum.Enum):
+    """Where a worker is between its first act and its last."""
+
+    BOOTING = "booting"
+    """Is being started; serves nothing yet.  Its adoption names the release that it is started on."""
+    SERVING = "serving"
+    LEAVING = "leaving"
+    """Asked to finish: answers what it has accepted, takes no more, votes no more."""
+
+
 class Phase(enum.Enum):
     """How far a worker has come with a release, or with the way back from one."""
 
-    BOOTING = "booting"
-    """Is being started on the ledger's head; serves nothing yet."""
     VERIFIED = "verified"
     """Has accepted the bundle: signatures, names, version, base."""
     REFUSED = "refused"
@@ -35,7 +43,7 @@ class Phase(enum.Enum):
     READY = "ready"
     """Everything is built; the commit is one step away."""
     COMMITTING = "committing"
-    """Past the decision, not yet on the new head."""
+    """Past the decision, not yet on the new head; or, while booting, being started on it."""
     LIVE = "live"
     """Runs the ledger's head."""
     HELD = "held"
@@ -44,8 +52,6 @@ class Phase(enum.Enum):
     """Can't reach the head without being replaced; the reason says why."""
     FELL_BACK = "fell back"
     """Could not start on the head; was started on the last release that does start."""
-    LEAVING = "leaving"
-    """Asked to finish: answers what it has accepted, takes no more."""
 
 
 @frozen
@@ -61,6 +67,8 @@ class Problem:
 class Adoption:
     """Where a worker stands with one release."""
 
+    errand: int
+    """The ledger's number for this way of the release: a second try of the same one is another errand."""
     digest: str
     """Of the bundle; empty for the way back to the code as it is on disk."""
     version: int
@@ -107,6 +115,7 @@ class Status:
     worker_class: str
     app: str
     python: str
+    life: Life = Life.SERVING
     stack: tuple[int, ...] = ()
     """The releases that it runs, in the order in which they were applied; empty: the code as on disk."""
     digest: str = ""
@@ -138,9 +147,9 @@ class Status:
         """The version that it runs; 0 for the code as on disk."""
         return self.stack[-1] if self.stack else 0
 
-    def phase_for(self, digest: str) -> Phase | None:
-        """How far it has come with the release of this digest; None if it has not begun."""
-        if self.adoption is None or self.adoption.digest != digest:
+    def phase_for(self, errand: int, digest: str) -> Phase | None:
+        """How far it has come on this errand with the release of this digest; None if it has not begun."""
+        if self.adoption is None or self.adoption.errand != errand or self.adoption.digest != digest:
             return None
         return self.adoption.phase
 

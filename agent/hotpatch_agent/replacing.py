@@ -1,0 +1,94 @@
+"""Workers that can't reach the head by themselves, replaced one at a time.
+
+A worker is due when it can never get there live (the release goes in only by a start, or the worker has said
+that it is unable), when its requests have kept it from committing for longer than the terms allow, or when it
+has said nothing for too long.  The leader goes last.  The next one is taken only after the one before has
+gone and as many serve as did at first.
+"""
+
+from __future__ import annotations
+
+import math
+
+from hotpatch_agent import facts
+from hotpatch_agent.acts import Append, Decision, Replace
+from hotpatch_agent.states import Replacement, Stage
+from hotpatch_agent.status import Phase, Status
+from hotpatch_agent.terms import Terms
+from hotpatch_agent.view import View, needs_reload, runs_head
+
+
+def replace(view: View) -> tuple[Decision, ...]:
+    """Go on with the worker that is being replaced, or take the next that is due."""
+    current = view.state.replacement
+    if current is not None:
+        return _go_on(view, current)
+    due = [(status, reason) for status in view.behind if (reason := _due_because(view, status))]
+    if not due:
+        return ()
+    status, reason = min(due, key=lambda pair: (pair[0].worker == view.seen.me, pair[0].started.time))
+    return (Append(facts.Replacing(status.worker, len(view.voters), reason)),)
+
+
+def terms(view: View) -> Terms:
+    """Those that hold now: of the release in progress, else of the topmost one."""
+    if view.state.rollout is not None:
+        return view.state.rollout.terms
+    return view.state.top.terms if view.state.top else Terms()
+
+
+def next_lapse(view: View) -> float:
+    """Seconds until a worker becomes due, or a replacement overdue, for no other reason than time."""
+    if view.state.replacement is not None:
+        return terms(view).replace - view.now.since(view.state.replacement.since)
+    return min((_patience(view, status) for status in view.behind), default=math.inf)
+
+
+def _go_on(view: View, current: Replacement) -> tuple[Decision, ...]:
+    status = next((one for one in view.voters if one.worker == current.worker), None)
+    overdue = view.now.since(current.since) > terms(view).replace
+    if status is not None and runs_head(view.state, status):
+        return (Append(facts.Replaced(current.worker, "it has reached the head by itself")),)
+    if status is None and len(view.voters) >= current.among:
+        return (Append(facts.Replaced(current.worker)),)
+    if not overdue:
+        return (Replace(current.worker, current.among),) if status is not None else ()
+    text = f"no successor of worker {current.worker} was serving after {terms(view).replace:g} s"
+    rollout = view.state.rollout
+    if rollout is not None and rollout.stage is Stage.COMMITTED:
+        return (Append(facts.RolledBack(rollout.version, view.state.head[-1].below, text)),)
+    return (Append(facts.Replaced(current.worker, text)),)
+
+
+def _due_because(view: View, status: Status) -> str:
+    """Why this worker is to be replaced now; empty if it is not."""
+    phase = _phase(view, status)
+    if needs_reload(view.state, status):
+        return "the release goes in only by starting a worker on it"
+    if phase in (Phase.UNABLE, Phase.FELL_BACK):
+        assert status.adoption is not None
+        return status.adoption.reason or f"it is {phase.value}"
+    if _patience(view, status) > 0:
+        return ""
+    if phase is Phase.HELD:
+        return f"its requests did not end within {terms(view).hold:g} s"
+    return f"it has not adopted the head within {terms(view).adopt:g} s"
+
+
+def _patience(view: View, status: Status) -> float:
+    """Seconds that are still left to a worker that is behind."""
+    rules, rollout = terms(view), view.state.rollout
+    if status.adoption is not None and _phase(view, status) is Phase.HELD:
+        if rules.past_hold == "wait":
+            return math.inf
+        return rules.hold - view.now.since(status.adoption.since)
+    # A worker that was started after the decision has its time from its own start.
+    waited = view.now.since(status.started)
+    if rollout is not None:
+        waited = min(waited, view.now.since(rollout.moved))
+    return rules.adopt - waited
+
+
+def _phase(view: View, status: Status) -> Phase | None:
+    top = view.state.top
+    return status.phase_for(view.state.errand, top.digest if top else "")
