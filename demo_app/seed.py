@@ -53,7 +53,7 @@ def customers() -> Iterator[tuple[int, str, str, str]]:
 
 
 def orders() -> Iterator[tuple[int, int, str, int]]:
-    """(id, customer, lines as JSON, total in cents) of the orders that came in by post before the shop opened."""
+    """(id, customer, lines as JSON, total in cents) of orders that came by post before the shop opened."""
     for number in range(1, 9):
         line = {"sku": f"KI-KET-COP-{number % 3}", "quantity": number, "price": 1_000}
         yield number, number, json.dumps([line]), 1_000 * number
