@@ -31,7 +31,9 @@ _counter = itertools.count()
 class Files(Protocol):
     """The system calls that durable files need.  Errors are `OSError`s as the system raises them."""
 
-    def read(self, path: str) -> bytes: ...
+    def read(self, path: str, limit: int = -1) -> bytes:
+        """The contents, at most `limit` bytes of them if it is not negative."""
+
     def names(self, folder: str) -> list[str]: ...
     def create(self, path: str, data: bytes) -> None:
         """Make a new file of mode 0600; FileExistsError if the name is taken.  Not yet durable."""
@@ -47,9 +49,15 @@ class Files(Protocol):
 class OsFiles:
     """The real disk.  Safe in any thread; holds nothing open, so safe across fork."""
 
-    def read(self, path: str) -> bytes:
-        with open(path, "rb") as file:
-            return file.read()
+    def read(self, path: str, limit: int = -1) -> bytes:
+        with open(path, "rb", buffering=0) as file:
+            if limit < 0:
+                return file.readall()
+            parts: list[bytes] = []
+            while limit > 0 and (part := file.read(limit)):
+                parts.append(part)
+                limit -= len(part)
+            return b"".join(parts)
 
     def names(self, folder: str) -> list[str]:
         return os.listdir(folder)  # noqa: PTH208  (names alone, no Path objects: it runs at every wake)

@@ -191,7 +191,7 @@ class Ledger:
         return after.before == self._digest and after.fact == Repaired(torn)
 
     def _load(self, number: int) -> Record:
-        return _open(self._files.read(self._path(number)))
+        return _open(self._files.read(self._path(number), MAX_BYTES + 1))
 
     def _numbers(self) -> list[int]:
         matches = (_NAME.fullmatch(name) for name in self._files.names(self._folder))
@@ -228,7 +228,7 @@ def _line(record: Record) -> bytes:
 def _open(line: bytes) -> Record:
     """The record that a file holds, checked against its own digest."""
     if len(line) > MAX_BYTES:
-        raise _NotWhole(f"it is {len(line)} bytes long")
+        raise _NotWhole(f"it is longer than {MAX_BYTES} bytes")
     try:
         body = wire.parse(line)
         digest = body.pop("digest")

@@ -78,11 +78,11 @@ def waiting(spool: Path, files: Files = OS_FILES) -> tuple[str, ...]:
 def read_request(spool: Path, name: str, files: Files = OS_FILES) -> Request | Unreadable | None:
     """The request of this name; None if it has gone meanwhile."""
     try:
-        data = files.read(str(spool / name))
+        data = files.read(str(spool / name), MAX_REQUEST + 1)
     except FileNotFoundError:
         return None
     if len(data) > MAX_REQUEST:
-        return Unreadable(f"it is {len(data)} bytes long; a request has at most {MAX_REQUEST}")
+        return Unreadable(f"it is longer than a request may be ({MAX_REQUEST} bytes)")
     try:
         return wire.load(Request, data)
     except wire.Malformed as error:

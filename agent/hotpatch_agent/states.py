@@ -166,6 +166,8 @@ _ANYWHERE: Final = (
     facts.Started,
 )
 
+_BEGINNINGS: Final = (facts.Offered, facts.RolledBack, facts.Quarantined)
+
 TRANSITIONS: Final[Mapping[Stage, Mapping[type[Fact], Stage]]] = {
     Stage.IDLE: {
         **dict.fromkeys(_ANYWHERE, Stage.IDLE),
@@ -219,7 +221,7 @@ def fold(state: State, record: Record) -> State:
             f"record {record.seq} ({facts.NAMES[type(fact)]}) speaks of a release that is not in its place: "
             "the ledger was put together by hand, or written by another hotpatch"
         )
-    begun = result.rollout is not None and result.rollout.since is record.at
+    begun = result.rollout is not None and isinstance(fact, _BEGINNINGS)
     return evolve(result, seq=record.seq, errand=record.seq if begun else state.errand)
 
 
