@@ -39,7 +39,7 @@ class SlotKind(enum.Enum):
     TYPE = "type"  # object.__class__
     INSTANCE = "instance"  # the raw instance __dict__[key]
     MEMBER = "member"  # a __slots__ member; key is the member descriptor
-    ITEM = "item"  # dict item (dict.__setitem__)
+    ITEM = "item"  # a mapping's item; of a set: the element itself, `after` ABSENT or the element
     ELEMENTS = "elements"  # the whole contents of a list, set, deque or dict, order included
     CELL = "cell"  # cell.cell_contents
     MODULE = "module"  # sys.modules[key]; the owner is sys
@@ -56,3 +56,6 @@ class Op:
     before: Any
     after: Any
     where: str
+    target: Any = None
+    """CODE only, where `after` is code that forwards because the function object can't hold the new code (other
+    free variables): the whole new function, with closure and defaults, to which it forwards."""
