@@ -1,0 +1,53 @@
+"""Processes as Linux shows them under /proc: children, groups, memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import frozen
+
+PROC = Path("/proc")
+
+
+@frozen
+class Process:
+    pid: int
+    parent: int
+    group: int
+    state: str
+    """One letter: `Z` for one that has ended and is waited for by nobody yet."""
+
+
+def processes() -> list[Process]:
+    """All processes of this machine that can be seen; those that end meanwhile are left out."""
+    found = []
+    for entry in PROC.iterdir():
+        if entry.name.isdigit():
+            try:
+                # The name, in parentheses, may hold anything; what follows it is plain.
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            found.append(Process(int(entry.name), int(fields[1]), int(fields[2]), fields[0]))
+    return found
+
+
+def children(pid: int) -> list[int]:
+    """Living children of a process, oldest pid first."""
+    return sorted(each.pid for each in processes() if each.parent == pid and each.state != "Z")
+
+
+def in_group(group: int) -> list[int]:
+    return [each.pid for each in processes() if each.group == group and each.state != "Z"]
+
+
+def memory(pids: list[int]) -> int:
+    """Bytes of memory of these processes, what several share counted once in sum (proportional set size)."""
+    total = 0
+    for pid in pids:
+        try:
+            lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return total
