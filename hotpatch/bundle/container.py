@@ -105,12 +105,16 @@ def read(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         raise NotABundle(f"there is no bundle {path}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise NotABundle(f"{path} is not a file")
         _within(status.st_size, bounds.MAX_BUNDLE, "bytes")
-        data = file.read(bounds.MAX_BUNDLE + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            # the file may have grown since
+            data = file.read(bounds.MAX_BUNDLE + 1)
+    finally:
+        os.close(descriptor)
     _within(len(data), bounds.MAX_BUNDLE, "bytes")
     return data
 
