@@ -23,7 +23,7 @@ from tests.load.scripted import (
 
 
 def ask(server: Scripted, times: int, patience: float = 60.0) -> list[Answer | str]:
-    """What became of so many requests, one after another on one connection: the answer, or why it was dropped.
+    """What became of so many requests, one after another on one connection: answers, or why it was dropped.
     Each is sent after the server has done all that it does about the one before, its closing included."""
 
     async def run() -> list[Answer | str]:
