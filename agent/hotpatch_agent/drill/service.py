@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from attrs import field, frozen
 
+from hotpatch_agent.drill.failure import DrillFailed
 from hotpatch_agent.drill.processes import children, in_group, memory
 
 HOST = "127.0.0.1"
@@ -42,7 +43,7 @@ class ServicePlan:
     worker_class: str = "gthread"
 
 
-class ServiceFailedError(RuntimeError):
+class ServiceFailedError(DrillFailed):
     """gunicorn did not start, or does not answer; the text ends with the last lines of its log."""
 
 
@@ -122,7 +123,7 @@ class Service:
         for how in (signal.SIGQUIT, signal.SIGKILL):
             deadline = time.monotonic() + STOP_SECONDS
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.master, how) if how == signal.SIGKILL else os.kill(self.master, how)
+                os.killpg(self.master, how)
             while in_group(self.master) and time.monotonic() < deadline:
                 self._master.poll()
                 time.sleep(LOOK_SECONDS)

@@ -1,0 +1,65 @@
+"""The service itself is asked, worker by worker, which version answers."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Iterable, Mapping
+
+from hotpatch_agent.drill.failure import DrillFailed
+from hotpatch_agent.drill.patches import Probe
+from hotpatch_agent.drill.service import HOST, Service
+from hotpatch_agent.load.wire import Answer, Request
+
+PATIENCE_SECONDS = 60.0
+
+
+class Inquiry:
+    """Counts its requests.  One that gets no answer ends the drill."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._nonce = 1 << 20
+        self.asked = 0
+
+    def labels(self, probe: Probe) -> Mapping[int, str | None]:
+        """What the probe says of each worker, by pid.  All workers that live now are reached, by as many
+        connections as it takes; DrillFailed if one of them never answers."""
+        wanted = set(self._service.workers())
+        found: dict[int, str | None] = {}
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while wanted - set(found):
+            if time.monotonic() > deadline:
+                silent = ", ".join(str(pid) for pid in sorted(wanted - set(found)))
+                raise DrillFailed(f"no connection has reached worker {silent} in {PATIENCE_SECONDS:.0f} s")
+            self._nonce += 1
+            answers = self._ask(probe.requests(self._nonce))
+            worker = int(answers[0].headers.get("x-worker", "0"))
+            if worker in wanted and worker not in found:
+                found[worker] = probe.judge(answers)
+        return found
+
+    def _ask(self, requests: Iterable[Request]) -> list[Answer]:
+        """Requests over one connection, which stays with one worker."""
+        connection = http.client.HTTPConnection(HOST, self._service.port, timeout=PATIENCE_SECONDS)
+        answers = []
+        try:
+            for request in requests:
+                self.asked += 1
+                began = time.monotonic()
+                connection.putrequest(request.method, request.path)
+                for name, value in request.headers.items():
+                    connection.putheader(name, value)
+                body = request.body.encode()
+                if body:
+                    connection.putheader("Content-Length", str(len(body)))
+                connection.endheaders(body or None)
+                got = connection.getresponse()
+                data = got.read()
+                headers = {name.lower(): value for name, value in got.getheaders()}
+                answers.append(Answer(got.status, headers, data, time.monotonic() - began))
+        except (OSError, http.client.HTTPException) as error:
+            raise DrillFailed(f"the service dropped a request of the drill's own: {error!r}") from error
+        finally:
+            connection.close()
+        return answers
