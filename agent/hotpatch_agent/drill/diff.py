@@ -7,13 +7,13 @@ again without its outermost context lines.  So a diff goes on fitting while the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 MOST_FUZZ: Final = 2
-HEADER: Final = re.compile(r"@@ -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@")
+HEADER: Final = re.compile(r"@@ -(\d+)(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 
 
 class DiffError(ValueError):
@@ -47,32 +47,40 @@ class FileChange:
 def parse(text: str) -> tuple[FileChange, ...]:
     """The changes in a diff, by file; paths without their `a/` and `b/`."""
     changes: list[FileChange] = []
-    for section in re.split(r"(?m)^--- ", text)[1:]:
-        names, *rest = section.split("\n@@", 1)
-        found = re.search(r"(?m)^\+\+\+ (?:b/)?([^\t\n]+)", names)
-        if found is None or not rest:
-            raise DiffError(f"a diff without a file's name or a hunk, at {names[:40]!r}")
-        changes.append(FileChange(found.group(1), tuple(_hunks(("@@" + rest[0]).splitlines()))))
-    if not changes:
-        raise DiffError("there is no diff in this text")
+    lines = iter(text.splitlines())
+    for line in lines:
+        header = HEADER.match(line)
+        if line.startswith("+++ "):
+            path = line.removeprefix("+++ ").split("\t")[0].removeprefix("b/")
+            changes.append(FileChange(path, ()))
+        elif header is not None:
+            if not changes:
+                raise DiffError(f"a hunk before any file's name: {line!r}")
+            hunk = Hunk(int(header.group(1)), _hunk_lines(header, lines))
+            changes[-1] = evolve(changes[-1], hunks=(*changes[-1].hunks, hunk))
+    if not changes or not all(change.hunks for change in changes):
+        raise DiffError("this text is no unified diff: it names no file, or has no hunk for one")
     return tuple(changes)
 
 
-def _hunks(lines: Iterable[str]) -> list[Hunk]:
-    hunks: list[Hunk] = []
-    for line in lines:
-        header = HEADER.match(line)
-        if header:
-            hunks.append(Hunk(int(header.group(1)), ()))
-        elif line.startswith("\\"):
+def _hunk_lines(header: re.Match[str], lines: Iterator[str]) -> tuple[str, ...]:
+    """As many lines as the header counts: whatever they look like, they belong to the hunk."""
+    before, after = (int(header.group(number) or 1) for number in (2, 3))
+    found: list[str] = []
+    while before or after:
+        line = next(lines, None)
+        if line is None:
+            raise DiffError(f"the diff ends inside the hunk {header.group(0)}")
+        if line.startswith("\\"):
             continue
-        elif line[:1] in (" ", "-", "+"):
-            hunks[-1] = Hunk(hunks[-1].start, (*hunks[-1].lines, line))
-        elif not line:
-            hunks[-1] = Hunk(hunks[-1].start, (*hunks[-1].lines, " "))
-        else:
-            raise DiffError(f"this line belongs to no diff: {line[:60]!r}")
-    return hunks
+        # Mailers and editors strip the blank of an empty context line.
+        line = line or " "
+        if line[0] not in " -+":
+            raise DiffError(f"this line belongs to no hunk: {line[:60]!r}")
+        before -= line[0] != "+"
+        after -= line[0] != "-"
+        found.append(line)
+    return tuple(found)
 
 
 def apply(changes: Sequence[FileChange], files: Mapping[str, str]) -> dict[str, str]:
@@ -94,7 +102,8 @@ def _apply_hunk(path: str, hunk: Hunk, lines: list[str], shift: int) -> tuple[li
         before, after, left_out = hunk.trimmed(fuzz)
         expected = hunk.start - 1 + left_out + shift
         places = [at for at in range(len(lines) + 1) if lines[at : at + len(before)] == before]
-        if places:
+        # An insertion that has lost all its context would fit anywhere.
+        if places and (before or not fuzz):
             at = min(places, key=lambda place: abs(place - expected))
             moved = shift + (at - expected) + len(after) - len(before)
             return [*lines[:at], *after, *lines[at + len(before) :]], moved

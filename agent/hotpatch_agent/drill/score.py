@@ -24,7 +24,7 @@ class Step:
 @frozen
 class Score:
     """`asked` counts the drill's own requests beside the load's; all of them were answered, or it would
-    have ended.  `live_seconds`: from the start of `push` to the last worker's first answer by the new code."""
+    have ended.  `live_seconds`: from the start of `push` to the last worker's first new answer."""
 
     drill: str
     steps: tuple[Step, ...]
