@@ -1,0 +1,185 @@
+"""Old code that goes on: which frames run code that changes, and what that means for them.
+
+A frame keeps the code that it began with, whatever becomes of its function.  Most end by themselves; a loop
+that never ends stays on the old code for ever, and old code that goes on may call new code in the old way.
+Both are named before a patch goes in (`may_never_return`, on code objects alone, for the plan) and found
+in the live process (`blockers`).
+
+The live part is cheap: it looks at threads' stacks and asyncio's tasks, O(frames).  Suspended generators, and
+greenlets, are on no list: whoever has scanned the heap already passes its `objects`.
+
+Safe from any thread, in a forked child too; it looks and takes no lock but that of `threading.enumerate`.
+Frames of other threads move on while they are looked at: an answer is a moment's.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Collection, Iterable, Iterator
+from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
+from typing import Any
+
+from attrs import frozen
+
+from hotpatch.engine.codes import walk
+from hotpatch.engine.flow import endless_loop, flow_of
+
+
+@frozen
+class Blocker:
+    """One frame that is on code which changes."""
+
+    holder: str
+    """What keeps it: `thread worker-1`, `task Task-3`, `generator`, `coroutine`, `greenlet`."""
+    qualname: str
+    file: str
+    line: int
+    """Where it is now."""
+    running: bool
+    """On a thread's stack; else suspended."""
+    never_leaves: bool
+    """Nothing but a failure, or being closed, ends it."""
+    in_loop: bool
+    calls: tuple[str, ...] = ()
+    """Names that it may still call in the old way, and that take other parameters by now."""
+
+    def __str__(self) -> str:
+        text = f"{self.holder}: {self.qualname} ({self.file}, line {self.line})"
+        if self.never_leaves:
+            text += " never leaves its loop"
+        elif self.in_loop:
+            text += " is in a loop"
+        if self.calls:
+            text += f" and would call {', '.join(self.calls)} with old arguments"
+        return text
+
+
+@frozen
+class Endless:
+    """A function that may never return."""
+
+    qualname: str
+    file: str
+    line: int
+    """Of the loop."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.qualname} may never return (the loop at {self.file}, line {self.line}): "
+            "where it runs, it stays on its old code"
+        )
+
+
+def may_never_return(codes: Iterable[CodeType]) -> tuple[Endless, ...]:
+    """The functions, inner ones too, that have a loop which nothing but a failure ends.
+
+    Pure: works on the code objects of a builder as well as on live ones.
+    """
+    found = []
+    for code in codes:
+        for part in walk(code):
+            line = endless_loop(part)
+            if line is not None:
+                found.append(Endless(part.co_qualname, part.co_filename, line))
+    return tuple(found)
+
+
+def blockers(
+    codes: Iterable[CodeType], *, objects: Iterable[object] = (), incompatible: Collection[str] = ()
+) -> tuple[Blocker, ...]:
+    """The live frames of these code objects: threads first, then tasks, then what `objects` hold.
+
+    Code is told by identity.  `incompatible` are the bare names of changed functions that can't be called as
+    before (`codes.accepts_same_calls`).
+    The frame of the caller of this function and those below it count like any other.
+    """
+    wanted = {id(code): code for code in codes}
+    found = []
+    seen: set[int] = set()
+    for holder, frame, running in _frames(objects):
+        if id(frame.f_code) in wanted and id(frame) not in seen:
+            seen.add(id(frame))
+            found.append(_blocker(holder, frame, running, incompatible))
+    return tuple(found)
+
+
+def _blocker(holder: str, frame: FrameType, running: bool, incompatible: Collection[str]) -> Blocker:
+    code = frame.f_code
+    flow = flow_of(code)
+    at = flow.at(frame.f_lasti)
+    names = flow.names(at) if incompatible else frozenset()
+    return Blocker(
+        holder=holder,
+        qualname=code.co_qualname,
+        file=code.co_filename,
+        line=frame.f_lineno or code.co_firstlineno,
+        running=running,
+        never_leaves=not flow.can_leave(at),
+        in_loop=flow.in_loop(at),
+        calls=tuple(sorted(names.intersection(incompatible))),
+    )
+
+
+# -- where frames are ------------------------------------------------------------------------
+
+
+def _frames(objects: Iterable[object]) -> Iterator[tuple[str, FrameType, bool]]:
+    """(holder, frame, whether it is on a thread's stack)."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    for ident, top in sys._current_frames().items():
+        for frame in _stack(top):
+            yield f"thread {names.get(ident, ident)}", frame, True
+    for task in _tasks():
+        for frame in _awaiting(task.get_coro()):
+            yield f"task {task.get_name()}", frame, False
+    greenlet: Any = getattr(sys.modules.get("greenlet"), "greenlet", ())
+    for held in objects:
+        kind = type(held)
+        if kind in _SUSPENDED:
+            if (suspended := getattr(held, _SUSPENDED[kind][0])) is not None:
+                yield _SUSPENDED[kind][2], suspended, False
+        elif greenlet and issubclass(kind, greenlet):
+            for frame in _stack(getattr(held, "gr_frame", None)):
+                yield "greenlet", frame, False
+
+
+_SUSPENDED: dict[type, tuple[str, str, str]] = {
+    GeneratorType: ("gi_frame", "gi_yieldfrom", "generator"),
+    CoroutineType: ("cr_frame", "cr_await", "coroutine"),
+    AsyncGeneratorType: ("ag_frame", "ag_await", "async generator"),
+}
+
+
+def _stack(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _awaiting(awaitable: object) -> Iterator[FrameType]:
+    """The frames of a coroutine and of what it waits for, outermost first, as far as Python tells."""
+    while (names := _SUSPENDED.get(type(awaitable))) is not None:
+        frame = getattr(awaitable, names[0])
+        if frame is not None:
+            yield frame
+        awaitable = getattr(awaitable, names[1])
+
+
+def _tasks() -> list[Any]:
+    """All asyncio tasks of all loops.
+
+    `asyncio.all_tasks` answers for one loop, and loops are on no list, so asyncio's own registers are read:
+    `_all_tasks` (3.11), `_scheduled_tasks` and `_eager_tasks` (3.12 and 3.13).
+    """
+    tasks = sys.modules.get("asyncio.tasks")
+    found: list[Any] = []
+    for name in ("_all_tasks", "_scheduled_tasks", "_eager_tasks"):
+        register = getattr(tasks, name, ())
+        for _ in range(100):  # another thread may add to it meanwhile
+            try:
+                found += list(register)
+                break
+            except RuntimeError:
+                continue
+    return [task for task in found if not task.done()]
