@@ -28,6 +28,9 @@ from hotpatch.errors import KeyProblem
 
 _MAX_KEY_FILE: Final = 64 * 1024
 
+NAME: Final = "name"
+"""The field of a public key that holds what people call it.  No part of the key's id."""
+
 Ask = Callable[[], str | None]
 """Called at most once, and only when a key is under a passphrase: the passphrase, None if there is none."""
 
@@ -47,6 +50,7 @@ def generate(private: Path, passphrase: str | None) -> SSlibKey:
         protection = BestAvailableEncryption(passphrase.encode())
     _write_new(private, secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection), 0o600)
     key = SSlibKey.from_crypto(secret.public_key())
+    key.unrecognized_fields[NAME] = private.stem
     text = json.dumps({"keyid": key.keyid, **key.to_dict()}, indent=1, sort_keys=True) + "\n"
     _write_new(public, text.encode(), 0o644)
     return key

@@ -22,6 +22,7 @@ from tuf.api.serialization import DeserializationError, SerializationError
 from tuf.api.serialization.json import JSONSerializer
 
 from hotpatch.errors import KeyProblem
+from hotpatch.trust.keys import NAME
 
 MAX_ROOT: Final = 1024 * 1024
 MAX_KEYS: Final = 64
@@ -54,6 +55,13 @@ class TrustRoot:
     def release_keys(self) -> tuple[str, ...]:
         """Ids of the keys that sign releases."""
         return tuple(self.metadata.signed.roles[RELEASES].keyids)
+
+
+def name_of(root: TrustRoot, key_id: str) -> str:
+    """What people call a key: its name, if the root knows it, and the beginning of its id."""
+    key = root.metadata.signed.keys.get(key_id)
+    name = key.unrecognized_fields.get(NAME) if key else None
+    return f"{name} ({key_id[:8]})" if isinstance(name, str) and name.isprintable() else key_id[:8]
 
 
 def parse(data: bytes) -> TrustRoot:
@@ -113,7 +121,7 @@ def read(path: Path) -> TrustRoot:
 
 
 def create(key: SSlibKey, signer: Signer, expires: datetime) -> bytes:
-    """The first root of a service: `key` alone, for releases and for the root itself."""
+    """The first root of a service: `key` alone, for releases and for the root itself; `signer` is its."""
     roles = {name: Role([], 1) for name in ("root", "timestamp", "snapshot", "targets")}
     root = Root(version=1, expires=expires, roles=roles, consistent_snapshot=False)
     root.add_key(key, Root.type)

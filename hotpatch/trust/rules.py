@@ -31,11 +31,10 @@ The rules are pure but for `Expectation.running_digest`.  Thread-safe and fork-s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from attrs import evolve, frozen
-from securesystemslib.signer import Signature
 
 from hotpatch.bundle import container as container_layer
 from hotpatch.bundle import statement as statement_layer
@@ -55,7 +54,7 @@ from hotpatch.errors import (
 )
 from hotpatch.release import Release
 from hotpatch.trust.expectation import Expectation
-from hotpatch.trust.root import RELEASES, TrustRoot
+from hotpatch.trust.root import RELEASES, TrustRoot, name_of
 
 
 @frozen(eq=False)
@@ -173,13 +172,13 @@ def _signatures(case: _Case) -> _Case:
     broken = [key for key in verdict.unsigned if key in signatures]
     if broken:
         raise WrongKey(
-            f"the signature by key {_keys(broken)} does not fit the bundle's contents: "
+            f"the signature by key {_keys(broken, case.root)} does not fit the bundle's contents: "
             "they were changed after it was signed"
         )
     if not verdict.signed:
         raise WrongKey(
-            f"the bundle is signed by {_keys(signatures)}, which this service does not trust; "
-            f"it trusts {_keys(case.root.release_keys)}"
+            f"the bundle is signed by {_keys(signatures, case.root)}, which this service does not trust; "
+            f"it trusts {_keys(case.root.release_keys, case.root)}"
         )
     raise Unsigned(
         f"the bundle bears {_count(len(verdict.signed), 'signature')} that this service trusts; "
@@ -280,8 +279,8 @@ def _known(case: _Case) -> Release:
     return case.release
 
 
-def _keys(ids: Collection[str] | Mapping[str, Signature]) -> str:
-    return ", ".join(key[:8] for key in ids)
+def _keys(ids: Iterable[str], root: TrustRoot) -> str:
+    return ", ".join(name_of(root, key) for key in ids)
 
 
 def _count(number: int, what: str) -> str:

@@ -1,0 +1,79 @@
+"""Which files are the program: what its application reaches by imports, told from the sources alone.
+
+A tree holds more than a service runs: tests, scripts, tools.  They must neither be carried to the service
+nor be asked for there.  Followed are import statements wherever they stand, also inside functions, and
+texts that name a module in full, such as a framework's list of apps.  What a program imports by a
+name that it computes is not seen here; a clean start of it shows those.  Pure functions.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping
+
+from hotpatch.errors import BuildFailed
+
+
+def module_paths(files: Iterable[str]) -> dict[str, str]:
+    """The source file of each module of the tree, by the module's dotted name."""
+    found: dict[str, str] = {}
+    for path in sorted(files):
+        if path.endswith(".py"):
+            parts = path.removesuffix(".py").split("/")
+            if parts[-1] == "__init__":
+                parts.pop()
+            if parts and all(part.isidentifier() for part in parts):
+                found[".".join(parts)] = path
+    return found
+
+
+def reached(sources: Mapping[str, bytes], app: str, modules: Iterable[str] = ()) -> frozenset[str]:
+    """The paths of all files that the application `app` (`module:object`), or one of `modules`, can import.
+
+    Raises `BuildFailed` if the application's module is not in the tree.
+    """
+    paths = module_paths(sources)
+    first = app.partition(":")[0]
+    if first not in paths:
+        raise BuildFailed(
+            f"the application's module {first} is not in the tree: name it with --app, or the folder that "
+            "it is imported from with --root"
+        )
+    found: set[str] = set()
+    todo = [first, *modules]
+    while todo:
+        for name in _with_parents(todo.pop()):
+            path = paths.get(name)
+            if path is not None and path not in found:
+                found.add(path)
+                todo += _named_in(sources[path], name, path.endswith("__init__.py"))
+    return frozenset(found)
+
+
+def _with_parents(name: str) -> Iterator[str]:
+    parts = name.split(".")
+    for count in range(1, len(parts) + 1):
+        yield ".".join(parts[:count])
+
+
+def _named_in(source: bytes, module: str, is_package: bool) -> list[str]:
+    """Every dotted name in the source of `module` that may be a module's; more than there are, never less."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return []  # it runs nowhere, so it imports nothing; whoever builds from it is told elsewhere
+    package = module.split(".") if is_package else module.split(".")[:-1]
+    found: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*above, *(node.module.split(".") if node.module else [])])
+            found += [origin, *(f"{origin}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = node.value.partition(":")[0]
+            # "a.b" or "a.b.Class": its leading parts are tried too; a single word is too common for a module
+            if 3 <= len(text) <= 255 and "." in text and all(map(str.isidentifier, text.split("."))):
+                found.append(text)
+    return found
