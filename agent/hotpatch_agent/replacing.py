@@ -68,7 +68,7 @@ def _due_because(view: View, status: Status) -> str:
     if phase in (Phase.UNABLE, Phase.FELL_BACK):
         assert status.adoption is not None
         return status.adoption.reason or f"it is {phase.value}"
-    if _patience(view, status) > 0:
+    if _patience(view, status) >= 0:
         return ""
     if phase is Phase.HELD:
         return f"its requests did not end within {terms(view).hold:g} s"
