@@ -57,28 +57,38 @@ class Terminal:
         self.console.print(text, style=style)
 
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """Columns under plain headings, as wide as they need to be; nothing in JSON mode."""
+        """Columns under headings, as wide as they need to be; nothing in JSON mode.
+
+        A cell is a rich `Text`, or anything whose `str` is meant.
+        """
         if self.as_json:
             return
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=None, pad_edge=False, header_style="bold")
+        table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(headings))
         for heading in headings:
             table.add_column(heading, overflow="fold")
         for row in rows:
             table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
         self.console.print(table)
 
+    def rows(self, rows: Sequence[Sequence[object]]) -> None:
+        """Columns without headings."""
+        if rows:
+            self.table([""] * len(rows[0]), rows)
+
     def warn(self, text: str) -> None:
         """One line on stderr, in both modes: what the user should know though the command goes on."""
         sys.stderr.write(f"hotpatch: {text}\n")
 
     def finish(self, sentence: str, data: Mapping[str, Any], exit_code: int = 0) -> int:
-        """The command's last word: the sentence for people, or `data` with the sentence in it as `message`.
-        Returns `exit_code`, for the command to return in turn."""
+        """The command's last word: the sentence for people, or `data` beside it as `message`, and the `code`.
+
+        Returns `exit_code`, for the command to return in turn.
+        """
         if self.as_json:
-            write_json({**data, "message": sentence, "code": exit_code})
+            write_json({"code": exit_code, "message": sentence, **data})
         else:
             self.say(sentence, style="bold" if exit_code == 0 else "bold red")
         return exit_code

@@ -1,0 +1,62 @@
+"""A plan as people read it: one line an edit, its effect and the reason, and a sentence that counts them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hotpatch.plan import Edit, Effect, Plan
+from hotpatch_agent.cli.amounts import count
+from hotpatch_agent.cli.terminal import Terminal
+
+_STYLES = {Effect.LIVE: "green", Effect.RELOAD: "yellow", Effect.REFUSE: "red"}
+
+
+def show_plan(terminal: Terminal, plan: Plan) -> None:
+    """The edits as a table, then the notes.  Nothing in JSON mode; `plan_as_dict` is for that."""
+    if terminal.as_json or not (plan.edits or plan.notes):
+        return
+    from rich.text import Text
+
+    rows = [
+        (
+            Text(f"  {mark(edit)} {_where(edit)}"),
+            Text(_what(edit)),
+            Text(edit.effect.value, style=_STYLES[edit.effect]),
+            Text(edit.reason, style="dim"),
+        )
+        for edit in plan.edits
+    ]
+    terminal.rows(rows)
+    for note in plan.notes:
+        terminal.say(f"  note: {note}", style="yellow")
+    terminal.say()
+
+
+def mark(edit: Edit) -> str:
+    """`+` for what comes, `-` for what goes, `~` for what changes."""
+    last = edit.kind.rpartition(" ")[2]
+    return {"added": "+", "removed": "-"}.get(last, "~")
+
+
+def _where(edit: Edit) -> str:
+    return f"{edit.module}.{edit.name}" if edit.name else edit.module
+
+
+def _what(edit: Edit) -> str:
+    return edit.kind if mark(edit) != "~" or edit.kind.endswith("changed") else f"{edit.kind} changed"
+
+
+def summary(plan: Plan) -> str:
+    """`Plan: 3 edits live, 0 reload, 0 refused.`"""
+    counts = {effect: sum(edit.effect is effect for edit in plan.edits) for effect in Effect}
+    if not plan.edits:
+        return "Plan: no edits; what differs changes nothing that the program does."
+    live = count(counts[Effect.LIVE], "edit")
+    return f"Plan: {live} live, {counts[Effect.RELOAD]} reload, {counts[Effect.REFUSE]} refused."
+
+
+def plan_data(plan: Plan) -> dict[str, Any]:
+    """The plan for JSON: its edits and notes, and what they come to."""
+    from hotpatch.bundle.plan_form import plan_as_dict
+
+    return {**plan_as_dict(plan), "effect": plan.effect.value}
