@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from attrs import frozen
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -35,25 +36,41 @@ Ask = Callable[[], str | None]
 """Called at most once, and only when a key is under a passphrase: the passphrase, None if there is none."""
 
 
-def generate(private: Path, passphrase: str | None) -> SSlibKey:
-    """Make a key pair: `private`, readable by its owner alone, and beside it `.pub`, the public half.
+@frozen(eq=False)
+class NewKey:
+    """A key pair that is in memory alone, until `write`."""
 
-    Returns the public key.  Raises `KeyProblem` if either file is there already: a key is never overwritten.
-    """
-    public = public_path(private)
-    for path in (private, public):
-        if path.exists():
-            raise KeyProblem(f"{path} is there already, and a key is never overwritten: choose another name")
+    signer: CryptoSigner
+    key: SSlibKey
+    """The public half, with its name."""
+    _private: bytes
+
+    def write(self, private: Path) -> None:
+        """Write `private`, readable by its owner alone, and beside it the public half as `.pub`.
+
+        Raises `KeyProblem` if either file is there already: a key is never overwritten.
+        """
+        public = public_path(private)
+        for path in (private, public):
+            if path.exists():
+                raise KeyProblem(
+                    f"{path} is there already, and a key is never overwritten: choose another name"
+                )
+        _write_new(private, self._private, 0o600)
+        text = json.dumps({"keyid": self.key.keyid, **self.key.to_dict()}, indent=1, sort_keys=True) + "\n"
+        _write_new(public, text.encode(), 0o644)
+
+
+def generate(name: str, passphrase: str | None) -> NewKey:
+    """Make a key pair that people call `name`; its private half goes under `passphrase` if there is one."""
     secret = Ed25519PrivateKey.generate()
     protection: KeySerializationEncryption = NoEncryption()
     if passphrase:
         protection = BestAvailableEncryption(passphrase.encode())
-    _write_new(private, secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection), 0o600)
     key = SSlibKey.from_crypto(secret.public_key())
-    key.unrecognized_fields[NAME] = private.stem
-    text = json.dumps({"keyid": key.keyid, **key.to_dict()}, indent=1, sort_keys=True) + "\n"
-    _write_new(public, text.encode(), 0o644)
-    return key
+    key.unrecognized_fields[NAME] = name
+    private = secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection)
+    return NewKey(CryptoSigner(secret), key, private)
 
 
 def public_path(private: Path) -> Path:

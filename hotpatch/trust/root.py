@@ -142,6 +142,11 @@ def extend(
     Raises `KeyProblem` where `signers` are too few, or the threshold is above the number of keys.
     """
     root = Metadata[Root].from_bytes(current.metadata.to_bytes()).signed
+    may = root.roles[Root.type].keyids
+    for signer in signers:
+        if (key_id := signer.public_key.keyid) not in may:
+            who = ", ".join(name_of(current, each) for each in may)
+            raise KeyProblem(f"the key {name_of(current, key_id)} may not change the trust root; {who} may")
     root.version += 1
     root.expires = expires
     for key in keys:

@@ -15,19 +15,20 @@ def no_passphrase() -> None:
 
 
 def test_a_key_signs_what_its_public_half_verifies(tmp_path: Path) -> None:
-    public = keys.generate(tmp_path / "a.key", None)
+    made = keys.generate("a", None)
+    made.write(tmp_path / "a.key")
     signer = keys.load_signer(str(tmp_path / "a.key"), no_passphrase)
     keys.load_public(tmp_path / "a.pub").verify_signature(signer.sign(b"text"), b"text")
-    assert keys.load_public(tmp_path / "a.pub") == public
+    assert keys.load_public(tmp_path / "a.pub") == made.key
 
 
 def test_the_private_key_is_for_its_owner_alone(tmp_path: Path) -> None:
-    keys.generate(tmp_path / "a.key", None)
+    keys.generate("a", None).write(tmp_path / "a.key")
     assert (tmp_path / "a.key").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
-    keys.generate(tmp_path / "a.key", None)
+    keys.generate("a", None).write(tmp_path / "a.key")
     (tmp_path / "a.key").chmod(0o640)
     with pytest.raises(KeyProblem, match="chmod 600"):
         keys.load_signer(str(tmp_path / "a.key"), no_passphrase)
@@ -37,7 +38,7 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
 def test_a_key_is_never_overwritten(tmp_path: Path, there: str) -> None:
     (tmp_path / there).write_text("precious")
     with pytest.raises(KeyProblem, match="never overwritten"):
-        keys.generate(tmp_path / "a.key", None)
+        keys.generate("a", None).write(tmp_path / "a.key")
     assert (tmp_path / there).read_text() == "precious"
     assert [path.name for path in tmp_path.iterdir()] == [there]
 
@@ -49,8 +50,8 @@ def test_a_passphrase_is_asked_for_only_where_there_is_one(tmp_path: Path) -> No
         asked.append(True)
         return "secret"
 
-    keys.generate(tmp_path / "open.key", None)
-    keys.generate(tmp_path / "shut.key", "secret")
+    keys.generate("open", None).write(tmp_path / "open.key")
+    keys.generate("shut", "secret").write(tmp_path / "shut.key")
     keys.load_signer(str(tmp_path / "open.key"), ask)
     assert asked == []
     keys.load_signer(str(tmp_path / "shut.key"), ask)
@@ -58,13 +59,13 @@ def test_a_passphrase_is_asked_for_only_where_there_is_one(tmp_path: Path) -> No
 
 
 def test_a_key_under_a_passphrase_is_not_on_the_disk_in_the_clear(tmp_path: Path) -> None:
-    keys.generate(tmp_path / "a.key", "secret")
+    keys.generate("a", "secret").write(tmp_path / "a.key")
     assert b"BEGIN ENCRYPTED PRIVATE KEY" in (tmp_path / "a.key").read_bytes()
 
 
 @pytest.mark.parametrize(("given", "text"), [("wrong", "another one"), (None, "under a"), ("", "under a")])
 def test_a_wrong_or_missing_passphrase_is_said_so(tmp_path: Path, given: str | None, text: str) -> None:
-    keys.generate(tmp_path / "a.key", "secret")
+    keys.generate("a", "secret").write(tmp_path / "a.key")
     with pytest.raises(KeyProblem, match=text):
         keys.load_signer(str(tmp_path / "a.key"), lambda: given)
 
@@ -108,3 +109,8 @@ def test_a_public_key_that_lies_about_its_form_is_refused(tmp_path: Path) -> Non
         path.write_text(text)
         with pytest.raises(KeyProblem):
             keys.load_public(path)
+
+
+def test_a_key_bears_the_name_that_it_was_given(tmp_path: Path) -> None:
+    keys.generate("alice", None).write(tmp_path / "a.key")
+    assert keys.load_public(tmp_path / "a.pub").unrecognized_fields[keys.NAME] == "alice"

@@ -93,14 +93,19 @@ def test_a_key_added_by_the_root_key_may_sign_releases() -> None:
 
 
 def test_a_key_may_not_add_itself() -> None:
-    with pytest.raises(KeyProblem, match="signed by"):
+    with pytest.raises(KeyProblem, match="may not change the trust root"):
         trust_root.extend(first(), [MALLORY.public_key], None, [MALLORY], LATER)
 
 
 def test_a_release_key_may_not_change_the_root() -> None:
     root = trust_root.parse(trust_root.extend(first(), [BOB.public_key], None, [ALICE], LATER))
-    with pytest.raises(KeyProblem, match="signed by"):
+    with pytest.raises(KeyProblem, match="may not change the trust root"):
         trust_root.extend(root, [MALLORY.public_key], None, [BOB], LATER)
+
+
+def test_a_root_that_nobody_signed_is_not_made() -> None:
+    with pytest.raises(KeyProblem, match="not signed by enough"):
+        trust_root.extend(first(), [BOB.public_key], None, [], LATER)
 
 
 def test_a_root_that_skips_a_number_does_not_succeed() -> None:

@@ -12,7 +12,7 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w":
 
 
 def duration(text: str) -> timedelta:
-    """A time span: a whole number and one of s, m, h, d, w; from a second to ten years.  For click's `type`."""
+    """A time span: a number and one of s, m, h, d, w, from a second to ten years; a `type` for click."""
     found = re.fullmatch(r"([0-9]{1,9})([smhdw])", text)
     if found is None:
         raise click.BadParameter(f"{text!r} is no time: write for example 90m, 12h or 7d")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from securesystemslib.signer import SSlibKey
 
     from hotpatch.trust import TrustRoot
+    from hotpatch.trust.keys import NewKey
 
 
 @cli_command(
@@ -85,14 +86,19 @@ def command(
     from hotpatch.trust import keys as key_files
 
     others = [key_files.load_public(path) for path in added]
-    if trust is not None and not (trust / "trust" / "root.json").exists() and key is None:
-        raise KeyProblem(f"there is no trust root in {trust} yet: name the KEY to begin with")
     secret = new_passphrase() if passphrase and key is not None else None
-    made = key_files.generate(key, secret) if key is not None else None
-    told: list[str] = [f"Made the key {key} ({made.keyid[:8]}); keep it secret."] if made else []
-    data: dict[str, object] = {"key": str(key), "keyid": made.keyid} if made else {}
+    made = key_files.generate(key.stem, secret) if key is not None else None
+    changed = (
+        _changed_root(trust, made, others, root_keys, threshold, datetime.now(UTC) + expires) if trust else []
+    )
+    told: list[str] = []
+    data: dict[str, object] = {}
+    if made is not None and key is not None:
+        made.write(key)
+        told.append(f"Made the key {key} ({made.key.keyid[:8]}); keep it secret.")
+        data |= {"key": str(key), "keyid": made.key.keyid}
     if trust is not None:
-        root = _trust(trust, key, made, secret, others, root_keys, threshold, datetime.now(UTC) + expires)
+        root = _write(trust / "trust", changed)
         told.append(
             f"{trust} trusts {count(len(root.release_keys), 'key')}, and a release needs "
             f"{count(root.threshold, 'signature')}; the root counts until {root.expires:%Y-%m-%d}."
@@ -107,42 +113,41 @@ def command(
     return terminal.finish(" ".join(told), data)
 
 
-def _trust(
+def _changed_root(
     home: Path,
-    key: Path | None,
-    made: SSlibKey | None,
-    secret: str | None,
+    made: NewKey | None,
     others: list[SSlibKey],
     root_keys: tuple[str, ...],
     threshold: int | None,
     until: datetime,
-) -> TrustRoot:
-    """Make the trust root of `home`, or the one that follows it, and write it there."""
-    from hotpatch.trust import keys as key_files
+) -> list[bytes]:
+    """The roots that follow the one of `home`, or begin it.  Writes nothing."""
     from hotpatch.trust import root as roots
-    from hotpatch_agent.disk import write_whole
 
-    folder = home / "trust"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / "root.json"
+    path = home / "trust" / "root.json"
     if path.exists():
         if not root_keys:
             raise KeyProblem(
                 f"{home} has a trust root already: name a key that may change it with --root-key"
             )
-        new = [made, *others] if made else others
-        root = roots.read(path)
-        data = roots.extend(root, new, threshold, load_signers(root_keys), until)
-    else:
-        assert made is not None
-        signer = key_files.load_signer(str(key), lambda: secret)
-        data = roots.create(made, signer, until)
-        if others or threshold:
-            first = roots.parse(data)
-            write_whole(str(folder / "1.root.json"), data, "trust root")
-            data = roots.extend(first, others, threshold, [signer], until)
-    root = roots.parse(data)
-    # every former root stays, so that whoever knows an old one can follow the chain to the newest
-    write_whole(str(folder / f"{root.version}.root.json"), data, "trust root")
-    write_whole(str(path), data, "trust root")
-    return root
+        new = [made.key, *others] if made else others
+        return [roots.extend(roots.read(path), new, threshold, load_signers(root_keys), until)]
+    if made is None:
+        raise KeyProblem(f"there is no trust root in {home} yet: name the KEY to begin with")
+    first = roots.create(made.key, made.signer, until)
+    if not others and threshold is None:
+        return [first]
+    return [first, roots.extend(roots.parse(first), others, threshold, [made.signer], until)]
+
+
+def _write(folder: Path, changed: list[bytes]) -> TrustRoot:
+    """Write the roots, the last of which comes into force."""
+    from hotpatch.trust import root as roots
+    from hotpatch_agent.disk import write_whole
+
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for data in changed:
+        # every former root stays, so that whoever knows an old one can follow the chain to the newest
+        write_whole(str(folder / f"{roots.parse(data).version}.root.json"), data, "trust root")
+    write_whole(str(folder / "root.json"), changed[-1], "trust root")
+    return roots.parse(changed[-1])
