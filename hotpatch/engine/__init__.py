@@ -1,0 +1,35 @@
+"""The engine: a difference measured between clean starts, laid onto a live process, committed, proven.
+
+    measure(old_root, new_root, start) -> Measurement   in clean processes; seconds; never in a serving one
+    plan(measurement) -> Plan                           what it comes to, edit by edit
+    stage(measurement, root, app) -> Staged             in the live process: built aside, nothing visible changes
+    commit(staged.ops) -> Undo; Undo.revert()           all or nothing; exact
+    prove(staged) -> findings                           after a commit in a forked child: what is unlike a fresh start
+
+Every refusal is a `PatchRefused` (or `PatchInvalid`, if the new sources are no program) whose text is the reason.
+"""
+
+from __future__ import annotations
+
+from .commit import Undo, apply, commit
+from .measure import measure
+from .measurement import Measurement, this_python
+from .planning import plan
+from .prove import prove
+from .staged import Staged, stage
+from .start import Start, standard_modules
+
+__all__ = [
+    "Measurement",
+    "Staged",
+    "Start",
+    "Undo",
+    "apply",
+    "commit",
+    "measure",
+    "plan",
+    "prove",
+    "stage",
+    "standard_modules",
+    "this_python",
+]

@@ -1,0 +1,71 @@
+"""Is a live object, right now, what a node of a graph says?
+
+The question of every three-way merge: the live value is exchanged only if it still is what the old start
+had.  Whatever was found where it belongs counts as itself and is not looked into.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import codes
+from .graph import Graph
+from .locate import Locator
+from .reading import plain_same, resolve
+from .shape import Shapes
+
+
+class Alike:
+    def __init__(
+        self, shapes: Shapes, locator: Locator, old: Graph, new: Graph, origin: Any, replaced: Any
+    ) -> None:
+        self.shapes, self.locator, self.old, self.new = shapes, locator, old, new
+        self.origin, self.replaced = origin, replaced
+
+    def as_before(self, live: Any, o: int) -> bool:
+        return self._same(live, self.old, o, 0, set())
+
+    def as_after(self, live: Any, n: int) -> bool:
+        return self._same(live, self.new, n, 0, set())
+
+    def _itself(self, live: Any, graph: Graph, i: int) -> bool:
+        """Does the live object stand where the node's untouched original was found?"""
+        if graph is self.new:
+            o = self.origin.get(i)
+            if o is None or (o, i) in self.replaced:
+                return False
+            i = o
+        return self.locator.locate(i) is live
+
+    def _same(self, live: Any, graph: Graph, i: int, depth: int, seen: set[tuple[int, int]]) -> bool:
+        node = graph.nodes.get(i) if type(graph.nodes) is dict else graph.nodes[i]
+        if node is None:  # pruned: nothing below here differs
+            return self._itself(live, graph, i)
+        kind, head, kids, code = node
+        if kind == "outside":
+            return resolve(*head) is live
+        if kind == "plain":
+            shape = self.shapes.expand(live)
+            return shape[0] == "plain" and plain_same(shape[1], head)
+        if (id(live), i) in seen or (depth and self._itself(live, graph, i)):
+            return True
+        seen.add((id(live), i))
+        shape, name, live_kids, live_code = self.shapes.expand(live)
+        if shape != kind:
+            return False
+        if kind == "class":
+            if name[:2] != head[:2] or depth:
+                return bool(name[:2] == head[:2])
+        elif kind == "function":
+            if name != head or codes.key_of(live_code).body != code.body:
+                return False
+        elif kind == "code":
+            return codes.key_of(live_code).exact == code.exact
+        elif kind == "module":
+            return bool(name == head)
+        elif name != head:
+            return False
+        mine, wanted = dict(live_kids), dict(kids)
+        return mine.keys() == wanted.keys() and all(
+            self._same(mine[step], graph, child, depth + 1, seen) for step, child in wanted.items()
+        )

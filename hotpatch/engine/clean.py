@@ -1,0 +1,226 @@
+"""What a clean process does: start the program from given sources as its server would, write down what came of it.
+
+Run as a script by `measure`.  One process loads the standard library, then forks one child for each start, so
+that all of them begin from the same memory.  Nothing of hotpatch beyond the describing modules is
+loaded, and those import the standard library alone: the program finds the process as a server would give it.
+"""
+
+from __future__ import annotations
+
+import ast
+import gc
+import importlib
+import importlib.machinery
+import importlib.util
+import json
+import marshal
+import os
+import sys
+import traceback
+from typing import Any, Final
+
+EVENTS: Final = {
+    "socket.connect": "connects to",
+    "socket.bind": "listens on",
+    "socket.sendto": "sends to",
+    "subprocess.Popen": "starts the process",
+    "os.system": "runs the command",
+    "os.posix_spawn": "starts the process",
+    "os.exec": "becomes the process",
+    "os.fork": "forks",
+    "_thread.start_new_thread": "starts a thread",
+    "sqlite3.connect": "opens the database",
+    "os.remove": "deletes",
+    "os.rename": "renames",
+    "os.mkdir": "makes the folder",
+    "os.rmdir": "deletes the folder",
+    "os.putenv": "sets the environment variable",
+    "signal.pthread_kill": "signals",
+    "os.kill": "signals",
+    "urllib.Request": "requests",
+    "ftplib.connect": "connects to",
+    "smtplib.connect": "connects to",
+}
+MOST_EVENTS: Final = 200
+
+
+class Witness:
+    """Writes down what a start does outside of its own memory, by CPython's audit events."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.on = True
+        sys.addaudithook(self._hook)
+
+    def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self.on or len(self.seen) >= MOST_EVENTS:
+            return
+        self.on = False
+        try:
+            if event in EVENTS:
+                details = [a for a in arguments if type(a) in (str, bytes, int)]
+                self.seen.append(" ".join((EVENTS[event], *map(str, details[:2])))[:200])
+            elif event == "open" and self._writes(arguments):
+                self.seen.append(f"writes the file {arguments[0]}")
+        finally:
+            self.on = True
+
+    @staticmethod
+    def _writes(arguments: tuple[Any, ...]) -> bool:
+        path, mode, flags = arguments
+        if type(path) is not str or path.startswith(("/dev/", "/proc/")) or "__pycache__" in path:
+            return False
+        return bool(flags & (os.O_WRONLY | os.O_RDWR)) if type(flags) is int else "w" in str(mode)
+
+
+def effects_outside() -> dict[str, Any]:
+    """What a start leaves behind besides objects."""
+    import atexit
+    import signal
+    import threading
+
+    handlers = []
+    for number in sorted(signal.valid_signals()):
+        handler = signal.getsignal(number)
+        handlers.append(str(getattr(handler, "__qualname__", handler)))
+    return {
+        "threads": sorted(thread.name for thread in threading.enumerate()),
+        "exit hooks": atexit._ncallbacks(),
+        "open files": sum(1 for _ in os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0,  # noqa: PTH112,PTH208
+        "signal handlers": handlers,
+        "environment": sorted(os.environ),
+        "import path": [str(entry) for entry in sys.path],
+    }
+
+
+def load_app(target: str) -> Any:
+    """The application object, by gunicorn's rule: `module`, `module:name`, `module:factory(literals)`."""
+    name, _, expression = target.partition(":")
+    module = importlib.import_module(name)
+    tree = ast.parse(expression or "application", mode="eval").body
+    if isinstance(tree, ast.Name):
+        return vars(module)[tree.id] if tree.id in vars(module) else getattr(module, tree.id)
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
+        factory = getattr(module, tree.func.id)
+        return factory(
+            *map(ast.literal_eval, tree.args),
+            **{word.arg: ast.literal_eval(word.value) for word in tree.keywords if word.arg},
+        )
+    raise ValueError(f"{target!r} is neither module:name nor module:factory(...)")
+
+
+def start(job: dict[str, Any]) -> dict[str, Any]:
+    """Start the program; tell modules and application as a graph, and what went wrong."""
+    from .graph import APP, Describer
+    from .world import World
+
+    root, home = job["root"], job["home"]
+    sys.path[:] = [
+        root + p[len(home) :] if p == home or p.startswith(home + os.sep) else p for p in job["path"]
+    ]
+    sys.argv[:] = job["argv"]
+    folder = job["cwd"]
+    os.chdir(
+        root + folder[len(home) :] if folder == home or folder.startswith(home + os.sep) else folder or root
+    )
+    witness = Witness()
+    failed: dict[str, str] = {}
+    loaded: list[str] = []
+    extra: dict[str, Any] = {}
+    space: dict[str, Any] = {"__name__": "__setup__"}
+    try:
+        exec(job["setup"], space)
+        if job["app"]:
+            extra[APP] = load_app(job["app"])
+    except BaseException as error:  # noqa: BLE001  a program may end in SystemExit as well
+        failed[APP] = tell(error, root)
+    for name in job["modules"]:
+        try:
+            importlib.import_module(name)
+            loaded.append(name)
+        except BaseException as error:  # noqa: BLE001
+            failed[name] = tell(error, root)
+    effects = effects_outside()
+    witness.on = False
+    world = World(root)
+    graph = Describer(world, with_blobs=True).run(extra)
+    tidy = world.tidy
+    effects["import path"] = [tidy(p) for p in effects["import path"]]
+    return {
+        "graph": graph.encode(),
+        "loaded": loaded,
+        "failed": failed,
+        "local": {
+            name: os.path.relpath(vars(module)["__file__"], root) for name, module in world.local.items()
+        },
+        "effects": effects,
+        "witnessed": [tidy(text) for text in witness.seen],
+        "outside": [name for name in sys.modules if name not in world.local],
+    }
+
+
+def tell(error: BaseException, root: str) -> str:
+    """The error in one line, with the place in the program where it rose."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(root + os.sep)]
+    text = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{text} ({os.path.relpath(error.filename, root)})"
+    if frames:
+        return f"{text} ({os.path.relpath(frames[-1].filename, root)}, line {frames[-1].lineno})"
+    return text
+
+
+def main(path: str) -> None:
+    with open(path) as file:
+        job = json.load(file)
+    for name in job["preload"]:
+        try:
+            importlib.import_module(name)
+        except BaseException:  # noqa: BLE001, S110, PERF203  what doesn't import here is not missed
+            pass
+    import_describers(job["engine"])
+    gc.collect()
+    gc.freeze()
+    children = []
+    for one in job["starts"]:
+        pid = os.fork()
+        if not pid:
+            work(one | {key: job[key] for key in ("home", "path", "argv", "cwd", "setup", "app", "modules")})
+        children.append(pid)
+    for pid in children:
+        os.waitpid(pid, 0)
+
+
+def work(job: dict[str, Any]) -> None:
+    """In the forked child: never returns."""
+    status = 1
+    try:
+        gc.unfreeze()
+        result = start(job)
+        with open(job["out"] + ".part", "wb") as file:
+            marshal.dump(result, file)
+        os.rename(job["out"] + ".part", job["out"])  # noqa: PTH104
+        status = 0
+    except BaseException:  # noqa: BLE001
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def import_describers(folder: str) -> None:
+    """Import the describing modules as a package of their own name, without the rest of hotpatch."""
+    spec = importlib.machinery.ModuleSpec("_hotpatch_describers", None, is_package=True)
+    assert spec.submodule_search_locations is not None
+    spec.submodule_search_locations.append(folder)
+    package = importlib.util.module_from_spec(spec)
+    sys.modules["_hotpatch_describers"] = package
+    importlib.import_module("_hotpatch_describers.graph")
+    globals()["__package__"] = "_hotpatch_describers"
+
+
+if __name__ == "__main__":
+    sys.path.pop(0)
+    sys.modules["__main__"].__dict__.setdefault("__package__", "_hotpatch_describers")
+    main(sys.argv[1])

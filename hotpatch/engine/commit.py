@@ -1,0 +1,289 @@
+"""The edit done, in one step: a list of ops becomes a list of C calls, run by one C loop.
+
+Redone and undone by the same code, the one with `after`, the other with `before`, last first.  No line of Python runs
+between the first store and the last, so with a GIL no other thread sees half of it (unless a store runs Python
+code itself: a weakref callback of an object that dies, an audit hook; objects exchanged are held by
+the undo record, so none of them dies here).
+
+All or nothing: a store that raises is followed by the inverse of those that ran, and of no other.
+"""
+
+from __future__ import annotations
+
+import collections
+import operator
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+from attrs import evolve
+
+from hotpatch.errors import PatchRefused
+from hotpatch.ops import ABSENT, Op, SlotKind
+
+from .reading import MISSING, class_dict, raw_dict, slot_value, solid_base
+
+Call = Callable[[], Any]
+
+_set_class: Final = object.__dict__["__class__"].__set__
+
+
+class Undo:
+    """The exact inverse of a commit.  Holds every object that was exchanged; drop it when it has expired."""
+
+    def __init__(self, ops: tuple[Op, ...], orders: Sequence[tuple[dict[Any, Any], list[Any]]]) -> None:
+        self.ops = ops
+        self._orders = orders
+        self.done = False
+
+    def revert(self) -> None:
+        """Take the commit back.  Raises PatchRefused, with nothing changed, if it was done already or if a later
+        change stands in the way."""
+        if self.done:
+            raise PatchRefused("this change has been taken back already")
+        ops = tuple(_followed(op, forward=False) for op in self.ops)
+        moved = [op.where for op in ops if op.before is not ABSENT and not _as_expected(op, forward=False)]
+        if moved:
+            raise PatchRefused(
+                f"{moved[0]} was changed after the commit, so that it can't be taken back exactly"
+            )
+        _run([_call(op, forward=False) for op in reversed(ops)], ops[::-1], forward=False)
+        for mapping, keys in self._orders:
+            _restore_order(mapping, keys)
+        self.done = True
+
+
+def commit(ops: Sequence[Op], check: bool = True) -> Undo:
+    """Do the whole edit, or nothing.  Raises PatchRefused, with nothing changed, if the process has changed since
+    the ops were staged or if a store is not possible.  Only one thread may commit at a time."""
+    ops = tuple(_followed(op, forward=True) for op in ops)
+    if check and (moved := drifted(ops, forward=True)):
+        raise PatchRefused(f"{moved[0]} changed between staging and commit: stage again")
+    orders = _orders(ops)
+    _run([_call(op, forward=True) for op in ops], ops, forward=True)
+    return Undo(ops, orders)
+
+
+def apply(ops: Sequence[Op], forward: bool) -> None:
+    """The bare step, without a look at what stands there: for a process that nobody else uses."""
+    wanted = tuple(ops) if forward else tuple(ops)[::-1]
+    _run([_call(op, forward) for op in wanted], wanted, forward)
+
+
+def _run(calls: list[Call], ops: tuple[Op, ...], forward: bool) -> None:
+    left = iter(calls)
+    try:
+        deque(map(operator.call, left), maxlen=0)
+    except BaseException as error:
+        done = len(calls) - operator.length_hint(left) - 1
+        deque(map(operator.call, [_call(op, not forward) for op in reversed(ops[:done])]), maxlen=0)
+        name = ops[done].where
+        raise PatchRefused(f"{name} can't be set: {type(error).__name__}: {error}") from error
+
+
+# -- one op as a C call -----------------------------------------------------------------------
+
+
+def _call(op: Op, forward: bool) -> Call:
+    value = op.after if forward else op.before
+    other = op.before if forward else op.after
+    call: Call = _CALLS[op.kind](op, value, other)
+    return call
+
+
+def _in_dict(mapping: Any, key: Any, value: Any, kind: Any = dict) -> Call:
+    if value is ABSENT:
+        return partial(kind.pop, mapping, key, None)
+    return partial(kind.__setitem__, mapping, key, value)
+
+
+def _on_class(op: Op, value: Any, other: Any) -> Call:
+    if value is ABSENT:
+        return partial(type.__delattr__, op.owner, op.key)
+    return partial(type.__setattr__, op.owner, op.key, value)
+
+
+def _on_member(op: Op, value: Any, other: Any) -> Call:
+    if value is ABSENT:
+        return partial(op.key.__delete__, op.owner)
+    return partial(op.key.__set__, op.owner, value)
+
+
+def _in_cell(op: Op, value: Any, other: Any) -> Call:
+    if value is ABSENT:
+        return partial(delattr, op.owner, "cell_contents")
+    return partial(setattr, op.owner, "cell_contents", value)
+
+
+def _container(owner: Any) -> Any:
+    return solid_base(type(owner))
+
+
+def _item(op: Op, value: Any, other: Any) -> Call:
+    kind = _container(op.owner)
+    if issubclass(kind, set):
+        return partial(kind.discard if value is ABSENT else kind.add, op.owner, op.key)
+    return _in_dict(op.owner, op.key, value, kind)
+
+
+def _elements(op: Op, value: Any, other: Any) -> Call:
+    kind = _container(op.owner)
+    if kind is list:
+        return partial(list.__setitem__, op.owner, slice(None), value)
+    return partial(_refill, kind, op.owner, value)
+
+
+def _refill(kind: Any, owner: Any, value: Any) -> None:
+    kind.clear(owner)
+    (kind.extend if kind is collections.deque else kind.update)(owner, value)
+
+
+_CALLS: Final[dict[SlotKind, Callable[[Op, Any, Any], Call]]] = {
+    SlotKind.CODE: lambda op, value, other: partial(setattr, op.owner, "__code__", value),
+    SlotKind.FUNCTION: lambda op, value, other: partial(setattr, op.owner, op.key, value),
+    SlotKind.FUNCTION_DICT: lambda op, value, other: _in_dict(vars(op.owner), op.key, value),
+    SlotKind.GLOBAL: lambda op, value, other: _in_dict(vars(op.owner), op.key, value),
+    SlotKind.CLASS: _on_class,
+    SlotKind.BASES: lambda op, value, other: partial(type.__setattr__, op.owner, "__bases__", value),
+    SlotKind.TYPE: lambda op, value, other: partial(_set_class, op.owner, value),
+    SlotKind.INSTANCE: lambda op, value, other: _in_dict(raw_dict(op.owner), op.key, value),
+    SlotKind.MEMBER: _on_member,
+    SlotKind.ITEM: _item,
+    SlotKind.ELEMENTS: _elements,
+    SlotKind.CELL: _in_cell,
+    SlotKind.MODULE: lambda op, value, other: _in_dict(sys.modules, op.key, value),
+    SlotKind.CALL: lambda op, value, other: value,
+}
+
+
+# -- what stands there now ----------------------------------------------------------------------
+
+
+def current(op: Op) -> Any:
+    """What the slot holds, ABSENT if nothing."""
+    found = _READS[op.kind](op)
+    return ABSENT if found is MISSING else found
+
+
+def _read_item(op: Op) -> Any:
+    kind = _container(op.owner)
+    if issubclass(kind, set):
+        return op.key if kind.__contains__(op.owner, op.key) else ABSENT
+    return kind.get(op.owner, op.key, ABSENT)
+
+
+def _read_cell(op: Op) -> Any:
+    try:
+        return op.owner.cell_contents
+    except ValueError:
+        return ABSENT
+
+
+def _read_class(op: Op) -> Any:
+    if op.key in ("__name__", "__qualname__"):
+        return type.__getattribute__(op.owner, op.key)
+    return class_dict(op.owner).get(op.key, ABSENT)
+
+
+_READS: Final[dict[SlotKind, Callable[[Op], Any]]] = {
+    SlotKind.CODE: lambda op: op.owner.__code__,
+    SlotKind.FUNCTION: lambda op: getattr(op.owner, op.key),
+    SlotKind.FUNCTION_DICT: lambda op: vars(op.owner).get(op.key, ABSENT),
+    SlotKind.GLOBAL: lambda op: vars(op.owner).get(op.key, ABSENT),
+    SlotKind.CLASS: _read_class,
+    SlotKind.BASES: lambda op: op.owner.__bases__,
+    SlotKind.TYPE: lambda op: type(op.owner),
+    SlotKind.INSTANCE: lambda op: (raw_dict(op.owner) or {}).get(op.key, ABSENT),
+    SlotKind.MEMBER: lambda op: slot_value(op.key, op.owner),
+    SlotKind.ITEM: _read_item,
+    SlotKind.ELEMENTS: lambda op: list(_container(op.owner).__iter__(op.owner)),
+    SlotKind.CELL: _read_cell,
+    SlotKind.MODULE: lambda op: sys.modules.get(op.key, ABSENT),
+}
+
+
+def drifted(ops: Sequence[Op], forward: bool) -> list[str]:
+    """Slots that no longer hold what the ops expect, by name: someone else wrote there."""
+    return [op.where for op in ops if not _as_expected(op, forward)]
+
+
+def _as_expected(op: Op, forward: bool) -> bool:
+    if op.kind is SlotKind.CALL:
+        return True
+    wanted, found = (op.before if forward else op.after), current(op)
+    if op.kind is SlotKind.ELEMENTS:
+        wanted = list(wanted)
+        if isinstance(op.owner, set):
+            return {id(x) for x in wanted} == {id(x) for x in found}
+        return len(wanted) == len(found) and all(map(operator.is_, wanted, found))
+    if op.kind is SlotKind.BASES:
+        return len(wanted) == len(found) and all(map(operator.is_, wanted, found))
+    if op.kind is SlotKind.FUNCTION and type(found) is str:
+        return bool(found == wanted)
+    if op.kind is SlotKind.CLASS and type(found) is str:
+        return bool(found == wanted)
+    if op.kind is SlotKind.FUNCTION and op.key == "__annotations__" and not wanted:
+        return not found
+    return found is wanted
+
+
+def _followed(op: Op, forward: bool) -> Op:
+    """A list that has gained or lost items meanwhile: the same change of it as it is now."""
+    if op.kind is not SlotKind.ELEMENTS or isinstance(op.owner, set) or _as_expected(op, forward):
+        return op
+    source, target = (op.before, op.after) if forward else (op.after, op.before)
+    now = current(op)
+    changed = _carried(list(source), list(target), now)
+    return evolve(op, before=now, after=changed) if forward else evolve(op, after=now, before=changed)
+
+
+def _carried(source: list[Any], target: list[Any], now: list[Any]) -> list[Any]:
+    """What turns `source` into `target`, done to `now`; items by identity."""
+    kept = {id(item) for item in target}
+    gone = {id(item) for item in source} - kept
+    result = [item for item in now if id(item) not in gone]
+    have = {id(item) for item in source}
+    last: Any = None
+    for item in target:
+        if id(item) not in have:
+            at = next(
+                (i + 1 for i, other in enumerate(result) if other is last), 0 if last is None else len(result)
+            )
+            result.insert(at, item)
+        last = item
+    return result
+
+
+# -- the order of mappings ------------------------------------------------------------------------
+
+
+def _orders(ops: tuple[Op, ...]) -> list[tuple[dict[Any, Any], list[Any]]]:
+    """Mappings that lose a key, and their order before: an item put back would stand at the end."""
+    found: dict[int, tuple[dict[Any, Any], list[Any]]] = {}
+    for op in ops:
+        if op.after is not ABSENT or op.before is ABSENT:
+            continue
+        mapping: Any = None
+        if op.kind in (SlotKind.GLOBAL, SlotKind.FUNCTION_DICT):
+            mapping = vars(op.owner)
+        elif op.kind is SlotKind.INSTANCE:
+            mapping = raw_dict(op.owner)
+        elif op.kind is SlotKind.ITEM and type(op.owner) is dict:
+            mapping = op.owner
+        if type(mapping) is dict and id(mapping) not in found:
+            found[id(mapping)] = mapping, list(mapping)
+    return list(found.values())
+
+
+def _restore_order(mapping: dict[Any, Any], keys: list[Any]) -> None:
+    """The keys of before in their order, then those that came since; in one go for who looks from outside."""
+    if list(mapping)[: len(keys)] == keys:
+        return
+    now = dict(mapping)
+    ordered = {key: now[key] for key in keys if key in now}
+    ordered.update({key: value for key, value in now.items() if key not in ordered})
+    deque(
+        map(operator.call, [partial(dict.clear, mapping), partial(dict.update, mapping, ordered)]), maxlen=0
+    )

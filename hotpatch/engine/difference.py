@@ -1,0 +1,192 @@
+"""From a match to the edit: which things change where they are, which give way to another, what must be visited.
+
+A tuple can't be changed in place, so if an item of it is replaced, so is the tuple, and whatever is fixed
+around it; a list can, so there it ends.  The same for classes whose layout C won't change.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from attrs import field, frozen
+
+from . import codes
+from .graph import HIDDEN, Graph
+from .match import FIXED, Match, Pair, is_sequence
+from .shape import Step
+
+
+@frozen(eq=False)
+class Difference:
+    """The edit between two starts.  Graphs may be pruned to what the edit needs."""
+
+    old: Graph = field(repr=False)
+    new: Graph = field(repr=False)
+    origin: Mapping[int, int] = field(repr=False)
+    """Node of new: the node of old that is the same thing."""
+    edges: Mapping[Pair, list[tuple[Step, Step, Pair]]] = field(repr=False)
+    added: Mapping[Pair, list[tuple[Step, int]]] = field(repr=False)
+    removed: Mapping[Pair, list[tuple[Step, int]]] = field(repr=False)
+    replaced: frozenset[Pair]
+    """Another object takes this one's place."""
+    rebuilt: frozenset[Pair]
+    """Of these, classes that are the same to the program but need another class object."""
+    renamed: frozenset[Pair]
+    moved: frozenset[Pair]
+    """Functions of which only line numbers differ."""
+    visits: tuple[Pair, ...]
+    """Objects that change where they are, in the order in which they were found."""
+    stale_caches: frozenset[Pair]
+    """lru_caches whose function leads, by the names it uses, to something that changes."""
+
+    @property
+    def empty(self) -> bool:
+        return not self.visits and not (self.new.roots.keys() ^ self.old.roots.keys())
+
+    def same_thing(self, pair: Pair) -> bool:
+        return self.origin.get(pair[1]) == pair[0]
+
+
+def derive(match: Match) -> Difference:
+    parents: dict[Pair, list[Pair]] = defaultdict(list)
+    for pair, edges in match.edges.items():
+        for _, _, child in edges:
+            parents[child].append(pair)
+    replaced, different = set(match.replaced), set(match.different)
+    rebuilt = {
+        pair
+        for pair in match.different
+        if match.old.kind(pair[0]) == "class" and pair not in replaced and not _can_stay(match, pair)
+    }
+    replaced |= rebuilt
+    _spread(match, parents, replaced, rebuilt, different)
+    stale = _stale_caches(match, different, replaced)
+    inside = {pair for pair in replaced if match.old.kind(pair[0]) != "function"}
+    return Difference(
+        old=match.old,
+        new=match.new,
+        origin=match.origin,
+        edges=match.edges,
+        added=match.added,
+        removed=match.removed,
+        replaced=frozenset(replaced),
+        rebuilt=frozenset(rebuilt),
+        renamed=frozenset(match.renamed),
+        moved=frozenset(match.moved),
+        visits=tuple(sorted(different - inside)),
+        stale_caches=frozenset(stale),
+    )
+
+
+def _spread(
+    match: Match,
+    parents: Mapping[Pair, list[Pair]],
+    replaced: set[Pair],
+    rebuilt: set[Pair],
+    different: set[Pair],
+) -> None:
+    """Carry every replacement up to the first thing around it that can be changed in place."""
+    todo = list(replaced)
+    while todo:
+        pair = todo.pop()
+        for parent in parents.get(pair, ()):
+            if parent in replaced:
+                continue
+            kind = match.old.kind(parent[0])
+            if kind == "instance" and pair in rebuilt and _only_as_class(match, parent, pair):
+                continue  # its class is exchanged under it
+            if kind == "class" and any(s == "meta" and child == pair for s, _, child in match.edges[parent]):
+                rebuilt.add(parent)
+                replaced.add(parent)
+                todo.append(parent)
+            elif kind in FIXED or (kind == "instance" and _fixed_part(match, parent, replaced)):
+                replaced.add(parent)
+                todo.append(parent)
+            else:
+                different.add(parent)
+
+
+def _only_as_class(match: Match, parent: Pair, pair: Pair) -> bool:
+    return all(step == "class" for step, _, child in match.edges[parent] if child == pair)
+
+
+def _fixed_part(match: Match, parent: Pair, replaced: set[Pair]) -> bool:
+    """Is a part of this instance replaced that can't be set on it?"""
+    tuple_like = match.old.nodes[parent[0]][1][0] in ("tuple", "frozenset")
+    return any(
+        child in replaced
+        and (
+            step in ("class", "payload", "args")
+            or (tuple_like and (is_sequence(step) or (type(step) is tuple and step[0] == "item")))
+        )
+        for step, _, child in match.edges[parent]
+    )
+
+
+def _can_stay(match: Match, pair: Pair) -> bool:
+    """Can the class object stay?  C forbids another layout, and to exchange `object` as the only base."""
+    a, b = match.old.nodes[pair[0]], match.new.nodes[pair[1]]
+    bases = [
+        [graph.nodes[child][1] for step, child in node[2] if step[0] == "base"]
+        for graph, node in ((match.old, a), (match.new, b))
+    ]
+    bare = [("builtins", "object")]
+    return bool(a[1][2] == b[1][2]) and (bare not in bases or bases[0] == bases[1])
+
+
+def _stale_caches(match: Match, different: set[Pair], replaced: set[Pair]) -> set[Pair]:
+    """By name, through every function that such a function calls: a name too many only costs a cold cache."""
+    caches = [
+        pair for pair in match.pairs if match.old.kind(pair[0]) == "lru_cache" == match.new.kind(pair[1])
+    ]
+    if not caches:
+        return set()
+    changed = _changed_names(match, different, replaced)
+    uses: dict[str, set[str]] = defaultdict(set)
+    for node in match.new.nodes:
+        if node[0] == "function" and node[3].blob:
+            code = node[3].load()
+            uses[code.co_name] |= codes.names_in(code)
+    grown = True
+    while grown:
+        more = {name for name, used in uses.items() if name not in changed and used & changed}
+        changed |= more
+        grown = bool(more)
+    stale = set()
+    for pair in caches:
+        wrapped = match.new.kids(pair[1]).get("wrapped")
+        node = None if wrapped is None else match.new.nodes[wrapped]
+        if node is not None and node[0] == "function" and node[3].qualname.rpartition(".")[2] in changed:
+            stale.add(pair)
+    return stale
+
+
+def _changed_names(match: Match, different: set[Pair], replaced: set[Pair]) -> set[str]:
+    names: set[str] = set()
+    for pair in (different | replaced) - match.moved:
+        node = match.old.nodes[pair[0]]
+        if node[0] == "function":
+            names.add(node[3].qualname.rpartition(".")[2])
+        elif node[0] in ("module", "class"):
+            for step, _, child in match.edges.get(pair, ()):
+                if child in replaced:
+                    names.add(str(step[-1]))
+            for changes in (match.added, match.removed):
+                names |= {str(step[-1]) for step, _ in changes.get(pair, ())}
+    return names
+
+
+def hidden(graph: Graph, i: int) -> bool:
+    return graph.module(i).startswith(HIDDEN)
+
+
+def unchangeable(match: Match) -> Iterator[tuple[int, str]]:
+    """Differences that have no live form, whatever the live process looks like: (node of old, why)."""
+    for pair in match.pairs:
+        o, n = pair
+        a, b = match.old.nodes[o], match.new.nodes[n]
+        if a[0] == b[0] == "class" and match.partner.get(o) == n:
+            for step, _, child in match.edges.get(pair, ()):
+                if step == ("attr", "_fields") and child in match.replaced:
+                    yield o, "the fields of this tuple change, and tuples that exist have the old ones"

@@ -1,0 +1,199 @@
+"""The graph of a whole program, as one process holds it: a node an object, found from the modules down.
+
+`nodes[i]` is `(kind, head, [(step, j)], code)`, as `shape.Shapes.expand` tells it, with indices for children.
+Plain values are nodes too, one for each value.  `parents[i]` is by whom a node was first found and by which step: the shortest
+way, which is how the same thing is found in another process.  Breadth first, modules in one order, so that
+two starts of the same program number alike.
+"""
+
+from __future__ import annotations
+
+import gc
+import marshal
+import types
+from types import CodeType
+from typing import Any, Final, NamedTuple
+
+from . import codes
+from .reading import PLAIN
+from .shape import Shapes, Step
+from .world import World
+
+APP: Final = "<app>"
+HIDDEN: Final = "<hidden> "
+
+
+class Code(NamedTuple):
+    """A code object of a clean process: known by its digests, unmarshalled only where it is needed."""
+
+    qualname: str
+    freevars: tuple[str, ...]
+    exact: bytes
+    body: bytes
+    shift: bytes
+    first_line: int
+    makes_functions: bool
+    blob: bytes
+
+    def load(self) -> CodeType:
+        found = marshal.loads(self.blob)
+        assert type(found) is CodeType
+        return found
+
+
+def code_of(code: CodeType, with_blob: bool) -> Code:
+    key = codes.key_of(code)
+    return Code(
+        *key,
+        code.co_firstlineno,
+        codes.makes_functions(code),
+        marshal.dumps(code) if with_blob else b"",
+    )
+
+
+Node = tuple[str, Any, list[tuple[Step, int]], Code | None]
+
+
+class Graph:
+    """A value; safe to share between threads once made.  May be *pruned*: then `nodes` lacks what nobody asks for."""
+
+    def __init__(
+        self,
+        nodes: dict[int, Node] | list[Node],
+        parents: dict[int, tuple[int, Step]] | list[tuple[int, Step]],
+        roots: dict[str, int],
+    ) -> None:
+        self.nodes: Any = nodes
+        self.parents: Any = parents
+        self.roots = roots
+        self.objects: list[Any] | None = None
+        """Of a graph of this process: the objects themselves, by node."""
+        self._kids: dict[int, dict[Step, int]] = {}
+
+    def kids(self, i: int) -> dict[Step, int]:
+        found = self._kids.get(i)
+        if found is None:
+            found = self._kids[i] = dict(self.nodes[i][2])
+        return found
+
+    def kind(self, i: int) -> str:
+        kind: str = self.nodes[i][0]
+        return kind
+
+    def path(self, i: int) -> str:
+        """For people: where the node was first found."""
+        return spoken(self.way(i))
+
+    def way(self, i: int) -> list[Step]:
+        """The root's name, then the steps down from it."""
+        steps: list[Step] = []
+        while i >= 0:
+            i, step = self.parents[i]
+            steps.append(step)
+        steps.reverse()
+        return steps
+
+    def module(self, i: int) -> str:
+        root = self.way(i)[0]
+        return str(root)
+
+    def encode(self, blobs: bool = True) -> tuple[Any, ...]:
+        """As plain data.  Without `blobs` code objects are told by their digests alone."""
+        numbers = list(self.nodes) if type(self.nodes) is dict else None
+        nodes = self.nodes.values() if numbers is not None else self.nodes
+        rows = [
+            (kind, head, kids, None if code is None else tuple(code if blobs else code._replace(blob=b"")))
+            for kind, head, kids, code in nodes
+        ]
+        return numbers, rows, self.parents, self.roots
+
+    @staticmethod
+    def decode(data: tuple[Any, ...]) -> Graph:
+        numbers, rows, parents, roots = data
+        nodes: list[Node] = [
+            row if row[3] is None else (row[0], row[1], row[2], Code(*row[3])) for row in rows
+        ]
+        return Graph(nodes if numbers is None else dict(zip(numbers, nodes, strict=True)), parents, roots)
+
+
+def spoken(way: list[Step]) -> str:
+    """`shop.Basket.total` rather than `('name', 'Basket')`."""
+    words = [str(way[0])]
+    for step in way[1:]:
+        if type(step) is tuple:
+            words.append(str(step[-1]))
+        elif type(step) is int:
+            words.append(f"[{step}]")
+        elif step not in ("func", "wrapped", "contents"):
+            words.append(str(step))
+    return ".".join(words)
+
+
+class Describer:
+    """Makes a process's graph.  Reads only; the program must not run meanwhile (a clean process, a forked child)."""
+
+    def __init__(self, world: World, with_blobs: bool) -> None:
+        self.world = world
+        self.shapes = Shapes(world)
+        self.with_blobs = with_blobs
+        self.nodes: list[Any] = []
+        self.parents: list[tuple[int, Step]] = []
+        self.objects: list[Any] = []
+        self._memo: dict[int, int] = {}
+        self._plain: dict[Any, int] = {}
+        self._at = 0
+
+    def run(self, extra: dict[str, Any] | None = None) -> Graph:
+        """`extra` are further roots: the application object, and what else start-up handed out."""
+        roots = {name: self._ref(module, -1, name) for name, module in self.world.local.items()}
+        for name, obj in (extra or {}).items():
+            roots[name] = self._ref(obj, -1, name)
+        self._drain()
+        roots.update(self._hidden())
+        self._drain()
+        return Graph(self.nodes, self.parents, roots)
+
+    def _hidden(self) -> dict[str, int]:
+        """Functions of the program that only C code or a thread holds: callbacks of atexit, for example."""
+        count: dict[str, int] = {}
+        found = {}
+        for f in gc.get_objects():
+            if type(f) is types.FunctionType and id(f) not in self._memo and self.world.is_local(f):
+                name = f"{HIDDEN}{self.world.home_of[id(f.__globals__)]}:{f.__qualname__}"
+                count[name] = number = count.get(name, -1) + 1
+                found[f"{name} {number}"] = self._ref(f, -1, f"{name} {number}")
+        return found
+
+    def _ref(self, obj: Any, parent: int, step: Step) -> int:
+        kind = type(obj)
+        if kind in PLAIN and obj is not NotImplemented:
+            key = (kind, repr(obj) if kind in (float, complex) else obj)
+            index = self._plain.get(key)
+            if index is None:
+                index = self._plain[key] = self._add(parent, step, None)
+                self.nodes[index] = ("plain", self.world.tidy(obj) if kind is str else obj, [], None)
+            return index
+        index = self._memo.get(id(obj))
+        if index is None:
+            index = self._memo[id(obj)] = self._add(parent, step, obj)
+        return index
+
+    def _add(self, parent: int, step: Step, obj: Any) -> int:
+        self.nodes.append(None)
+        self.parents.append((parent, step))
+        self.objects.append(obj)
+        return len(self.nodes) - 1
+
+    def _drain(self) -> None:
+        while self._at < len(self.nodes):
+            index = self._at
+            self._at += 1
+            if self.nodes[index] is not None:
+                continue
+            kind, head, kids, code = self.shapes.expand(self.objects[index])
+            self.nodes[index] = (
+                kind,
+                head,
+                [(step, self._ref(child, index, step)) for step, child in kids],
+                None if code is None else code_of(code, self.with_blobs),
+            )

@@ -1,0 +1,132 @@
+"""Objects that exist never went through the new `__init__`: do they have what the new code reads?
+
+The commonest way to be wrong while every module equals a fresh start: a method reads an attribute that only
+the new `__init__` sets, and an object made earlier answers with an AttributeError.  Objects that both clean starts
+made are part of the difference and get the attribute; these here exist in the live process alone.
+"""
+
+from __future__ import annotations
+
+import dis
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hotpatch.ops import Op
+
+from . import codes
+from .reading import MISSING, class_attribute, class_dict, is_python_class, raw_dict
+
+Functions = Mapping[int, tuple[types.FunctionType, types.CodeType, types.CodeType]]
+
+MAKERS = ("__init__", "__new__", "__post_init__", "__attrs_post_init__", "__setstate__")
+
+
+class Lacking:
+    """To be asked after the commit.  `functions` are those whose code changed, `ops` what was done."""
+
+    def __init__(self, functions: Functions, ops: Sequence[Op]) -> None:
+        self.functions = functions
+        added = [f for op in ops for f in functions_in(op.after) if id(f) not in functions]
+        self.added = {id(f) for f in added}
+        changed = [new for _, _, new in functions.values()] + [f.__code__ for f in added]
+        self.read = {name for code in changed if code.co_name not in MAKERS for name in codes.names_in(code)}
+        self._by_class: dict[int, tuple[type, frozenset[str]]] = {}
+        self._given = self._given_from_outside([*(f for f, _, _ in functions.values()), *added])
+
+    def find(self, objects: Sequence[Any]) -> list[str]:
+        """Sentences, one for each class of which an object lacks something."""
+        found: dict[tuple[str, tuple[str, ...]], None] = {}
+        if not self.read:
+            return []
+        for obj in objects:
+            cls = type(obj)
+            wanted = self.wanted(cls)
+            if not wanted:
+                continue
+            space = raw_dict(obj)
+            lacks = sorted(
+                name
+                for name in wanted
+                if (space is None or name not in space) and _unset(class_attribute(cls, name), obj)
+            )
+            if lacks:
+                found[cls.__qualname__, tuple(lacks)] = None
+        return [
+            f"objects of {name} that live lack {', '.join(lacks)}, which new code reads and only new code sets"
+            for name, lacks in found
+        ]
+
+    def wanted(self, cls: type) -> frozenset[str]:
+        """Attributes that code which changed sets on objects of this class, no old code did, and new code reads."""
+        known = self._by_class.get(id(cls))
+        if known is None:
+            names: set[str] = set(self._given.get(id(cls), ()))
+            if is_python_class(cls):
+                for base in cls.__mro__:
+                    names |= self._newly_set(base)
+            known = self._by_class[id(cls)] = cls, frozenset(names & self.read)
+        return known[1]
+
+    def _newly_set(self, cls: type) -> set[str]:
+        methods = [f for value in list(class_dict(cls).values()) for f in functions_in(value)]
+        if not any(id(f) in self.functions or id(f) in self.added for f in methods):
+            return set()
+        before, after = set[str](), set[str]()
+        for f in methods:
+            if id(f) in self.added:
+                after |= codes.stored_on_self(f.__code__)
+            elif id(f) in self.functions:
+                _, old, new = self.functions[id(f)]
+                before |= codes.stored_on_self(old)
+                after |= codes.stored_on_self(new)
+            else:
+                before |= codes.stored_on_self(f.__code__)
+        return after - before
+
+    def _given_from_outside(self, changed: Sequence[types.FunctionType]) -> dict[int, set[str]]:
+        """Attributes that a changed function sets on something it may have made: any class that it names."""
+        given: dict[int, set[str]] = {}
+        for f in changed:
+            old, new = self.functions.get(id(f), (f, None, f.__code__))[1:]
+            names = _stored(new) - (set() if old is None else _stored(old))
+            if not names or new.co_name in MAKERS:
+                continue
+            for used in new.co_names:
+                cls = f.__globals__.get(used)
+                if issubclass(type(cls), type) and is_python_class(cls):
+                    given.setdefault(id(cls), set()).update(names)
+        return given
+
+
+def _stored(code: types.CodeType) -> set[str]:
+    me = codes.stored_on_self(code) if "." in code.co_qualname else set[str]()
+    return {s.argval for s in dis.get_instructions(code) if s.opname == "STORE_ATTR"} - me
+
+
+def _unset(found: Any, obj: Any) -> bool:
+    """Is there nothing on the class either, or a slot that is empty?"""
+    if found is MISSING:
+        return True
+    if type(found) is types.MemberDescriptorType:
+        try:
+            found.__get__(obj)
+        except AttributeError:
+            return True
+    return False
+
+
+def functions_in(value: Any) -> Iterator[types.FunctionType]:
+    """The functions of which a class attribute or a variable consists."""
+    kind = type(value)
+    if kind is types.FunctionType:
+        yield value
+    elif kind in (staticmethod, classmethod):
+        yield from functions_in(value.__func__)
+    elif kind is property:
+        for part in (value.fget, value.fset, value.fdel):
+            yield from functions_in(part)
+    elif issubclass(kind, type) and is_python_class(value):
+        for part in list(class_dict(value).values()):
+            if not issubclass(type(part), type):
+                yield from functions_in(part)

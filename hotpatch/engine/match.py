@@ -1,0 +1,306 @@
+"""The edit, measured: two graphs laid over each other from the modules down.
+
+A pair `(o, n)` says that node o of the one graph and node n of the other are the same thing, before and
+after.  Which things are the same is decided by where they are found and by what they are called, one to one;
+several of one name (overloads, wrappers of one decorator, lambdas) by likeness.
+
+Used three times: old and new start (the edit), two starts of the new sources (noise), and the
+live process with a start (the proof).  Nothing here touches live objects.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from typing import Any, Final
+
+from .graph import HIDDEN, Graph
+from .reading import plain_same, resolve
+from .shape import Step, label
+
+Pair = tuple[int, int]
+
+# An object of these kinds can't be changed where it is: when a part is replaced, so is the whole.
+FIXED: Final = frozenset(
+    {
+        "tuple",
+        "frozenset",
+        "method",
+        "partial",
+        "property",
+        "staticmethod",
+        "classmethod",
+        "bound",
+        "reduced",
+        "weakref",
+        "mappingproxy",
+        "lru_cache",
+        "member",
+        "descriptor",
+        "typevar",
+        "value",
+    }
+)
+# Of these the identity says nothing, or is given from outside.
+NAMELESS: Final = frozenset({"plain", "outside", "outside-module", "code", "c-class"})
+HEAD_ONLY: Final = NAMELESS | {"opaque", "object"}
+
+
+def is_sequence(step: Step) -> bool:
+    return type(step) is int or (
+        type(step) is tuple and len(step) == 2 and step[0] == "item" and type(step[1]) is int
+    )
+
+
+class Match:
+    """Two graphs, matched.  `old` and `new` are what they are called; the proof puts the live process in place of `old`.
+
+    `noise` holds `(node of new, step)` where two starts of the same sources differ: such a place is state, and
+    is not compared.  `here` says that one of the graphs is of this process, where outside names can be resolved.
+    """
+
+    def __init__(
+        self, old: Graph, new: Graph, noise: frozenset[tuple[int, Step]] = frozenset(), here: bool = False
+    ) -> None:
+        self.old, self.new, self.noise, self.here = old, new, noise, here
+        self.partner: dict[int, int] = {}
+        self.origin: dict[int, int] = {}
+        self.pairs: set[Pair] = set()
+        self.edges: dict[Pair, list[tuple[Step, Step, Pair]]] = defaultdict(list)
+        self.added: dict[Pair, list[tuple[Step, int]]] = {}
+        self.removed: dict[Pair, list[tuple[Step, int]]] = {}
+        self.different: set[Pair] = set()
+        """The same thing, changed: in its head, its code, or by children that came or went."""
+        self.replaced: set[Pair] = set()
+        """Another thing stands in its place."""
+        self.renamed: set[Pair] = set()
+        self.moved: set[Pair] = set()
+        """Functions that differ in line numbers alone."""
+        self._features: dict[tuple[bool, int], frozenset[Any]] = {}
+        self._often = self._names_borne_by_several()
+        self._run()
+
+    # -- the walk --------------------------------------------------------------------
+
+    def _run(self) -> None:
+        todo: deque[Pair] = deque()
+        later: list[Pair] = []
+        for name, o in self.old.roots.items():
+            n = self.new.roots.get(name)
+            if n is not None and not (self.here and name.startswith(HIDDEN)):
+                todo.append((o, n))
+        while todo or later:
+            firm = not todo
+            if firm:
+                if len(later) > 1:
+                    later.sort(key=lambda pair: self._likeness(*pair))
+                pair = later.pop()
+            else:
+                pair = todo.popleft()
+            if pair in self.pairs:
+                continue
+            verdict = self._meet(pair, firm)
+            if verdict is None:
+                later.append(pair)
+                continue
+            self.pairs.add(pair)
+            if verdict:
+                todo.extend(self._compare(pair))
+
+    def _meet(self, pair: Pair, firm: bool) -> bool | None:
+        """Are these two the same thing?  None: it is too early to tell."""
+        o, n = pair
+        a, b = self.old.nodes[o], self.new.nodes[n]
+        kind = a[0]
+        if kind != b[0]:
+            self.replaced.add(pair)
+            return False
+        if kind in NAMELESS:
+            return True
+        name, other = name_of(self.old, o), name_of(self.new, n)
+        if not firm and (
+            name != other or (kind == "function" and name in self._often and a[3].body != b[3].body)
+        ):
+            return None
+        if kind not in FIXED and (self.partner.get(o, n) != n or self.origin.get(n, o) != o):
+            self.replaced.add(pair)
+            return False
+        if name != other:
+            self.renamed.add(pair)
+        self.partner.setdefault(o, n)
+        self.origin.setdefault(n, o)
+        return True
+
+    def _names_borne_by_several(self) -> set[Any]:
+        often: set[Any] = set()
+        for graph in (self.old, self.new):
+            count = Counter(name_of(graph, i) for i, node in enumerate(graph.nodes) if node[0] == "function")
+            often |= {name for name, number in count.items() if number > 1}
+        return often
+
+    def _likeness(self, o: int, n: int) -> float:
+        if self.old.nodes[o][0] != "function" or self.new.nodes[n][0] != "function":
+            return 0.0
+        a, b = self._features_of(self.old, o), self._features_of(self.new, n)
+        return len(a & b) / len(a | b) + (name_of(self.old, o) == name_of(self.new, n))
+
+    def _features_of(self, graph: Graph, i: int) -> frozenset[Any]:
+        key = (graph is self.old, i)
+        found = self._features.get(key)
+        if found is None:
+            kind, head, kids, code = graph.nodes[i]
+            features: set[Any] = {code.body}
+            if code.blob:
+                real = code.load()
+                features |= {*real.co_names, *real.co_varnames, *map(repr, real.co_consts)}
+            for step, child in kids:
+                if step == "annotations":
+                    expand = graph.nodes.__getitem__
+                    features |= {(s, repr(label(c, expand))) for s, c in graph.nodes[child][2]}
+            found = self._features[key] = frozenset(features)
+        return found
+
+    # -- two things that are one -------------------------------------------------------
+
+    def _compare(self, pair: Pair) -> Iterator[Pair]:
+        o, n = pair
+        a, b = self.old.nodes[o], self.new.nodes[n]
+        kind = a[0]
+        if not self._heads_agree(pair, kind, a, b):
+            return
+        matched, removed, added = self._children(o, n)
+        if self.noise:
+            matched = [m for m in matched if (n, m[1]) not in self.noise]
+            removed = [r for r in removed if (n, r[0]) not in self.noise]
+            added = [x for x in added if (n, x[0]) not in self.noise]
+        if removed or added:
+            self.different.add(pair)
+            if kind in FIXED:
+                self.replaced.add(pair)
+            self.added[pair], self.removed[pair] = added, removed
+        edges = self.edges[pair]
+        for so, sn, co, cn in matched:
+            x, y = self.old.nodes[co], self.new.nodes[cn]
+            if x[0] == "plain" == y[0]:
+                equal = plain_same(x[1], y[1])
+                if not equal:
+                    self.pairs.add((co, cn))
+                    self.replaced.add((co, cn))
+                if not equal or ((removed or added) and is_sequence(so)):
+                    edges.append((so, sn, (co, cn)))
+                continue
+            edges.append((so, sn, (co, cn)))
+            yield co, cn
+
+    def _heads_agree(self, pair: Pair, kind: str, a: Any, b: Any) -> bool:
+        """Compare what is compared on the spot; False if the children need no look."""
+        if kind == "plain":
+            if not plain_same(a[1], b[1]):
+                self.replaced.add(pair)
+            return False
+        if kind == "code":
+            if a[3].exact != b[3].exact:
+                self.replaced.add(pair)
+            return False
+        if kind == "function":
+            self._compare_functions(pair, a, b)
+            return True
+        same = a[1] == b[1]
+        if kind in ("instance", "value"):
+            if not same or pair in self.renamed:
+                self.replaced.add(pair)
+                return False
+            return True
+        if kind == "class":
+            if not same:
+                self.different.add(pair)
+            return True
+        if kind == "cell":
+            if not same:
+                self.different.add(pair)
+            return True
+        if not same and not (kind == "outside" and self.here and resolve(*a[1]) is resolve(*b[1])):
+            self.replaced.add(pair)
+        return kind not in HEAD_ONLY
+
+    def _compare_functions(self, pair: Pair, a: Any, b: Any) -> None:
+        if a[1][0] != b[1][0] or a[3].freevars != b[3].freevars:
+            self.replaced.add(pair)
+        if a[3].exact != b[3].exact:
+            self.different.add(pair)
+            if a[3].body == b[3].body:
+                self.moved.add(pair)
+        if a[1] != b[1]:
+            self.different.add(pair)
+
+    def _children(
+        self, o: int, n: int
+    ) -> tuple[list[tuple[Step, Step, int, int]], list[tuple[Step, int]], list[tuple[Step, int]]]:
+        """Matched, removed and added children: by step, and for sequences by what the items look like."""
+        a, b = self.old.kids(o), self.new.kids(n)
+        matched, removed, added = [], [], []
+        left, right = [], []
+        for step, child in a.items():
+            if is_sequence(step):
+                left.append((step, child))
+            elif step in b:
+                matched.append((step, step, child, b[step]))
+            else:
+                removed.append((step, child))
+        for step, child in b.items():
+            if is_sequence(step):
+                right.append((step, child))
+            elif step not in a:
+                added.append((step, child))
+        if left or right:
+            for tag, i, i2, j, j2 in self._align(left, right):
+                if tag == "equal" or (tag == "replace" and i2 - i == j2 - j):
+                    for (so, co), (sn, cn) in zip(left[i:i2], right[j:j2], strict=True):
+                        matched.append((so, sn, co, cn))
+                else:
+                    removed += left[i:i2]
+                    added += right[j:j2]
+        return matched, removed, added
+
+    def _align(
+        self, left: list[tuple[Step, int]], right: list[tuple[Step, int]]
+    ) -> list[tuple[str, int, int, int, int]]:
+        names = [
+            [repr(label(child, graph.nodes.__getitem__)) for _, child in side]
+            for graph, side in ((self.old, left), (self.new, right))
+        ]
+        if names[0] == names[1]:
+            return [("equal", 0, len(left), 0, len(right))]
+        return list(SequenceMatcher(None, *names, autojunk=False).get_opcodes())
+
+
+def name_of(graph: Graph, i: int) -> Any:
+    """By what a thing is known, wherever it is found."""
+    kind, head, kids, code = graph.nodes[i]
+    if kind == "function":
+        return head[0], code.qualname
+    if kind == "class":
+        return head[:2]
+    if kind in ("instance", "value"):
+        cls = graph.nodes[kids[0][1]]
+        return cls[1][:2] if cls[0] in ("class", "c-class", "outside") else None
+    if kind == "logger":
+        return head
+    return kind
+
+
+def noise_between(graph: Graph, again: Graph) -> frozenset[tuple[int, Step]]:
+    """Places of `graph` that are never the same twice: two starts of the same sources differ there."""
+    match = Match(again, graph)
+    other_code = {p for p in match.different if graph.nodes[p[1]][0] == "function"} - match.moved
+    unsteady = match.replaced | other_code
+    noisy = {
+        (pair[1], step)
+        for pair, edges in match.edges.items()
+        for _, step, child in edges
+        if child in unsteady
+    }
+    for changes in (match.added, match.removed):
+        noisy |= {(pair[1], step) for pair, steps in changes.items() for step, _ in steps}
+    return frozenset(noisy)

@@ -1,0 +1,145 @@
+"""Two clean starts, and a third to know what is never the same twice: the edit, measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hotpatch.errors import PatchInvalid, PatchRefused
+
+from .difference import Difference, derive, unchangeable
+
+from .heap import names_of
+from .match import Match, noise_between
+from .measurement import Measurement, Problem, Proof, this_python
+from .start import Start, Started, run
+from .world import INSTALLED
+
+
+def measure(old_root: str, new_root: str, start: Start) -> Measurement:
+    """Start the old and the new sources clean, and tell the difference.
+
+    Takes as long as the program takes to start, and runs it: never in a serving process.  Raises PatchInvalid if
+    the new sources do not start, PatchRefused if the old ones do not or the starts can't be compared.
+    """
+    changed = changed_modules(old_root, new_root)
+    old, new, again = run(start, [old_root, new_root, new_root])
+    _must_start(start, changed, old, new, new_root)
+    effects = _effects(old, new, again)
+    if effects:  # or is it only what a library does that is imported for the first time?
+        first = sorted(set(new.outside) - set(old.outside))
+        (old,) = run(start, [old_root], preload=[name for name in first if _standard(name)])
+        effects = _effects(old, new, again)
+    noise = noise_between(new.graph, again.graph)
+    match = Match(old.graph, new.graph, noise)
+    difference = derive(match)
+    problems = [Problem("", "", why) for why in effects]
+    problems += [Problem(old.graph.module(o), old.graph.path(o), why) for o, why in unchangeable(match)]
+    return Measurement(
+        python=this_python(),
+        source_root=str(Path(new_root).absolute()),
+        app=start.app,
+        difference=difference,
+        problems=tuple(problems),
+        notes=tuple(_notes(old, new)),
+        sources=_sources(new_root, new.local, changed),
+        files=new.local,
+        gone=tuple(
+            sorted(
+                n for n, file in old.local.items() if not Path(new_root, file).exists() and n not in new.local
+            )
+        ),
+        stale_names=_stale_names(difference),
+        proof=Proof(old.graph, new.graph, noise),
+    )
+
+
+def changed_modules(old_root: str, new_root: str) -> frozenset[str]:
+    """Names of the modules whose source differs, by their place below the root; new and removed ones too."""
+    texts: list[dict[str, bytes]] = []
+    for root in (old_root, new_root):
+        files = (
+            f for f in Path(root).rglob("*.py") if not set(f.parts[len(Path(root).parts) :]) & set(INSTALLED)
+        )
+        texts.append({f.relative_to(root).as_posix(): f.read_bytes() for f in files})
+    before, after = texts
+    return frozenset(
+        module_name(file) for file in before.keys() | after.keys() if before.get(file) != after.get(file)
+    )
+
+
+def module_name(file: str) -> str:
+    return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def _standard(name: str) -> bool:
+    import sys
+
+    return name.partition(".")[0] in sys.stdlib_module_names
+
+
+def _must_start(start: Start, changed: frozenset[str], old: Started, new: Started, new_root: str) -> None:
+    if old.problem:
+        raise PatchRefused(
+            f"the program as it runs does not start clean, so nothing can be measured: {old.problem}"
+        )
+    if new.problem:
+        raise PatchInvalid(f"the new sources do not start: {new.problem}")
+    for name, why in new.failed.items():
+        if name in old.loaded and _has_file(new_root, old.local.get(name, "")):
+            raise PatchInvalid(f"{name} can't be imported any more: {why}")
+    for name, why in old.failed.items():
+        if name in changed:
+            raise PatchRefused(f"{name} changes and does not start clean, so it can't be measured: {why}")
+
+
+def _has_file(root: str, file: str) -> bool:
+    """Is the module still there, as a file or turned into a package?"""
+    path = Path(root, file)
+    return path.exists() or path.with_suffix("").joinpath("__init__.py").exists()
+
+
+def _effects(old: Started, new: Started, again: Started) -> list[str]:
+    """What the new start does to its process and the old doesn't; nothing of it can be done by an edit."""
+    return [
+        f"starting the new code changes the process: {name} {_told(old.effects[name], new.effects[name])}"
+        for name in old.effects
+        if old.effects[name] != new.effects[name] and new.effects[name] == again.effects[name]
+    ]
+
+
+def _told(before: Any, after: Any) -> str:
+    if isinstance(before, list):
+        come = [item for item in after if item not in before]
+        gone = [item for item in before if item not in after]
+        return (
+            ", ".join([f"+{item}" for item in come] + [f"-{item}" for item in gone])[:200]
+            or "in another order"
+        )
+    return f"{before} to {after}"
+
+
+def _notes(old: Started, new: Started) -> Iterator[str]:
+    """What a start of the new sources does outside the process, and the old one doesn't: not done by the edit."""
+    seen = list(old.witnessed)
+    for event in new.witnessed:
+        if event in seen:
+            seen.remove(event)
+        else:
+            yield f"a fresh start of the new code {event}; the live change does not"
+
+
+def _sources(root: str, files: Mapping[str, str], changed: frozenset[str]) -> dict[str, str]:
+    return {
+        name: Path(root, file).read_text("utf-8", "surrogateescape")
+        for name, file in files.items()
+        if name in changed
+    }
+
+
+def _stale_names(difference: Difference) -> frozenset[str]:
+    return names_of(
+        difference.new,
+        frozenset(p for p in difference.visits if p not in difference.moved),
+    )

@@ -1,0 +1,179 @@
+"""What a builder measured: the edit between two clean starts, and what is needed to prove it.
+
+The wire form is signed with the bundle.  It fits another folder on another machine, because the root's path
+is a token in it, and it fits one Python only, because it carries marshalled code: `python` says which.  What
+staging needs and what only the proof needs are two parts, the second decoded on first use: it is of the
+size of the program, the first of the size of the change.
+"""
+
+from __future__ import annotations
+
+import marshal
+import sys
+import zlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+from attrs import define, field, frozen
+
+from hotpatch.errors import PatchRefused, WrongPython
+
+from .difference import Difference
+from .graph import Graph
+from .match import Pair
+from .shape import Step
+
+FORMAT: Final = 1
+MOST_BYTES: Final = 1 << 30
+"""No measurement is unpacked beyond this."""
+
+
+def this_python() -> str:
+    """The interpreter that a measurement fits, as `Release.python` has it."""
+    return f"{sys.implementation.cache_tag} {sys.version.split()[0]}"
+
+
+@frozen(eq=False)
+class Proof:
+    """The two starts whole, for who compares the live process with them."""
+
+    old: Graph = field(repr=False)
+    new: Graph = field(repr=False)
+    noise: frozenset[tuple[int, Step]] = field(repr=False)
+    """(node of new, step) that differ between two starts of the new sources."""
+
+
+@frozen
+class Problem:
+    """A difference that has no live form, whatever the live process looks like."""
+
+    module: str
+    name: str
+    why: str
+
+
+@define(eq=False)
+class Measurement:
+    """Made by `engine.measure`, never changed after."""
+
+    python: str
+    source_root: str
+    """Where the new sources lay when they were compiled: what `co_filename` of the new code begins with."""
+    app: str
+    difference: Difference
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+    sources: Mapping[str, str] = field(repr=False)
+    """Module: new text, of the changed ones."""
+    files: Mapping[str, str] = field(repr=False)
+    """Module: file relative to the root, of the program as it starts now."""
+    gone: tuple[str, ...]
+    """Modules whose files are gone."""
+    stale_names: frozenset[str] = field(repr=False)
+    """Names of functions whose memoised answers are stale."""
+    _proof: Proof | bytes = field(repr=False, alias="proof")
+
+    @property
+    def proof(self) -> Proof:
+        if type(self._proof) is bytes:
+            old, new, noise = marshal.loads(_unpack(self._proof))
+            self._proof = Proof(Graph.decode(old), Graph.decode(new), frozenset(noise))
+        assert isinstance(self._proof, Proof)
+        return self._proof
+
+    # -- the wire form ----------------------------------------------------------------
+
+    def dump(self) -> bytes:
+        """The wire form; a few kB for a small change, plus what the proof needs."""
+        proof = self.proof
+        packed = _pack(
+            marshal.dumps((proof.old.encode(blobs=False), proof.new.encode(blobs=False), list(proof.noise)))
+        )
+        edit = _pack(marshal.dumps(_difference_out(self.difference)))
+        rest = {
+            "format": FORMAT,
+            "python": self.python,
+            "source_root": self.source_root,
+            "app": self.app,
+            "problems": [(p.module, p.name, p.why) for p in self.problems],
+            "notes": list(self.notes),
+            "sources": dict(self.sources),
+            "files": dict(self.files),
+            "gone": list(self.gone),
+            "stale_names": sorted(self.stale_names),
+            "edit": edit,
+            "proof": packed,
+        }
+        return marshal.dumps(rest)
+
+    @staticmethod
+    def load(data: bytes) -> Measurement:
+        """From the wire form.  The data must come from where code may come from (a bundle whose signatures held):
+        it carries code.  Raises WrongPython if it was made on another interpreter, PatchRefused if it is none."""
+        try:
+            rest = marshal.loads(data)
+            if rest["format"] != FORMAT:
+                raise PatchRefused(
+                    f"the measurement has format {rest['format']}, and {FORMAT} is understood here"
+                )
+            if rest["python"] != this_python():
+                raise WrongPython(
+                    f"the release was measured on {rest['python']}, and {this_python()} runs here: build it with that"
+                )
+            return Measurement(
+                python=rest["python"],
+                source_root=rest["source_root"],
+                app=rest["app"],
+                difference=_difference_in(marshal.loads(_unpack(rest["edit"]))),
+                problems=tuple(Problem(*p) for p in rest["problems"]),
+                notes=tuple(rest["notes"]),
+                sources=rest["sources"],
+                files=rest["files"],
+                gone=tuple(rest["gone"]),
+                stale_names=frozenset(rest["stale_names"]),
+                proof=rest["proof"],
+            )
+        except (ValueError, EOFError, TypeError, KeyError, zlib.error) as error:
+            raise PatchRefused(f"the measurement is damaged: {error}") from error
+
+
+def _pack(data: bytes) -> bytes:
+    return zlib.compress(data, 6)
+
+
+def _unpack(data: bytes) -> bytes:
+    unpacker = zlib.decompressobj()
+    found = unpacker.decompress(data, MOST_BYTES)
+    if unpacker.unconsumed_tail:
+        raise PatchRefused(f"the measurement is larger than {MOST_BYTES} bytes unpacked")
+    return found
+
+
+PAIR_SETS: Final = ("replaced", "rebuilt", "renamed", "moved", "stale_caches")
+
+
+def _difference_out(difference: Difference) -> dict[str, Any]:
+    return {
+        "old": difference.old.encode(),
+        "new": difference.new.encode(),
+        "origin": dict(difference.origin),
+        "edges": dict(difference.edges),
+        "added": dict(difference.added),
+        "removed": dict(difference.removed),
+        "visits": list(difference.visits),
+        **{name: list(getattr(difference, name)) for name in PAIR_SETS},
+    }
+
+
+def _difference_in(data: dict[str, Any]) -> Difference:
+    sets: dict[str, frozenset[Pair]] = {name: frozenset(data[name]) for name in PAIR_SETS}
+    return Difference(
+        old=Graph.decode(data["old"]),
+        new=Graph.decode(data["new"]),
+        origin=data["origin"],
+        edges=data["edges"],
+        added=data["added"],
+        removed=data["removed"],
+        visits=tuple(data["visits"]),
+        **sets,
+    )

@@ -1,0 +1,384 @@
+"""The difference laid onto the live process, three ways: a list of steps, nothing done yet.
+
+What differs between the old and the new start is the edit; what differs between the old start and the live
+object is state, and stays.  Where both differ, there is no telling which is meant: refused, unless the
+bundle's author has chosen (`keep`, `rebuild`).
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from difflib import SequenceMatcher
+from typing import Any, Final
+
+from hotpatch.errors import PatchRefused
+from hotpatch.ops import ABSENT, Op, SlotKind
+
+from . import codes
+from .alike import Alike
+from .build import Builder, Unbuildable
+from .difference import Difference, hidden
+from .locate import Locator
+from .match import Pair, is_sequence
+from .merge_objects import merge_class, merge_function, merge_instance, merge_lru_cache
+from .reading import MISSING
+from .shape import Shapes, Step, label
+from .statement import Statements
+
+
+class Merger:
+    """Makes the ops.  `choices` are the author's, by the name that a refusal gives: `keep` or `rebuild`."""
+
+    def __init__(
+        self,
+        difference: Difference,
+        shapes: Shapes,
+        locator: Locator,
+        builder: Builder,
+        statements: Statements,
+        choices: Mapping[str, str],
+    ) -> None:
+        self.difference, self.shapes, self.locator, self.builder = difference, shapes, locator, builder
+        self.old, self.new = difference.old, difference.new
+        self.statements, self.choices = statements, choices
+        self.alike = Alike(shapes, locator, self.old, self.new, difference.origin, difference.replaced)
+        self.ops: list[Op] = []
+        self.functions: dict[int, tuple[types.FunctionType, types.CodeType, types.CodeType]] = {}
+        """id of a live function whose code changes: itself, the code before, the code that it comes to run."""
+        self.rebased: set[int] = set()
+        self.late: set[str] = set()
+
+    # -- the whole edit ----------------------------------------------------------------
+
+    def run(self) -> None:
+        for name, n in self.new.roots.items():
+            if name not in self.old.roots and not name.startswith("<"):
+                self._new_module(name, n)
+        for pair in self.difference.visits:
+            self._visit(pair)
+        for pair in self.difference.stale_caches:
+            live = self.locator.locate(pair[0])
+            if live is not MISSING:
+                self.call(live.cache_clear, f"{self.old.path(pair[0])} cache", live)
+
+    def _new_module(self, name: str, n: int) -> None:
+        if name in self.builder.world.local:
+            raise PatchRefused(f"the module {name} is new, and the live process has another one of that name")
+        try:
+            module = self.builder.make(n)
+        except Unbuildable as why:
+            raise PatchRefused(f"the new module {name}: {why}") from why
+        import sys
+
+        self.emit(sys, SlotKind.MODULE, name, ABSENT, module, f"new module {name}")
+
+    def _visit(self, pair: Pair) -> None:
+        o, n = pair
+        kind = self.old.kind(o)
+        where = self.old.path(o)
+        live = self.locator.locate(o)
+        if live is MISSING:
+            if self.old.module(o) in self.late:
+                return
+            if pair in self.difference.moved or hidden(self.old, o):
+                return
+            raise PatchRefused(f"{where} changes, and is not in the live process as it was started")
+        if kind in ("function", "class") and pair not in self.difference.replaced:
+            self.builder.made[n] = live
+        merge = MERGES.get(kind)
+        if merge is None:
+            raise PatchRefused(f"{where}: there is no way to change a {kind} in place")
+        try:
+            merge(self, pair, live)
+        except Unbuildable as why:
+            raise PatchRefused(f"{where} changes: {why}") from why
+
+    # -- steps -----------------------------------------------------------------------------
+
+    def emit(
+        self, owner: Any, kind: SlotKind, key: Any, before: Any, after: Any, where: str, target: Any = None
+    ) -> None:
+        if before is not after:
+            self.ops.append(Op(owner, kind, key, before, after, where, target))
+
+    def call(self, action: Callable[[], Any], where: str, owner: Any = None) -> None:
+        """For what is only ever forgotten: the same call done and undone."""
+        self.ops.append(Op(owner, SlotKind.CALL, None, action, action, where))
+
+    def settle(self, pair: Pair, live: Any, where: str) -> Any:
+        """The object to stand where `live` stands: itself if it is edited where it is, else a new one."""
+        if pair not in self.difference.replaced:
+            return live
+        o, n = pair
+        if pair in self.difference.rebuilt:
+            if live is not self.locator.locate(o) and live is not self.builder.made.get(n):
+                raise PatchRefused(
+                    f"{where} was set since the start, and the new code needs another class there"
+                )
+            return self.builder.make(n)
+        if self.alike.as_after(live, n):
+            return live
+        if not self.alike.as_before(live, o):
+            return self._conflict(pair, live, where)
+        if self.old.kind(o) == "opaque" == self.new.kind(n):
+            raise PatchRefused(
+                f"{where} becomes an object of another type ({self.old.nodes[o][1]} to {self.new.nodes[n][1]}), "
+                "and the one that lives may be in use"
+            )
+        made = self.builder.make(n)
+        if type(live) is type(made) is types.FunctionType and self.difference.same_thing(pair):
+            self.forward(live, made, where)
+        return made
+
+    def _conflict(self, pair: Pair, live: Any, where: str) -> Any:
+        """The live value is neither what the old start had nor what the new one has."""
+        o, n = pair
+        choice = self.choices.get(where)
+        if choice == "keep":
+            return live
+        if choice == "rebuild":
+            return self.builder.make(n)
+        inner = self.locator.behind(live, o)
+        if inner is MISSING or not self.difference.same_thing(pair):
+            raise PatchRefused(
+                f"{where} was changed since the start, and the new code changes it too: "
+                "the bundle may say keep or rebuild"
+            )
+        self.forward(inner, self.builder.make(n), where)
+        return live
+
+    def forward(self, live: types.FunctionType, made: Any, where: str) -> None:
+        """The old function object can't hold the new code (other free variables): it forwards, for whoever kept it."""
+        if live is made or id(live) in self.functions or type(made) is not types.FunctionType:
+            return
+        code = codes.forwarding(live.__code__, made)
+        self.functions[id(live)] = live, live.__code__, made.__code__
+        self.emit(live, SlotKind.CODE, "__code__", live.__code__, code, f"{where} code", made)
+        for name in ("__defaults__", "__kwdefaults__"):
+            self.emit(live, SlotKind.FUNCTION, name, getattr(live, name), None, f"{where} {name}")
+
+    # -- mappings ----------------------------------------------------------------------------
+
+    def merge_mapping(
+        self,
+        pair: Pair,
+        owner: Any,
+        mapping: Mapping[Any, Any],
+        slot: SlotKind,
+        step_kind: str,
+        get: Callable[[Any, Any, Any], Any] = dict.get,
+    ) -> None:
+        """Key by key: what the new code adds, takes away or replaces; all else stays."""
+        o, n = pair
+        where = self.old.path(o)
+        keys = Keys(self, pair, mapping, step_kind)
+        for step, child in self.difference.added.get(pair, ()):
+            if keys.concerns(step):
+                key = keys.after(step)
+                current = get(mapping, key, MISSING)
+                self._add(owner, slot, key, current, child, f"{where}.{key}")
+        for step, _ in self.difference.removed.get(pair, ()):
+            if keys.concerns(step) and keys.lives(step):
+                key = keys.before(step)
+                current = get(mapping, key, MISSING)
+                if current is not MISSING:
+                    self.emit(owner, slot, key, current, ABSENT, f"{where}.{key}")
+        for step, _, child in self.difference.edges.get(pair, ()):
+            if keys.concerns(step) and child in self.difference.replaced:
+                key = keys.before(step)
+                current = get(mapping, key, MISSING)
+                if current is MISSING:
+                    raise PatchRefused(f"{where}.{key} changes, and the live process has dropped it")
+                value = self._settle_named(child, current, f"{where}.{key}", owner, key)
+                self.emit(owner, slot, key, current, value, f"{where}.{key}")
+
+    def _add(self, owner: Any, slot: SlotKind, key: Any, current: Any, child: int, where: str) -> None:
+        if current is not MISSING and self.alike.as_after(current, child):
+            return
+        if type(owner) is types.ModuleType:
+            value = self.builder.make_named(child, owner, key)
+        else:
+            value = self.builder.make(child)
+        if current is MISSING:
+            self.emit(owner, slot, key, ABSENT, value, where)
+        elif current is not value:
+            choice = self.choices.get(where)
+            if choice == "rebuild":
+                self.emit(owner, slot, key, current, value, where)
+            elif choice != "keep":
+                raise PatchRefused(f"{where} is new, and the live process has another one there")
+
+    def _settle_named(self, pair: Pair, current: Any, where: str, owner: Any, key: Any) -> Any:
+        try:
+            return self.settle(pair, current, where)
+        except Unbuildable:
+            if type(owner) is not types.ModuleType:
+                raise
+            return self.builder.make_named(pair[1], owner, key)
+
+    # -- sequences and sets ------------------------------------------------------------------
+
+    def merged_items(self, pair: Pair, live: list[Any]) -> list[Any]:
+        """A sequence three ways: it keeps what it has gained, and takes what the new code inserts, drops, replaces."""
+        o, n = pair
+        where = self.old.path(o)
+        old = [c for s, c in self.old.nodes[o][2] if is_sequence(s)]
+        new = [c for s, c in self.new.nodes[n][2] if is_sequence(s)]
+        if self._all(live, new, self.alike.as_after) and not self._all(live, old, self.alike.as_before):
+            return live
+        at = self._places(old, live)
+        matched = self._matched_places(pair, len(old))
+        result = list(live)
+        put: dict[int, list[Any]] = {}
+        last = -1
+        for place, child in enumerate(new):
+            before = matched.get(place)
+            if before is None:
+                put.setdefault(last, []).append(self.builder.make(child))
+                continue
+            i = at.get(before)
+            if i is None:
+                if (old[before], child) in self.difference.replaced:
+                    raise PatchRefused(f"{where}: an item changes that the live process has dropped")
+                continue
+            result[i] = self.settle((old[before], child), live[i], f"{where}[{i}]")
+            last = i
+        kept = set(matched.values())
+        drop = {i for before, i in at.items() if before not in kept}
+        merged = list(put.get(-1, ()))
+        for i, value in enumerate(result):
+            merged += [value] * (i not in drop) + put.get(i, [])
+        return merged
+
+    @staticmethod
+    def _all(live: list[Any], nodes: list[int], alike: Callable[[Any, int], bool]) -> bool:
+        return len(live) == len(nodes) and all(map(alike, live, nodes))
+
+    def _places(self, old: list[int], live: list[Any]) -> dict[int, int]:
+        """Where the items of the old sequence are in the live one."""
+        names = [repr(label(c, self.old.nodes.__getitem__)) for c in old]
+        mine = [self.locator.label(v) for v in live]
+        blocks = SequenceMatcher(None, names, mine, autojunk=False).get_matching_blocks()
+        return {b.a + k: b.b + k for b in blocks for k in range(b.size)}
+
+    def _matched_places(self, pair: Pair, length: int) -> dict[int, int]:
+        """Place in the new sequence: place in the old one."""
+        came_or_went = [*self.difference.added.get(pair, ()), *self.difference.removed.get(pair, ())]
+        if not any(is_sequence(step) for step, _ in came_or_went):
+            return {i: i for i in range(length)}
+        edges = self.difference.edges.get(pair, ())
+        return {_place(new): _place(old) for old, new, _ in edges if is_sequence(old)}
+
+    def merge_set(self, pair: Pair, live: Any, kind: type) -> None:
+        where = self.old.path(pair[0])
+        have = {s: v for s, v in self.locator.kids(live).items() if type(s) is tuple and s[0] == "item"}
+        for step, _ in self.difference.removed.get(pair, ()):
+            if step in have:
+                self.emit(live, SlotKind.ITEM, have[step], have[step], ABSENT, where)
+        for step, child in self.difference.added.get(pair, ()):
+            if step[0] == "item" and step not in have:
+                value = self.builder.make(child)
+                self.emit(live, SlotKind.ITEM, value, ABSENT, value, where)
+        for step, _, child in self.difference.edges.get(pair, ()):
+            if step[0] == "item" and child in self.difference.replaced and step in have:
+                value = self.settle(child, have[step], where)
+                if value is not have[step]:
+                    self.emit(live, SlotKind.ITEM, have[step], have[step], ABSENT, where)
+                    self.emit(live, SlotKind.ITEM, value, ABSENT, value, where)
+
+
+def _place(step: Step) -> int:
+    place: int = step if type(step) is int else step[1]
+    return place
+
+
+class Keys:
+    """What the steps of one mapping mean as keys, in the old start, the new one and the live object."""
+
+    def __init__(self, merger: Merger, pair: Pair, mapping: Mapping[Any, Any], step_kind: str) -> None:
+        self.merger, self.kind = merger, step_kind
+        self.old, self.new = merger.old.kids(pair[0]), merger.new.kids(pair[1])
+        self.live: dict[Step, Any] = {}
+        if step_kind == "key" and any(
+            step[0] == "keyobj" for step in (*self.old, *self.new) if type(step) is tuple
+        ):
+            named = merger.shapes._named(list(mapping))
+            self.live = {("key", *name): key for name, key in named if name[0] == "obj"}
+
+    def concerns(self, step: Step) -> bool:
+        return type(step) is tuple and step[0] == self.kind
+
+    def lives(self, step: Step) -> bool:
+        return self.kind != "key" or step[1] != "obj" or step in self.live
+
+    def before(self, step: Step) -> Any:
+        return self._key(step, lambda: self.merger.locator.locate(self.old["keyobj", *step[1:]]))
+
+    def after(self, step: Step) -> Any:
+        return self._key(step, lambda: self.merger.builder.make(self.new["keyobj", *step[1:]]))
+
+    def _key(self, step: Step, find: Callable[[], Any]) -> Any:
+        if self.kind != "key":
+            return step[-1]
+        if step[1] != "obj":
+            return self.merger.builder.world.untidy(step[2]) if type(step[2]) is str else step[2]
+        return self.live[step] if step in self.live else find()
+
+
+def merge_module(merger: Merger, pair: Pair, live: Any) -> None:
+    merger.merge_mapping(pair, live, vars(live), SlotKind.GLOBAL, "name")
+
+
+def merge_dict(merger: Merger, pair: Pair, live: Any) -> None:
+    merger.merge_mapping(pair, live, live, SlotKind.ITEM, "key", type(live).get)
+    for step, _, child in merger.difference.edges.get(pair, ()):
+        if step == "factory" and child in merger.difference.replaced:
+            factory = live.default_factory
+            value = merger.settle(child, factory, merger.old.path(pair[0]))
+            merger.emit(live, SlotKind.MEMBER, _FACTORY, factory, value, merger.old.path(pair[0]))
+
+
+def merge_list(merger: Merger, pair: Pair, live: Any) -> None:
+    before = list(live)
+    after = merger.merged_items(pair, before)
+    if len(after) != len(before) or any(a is not b for a, b in zip(after, before, strict=True)):
+        merger.emit(live, SlotKind.ELEMENTS, None, before, after, merger.old.path(pair[0]))
+
+
+def merge_cell(merger: Merger, pair: Pair, live: Any) -> None:
+    where = merger.old.path(pair[0])
+    if not merger.new.nodes[pair[1]][1] or not merger.old.nodes[pair[0]][1]:
+        raise PatchRefused(f"{where}: a variable of a closure gains or loses its value")
+    for _, _, child in merger.difference.edges.get(pair, ()):
+        current = live.cell_contents
+        merger.emit(live, SlotKind.CELL, None, current, merger.settle(child, current, where), where)
+
+
+def merge_logger(merger: Merger, pair: Pair, live: Any) -> None:
+    merger.merge_mapping(pair, live, vars(live), SlotKind.INSTANCE, "attr")
+
+
+def _factory_member() -> Any:
+    import collections
+
+    return collections.defaultdict.__dict__["default_factory"]
+
+
+_FACTORY: Final = _factory_member()
+
+MERGES: Final[dict[str, Callable[[Merger, Pair, Any], None]]] = {
+    "module": merge_module,
+    "dict": merge_dict,
+    "ordereddict": merge_dict,
+    "defaultdict": merge_dict,
+    "list": merge_list,
+    "deque": merge_list,
+    "set": lambda merger, pair, live: merger.merge_set(pair, live, set),
+    "cell": merge_cell,
+    "logger": merge_logger,
+    "instance": merge_instance,
+    "class": merge_class,
+    "function": merge_function,
+    "lru_cache": merge_lru_cache,
+}

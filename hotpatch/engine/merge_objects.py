@@ -1,0 +1,212 @@
+"""Instances, classes and functions, three ways: the steps by which a live one becomes what the new start has."""
+
+from __future__ import annotations
+
+import _abc  # type: ignore[import-not-found]
+import collections
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from hotpatch.errors import PatchRefused
+from hotpatch.ops import ABSENT, Op, SlotKind
+
+from . import codes
+from .match import Pair
+from .reading import MAPPINGS, MISSING, class_dict, raw_dict, slot_value, slots_of, solid_base
+from .shape import FUNCTION_PARTS
+
+if TYPE_CHECKING:
+    from .merge import Merger
+
+
+def merge_instance(merger: Merger, pair: Pair, live: Any) -> None:
+    o, n = pair
+    where = merger.old.path(o)
+    cls = type(live)
+    base: Any = solid_base(cls)
+    space = raw_dict(live)
+    if space is not None:
+        merger.merge_mapping(pair, live, space, SlotKind.INSTANCE, "attr")
+    if base in MAPPINGS:
+        merger.merge_mapping(pair, live, live, SlotKind.ITEM, "key", base.get)
+    elif base in (list, collections.deque):
+        before = list(base.__iter__(live))
+        after = merger.merged_items(pair, before)
+        if len(after) != len(before) or any(a is not b for a, b in zip(after, before, strict=True)):
+            merger.emit(live, SlotKind.ELEMENTS, None, before, after, where)
+    elif base is set:
+        merger.merge_set(pair, live, set)
+    _merge_slots(merger, pair, live, cls, where)
+
+
+def _merge_slots(merger: Merger, pair: Pair, live: Any, cls: type, where: str) -> None:
+    members = {(i, name): member for i, (_, name, member) in enumerate(slots_of(cls))}
+    for step, _, child in merger.difference.edges.get(pair, ()):
+        if step[0] == "slot" and child in merger.difference.replaced:
+            member = members[step[1:]]
+            current = slot_value(member, live)
+            value = merger.settle(child, current, f"{where}.{step[2]}")
+            merger.emit(live, SlotKind.MEMBER, member, current, value, f"{where}.{step[2]}")
+    for step, child in merger.difference.added.get(pair, ()):
+        if step[0] == "slot":
+            member = members[step[1:]]
+            current = slot_value(member, live)
+            if current is MISSING:
+                value = merger.builder.make(child)
+                merger.emit(live, SlotKind.MEMBER, member, ABSENT, value, f"{where}.{step[2]}")
+            elif not merger.alike.as_after(current, child):
+                raise PatchRefused(f"{where}.{step[2]} is new, and the live object has another one there")
+    for step, _ in merger.difference.removed.get(pair, ()):
+        if step[0] == "slot":
+            member = members[step[1:]]
+            current = slot_value(member, live)
+            if current is not MISSING:
+                merger.emit(live, SlotKind.MEMBER, member, current, ABSENT, f"{where}.{step[2]}")
+
+
+def merge_class(merger: Merger, pair: Pair, live: Any) -> None:
+    o, n = pair
+    where = merger.old.path(o)
+    own = class_dict(live)
+    difference = merger.difference
+
+    def change(name: str, value: Any) -> None:
+        merger.emit(live, SlotKind.CLASS, name, own.get(name, ABSENT), value, f"{where}.{name}")
+
+    head, name = merger.new.nodes[n][1], merger.old.nodes[o][1][1]
+    if head[1] != name:
+        merger.emit(
+            live, SlotKind.CLASS, "__name__", live.__name__, head[1].rpartition(".")[2], f"{where}.__name__"
+        )
+        merger.emit(live, SlotKind.CLASS, "__qualname__", live.__qualname__, head[1], f"{where}.__qualname__")
+    _merge_bases(merger, pair, live, where)
+    for step, _, child in difference.edges.get(pair, ()):
+        if step == "meta" and child in difference.replaced:
+            raise PatchRefused(f"{where} gets another metaclass")
+        if step[0] == "attr" and child in difference.replaced:
+            if step[1] not in own:
+                raise PatchRefused(f"{where}.{step[1]} changes, and the live class has dropped it")
+            change(step[1], merger.settle(child, own[step[1]], f"{where}.{step[1]}"))
+    for step, child in difference.added.get(pair, ()):
+        if step[0] == "attr":
+            current = own.get(step[1], MISSING)
+            if current is MISSING:
+                change(step[1], merger.builder.make(child))
+            elif not merger.alike.as_after(current, child):
+                raise PatchRefused(f"{where}.{step[1]} is new, and the live class has another one")
+    for step, _ in difference.removed.get(pair, ()):
+        if step[0] == "attr" and step[1] in own:
+            change(step[1], ABSENT)
+    _merge_virtual(merger, pair, live, where)
+    _keep_first_line(merger, pair, live, where)
+
+
+def _merge_bases(merger: Merger, pair: Pair, live: Any, where: str) -> None:
+    difference = merger.difference
+    bases = [child for step, _, child in difference.edges.get(pair, ()) if step[0] == "base"]
+    came_or_went = [*difference.added.get(pair, ()), *difference.removed.get(pair, ())]
+    if not any(b in difference.replaced for b in bases) and not any(s[0] == "base" for s, _ in came_or_went):
+        return
+    wanted = tuple(merger.builder.make(c) for s, c in merger.new.nodes[pair[1]][2] if s[0] == "base")
+    merger.rebased.add(id(live))
+    if live.__bases__ != wanted:
+        merger.emit(live, SlotKind.BASES, None, live.__bases__, wanted, f"{where} bases")
+
+
+def _merge_virtual(merger: Merger, pair: Pair, live: Any, where: str) -> None:
+    """Virtual subclasses of an ABC.  `_abc` can register and forget all, not forget one: so undo forgets all and
+    registers again what was there."""
+    added = [c for s, c in merger.difference.added.get(pair, ()) if s[0] == "virtual"]
+    removed = [s for s, _ in merger.difference.removed.get(pair, ()) if s[0] == "virtual"]
+    if not added and not removed:
+        return
+    before = [c for c in (ref() for ref in _abc._get_dump(live)[0]) if c is not None]
+    gone = {id(merger.locator.kids(live).get(step)) for step in removed}
+    after = [c for c in before if id(c) not in gone] + [merger.builder.make(c) for c in added]
+    undo, redo = partial(_register_all, live, before), partial(_register_all, live, after)
+    merger.ops.append(Op(live, SlotKind.CALL, None, undo, redo, f"{where} virtual subclasses"))
+
+
+def _register_all(cls: type, subclasses: list[type]) -> None:
+    _abc._reset_registry(cls)
+    _abc._reset_caches(cls)
+    for subclass in subclasses:
+        _abc._abc_register(cls, subclass)
+
+
+def _keep_first_line(merger: Merger, pair: Pair, live: Any, where: str) -> None:
+    """3.13 drops `__firstlineno__` when `__module__` is set."""
+    first = merger.new.kids(pair[1]).get(("attr", "__firstlineno__"))
+    moved = any(
+        step == ("attr", "__module__") and child in merger.difference.replaced
+        for step, _, child in merger.difference.edges.get(pair, ())
+    )
+    if first is not None and moved:
+        merger.ops.append(
+            Op(
+                live,
+                SlotKind.CLASS,
+                "__firstlineno__",
+                class_dict(live).get("__firstlineno__", ABSENT),
+                merger.builder.make(first),
+                f"{where} line",
+            )
+        )
+
+
+def merge_function(merger: Merger, pair: Pair, live: Any) -> None:
+    o, n = pair
+    where = merger.old.path(o)
+    kind, head, _, code = merger.new.nodes[n]
+    if pair in merger.difference.replaced:
+        if merger.difference.same_thing(pair) and kind == "function":
+            merger.forward(live, merger.builder.make(n), where)
+        return
+    _merge_code(merger, pair, live, where)
+    for name, value in (("__name__", head[1]), ("__qualname__", head[2])):
+        if getattr(live, name) != value:
+            merger.emit(live, SlotKind.FUNCTION, name, getattr(live, name), value, f"{where} {name}")
+    merger.merge_mapping(pair, live, vars(live), SlotKind.FUNCTION_DICT, "attr")
+    attributes = dict(FUNCTION_PARTS)
+    for step, _, child in merger.difference.edges.get(pair, ()):
+        if child in merger.difference.replaced and step in attributes:
+            current = getattr(live, attributes[step])
+            value = merger.settle(child, current, f"{where}.{attributes[step]}")
+            merger.emit(live, SlotKind.FUNCTION, attributes[step], current, value, f"{where} {step}")
+    for step, child in merger.difference.added.get(pair, ()):
+        if step in attributes:
+            current = getattr(live, attributes[step])
+            merger.emit(
+                live,
+                SlotKind.FUNCTION,
+                attributes[step],
+                current,
+                merger.builder.make(child),
+                f"{where} {step}",
+            )
+    for step, _ in merger.difference.removed.get(pair, ()):
+        if step in attributes:
+            empty: Any = {} if step == "annotations" else () if step == "type_params" else None
+            current = getattr(live, attributes[step])
+            merger.emit(live, SlotKind.FUNCTION, attributes[step], current, empty, f"{where} {step}")
+
+
+def _merge_code(merger: Merger, pair: Pair, live: Any, where: str) -> None:
+    """Code that only moved keeps its objects' insides: the line table counts from the first line."""
+    before, after = merger.old.nodes[pair[0]][3], merger.new.nodes[pair[1]][3]
+    if before.exact == after.exact:
+        return
+    code = live.__code__
+    if before.shift == after.shift:
+        code = codes.shifted(code, after.first_line - code.co_firstlineno)
+    if codes.key_of(code).exact != after.exact:
+        code = merger.builder.code(pair[1])
+    if codes.same(live.__code__, code):
+        return
+    merger.functions[id(live)] = live, live.__code__, code
+    merger.emit(live, SlotKind.CODE, "__code__", live.__code__, code, where)
+
+
+def merge_lru_cache(merger: Merger, pair: Pair, live: Any) -> None:
+    merger.call(live.cache_clear, f"{merger.old.path(pair[0])} cache", live)
+    merger.merge_mapping(pair, live, vars(live), SlotKind.FUNCTION_DICT, "attr")

@@ -1,0 +1,144 @@
+"""The proof: after the commit, the process is what a fresh start of the new sources would be, live state aside.
+
+The live process is described before and after the commit and laid over the two clean starts.  A place where it
+is unlike the new start is excused only if it is state: it was as unlike the old start, the edit does not touch it, and
+the commit left its value alone.  Values are compared, not places.
+
+Made for a forked child in which nothing else runs: describing walks the whole program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+from . import heap
+from .commit import apply
+from .graph import APP, HIDDEN, Describer, Graph
+from .instances import Lacking
+from .match import Match, Pair
+from .staged import Staged
+from .world import World
+
+Place = str
+Value = Any
+
+
+def describe_live(root: str, app: Any = None) -> Graph:
+    """This process as a graph; the graph holds on to the objects, so that their ids say which is which."""
+    describer = Describer(World(root), with_blobs=False)
+    graph = describer.run({} if app is None else {APP: app})
+    graph.objects = describer.objects
+    return graph
+
+
+def prove(staged: Staged) -> tuple[str, ...]:
+    """What is unlike a fresh start, by name; empty if nothing is.
+
+    To be called after the commit of `staged.ops`, where nothing else runs: they are taken back for a moment,
+    to see what was state before.
+    """
+    apply(staged.ops, forward=False)
+    try:
+        before = describe_live(staged.root, staged.app)
+    finally:
+        apply(staged.ops, forward=True)
+    return compare(staged, before, describe_live(staged.root, staged.app))
+
+
+def compare(staged: Staged, before: Graph, after: Graph) -> tuple[str, ...]:
+    proof = staged.measurement.proof
+    state = unlike(Match(before, proof.old, here=True))
+    left = unlike(Match(after, proof.new, proof.noise, here=True))
+    edited = places_of_edit(staged)
+    wrong = [place for place, value in left.items() if place in edited or state.get(place, _NOWHERE) != value]
+    findings = [f"{place} is unlike a fresh start" for place in sorted(wrong)]
+    findings += hidden_functions(after, proof.new, proof.old)
+    findings += Lacking(staged.functions, staged.ops).find(heap.all_objects())
+    if staged.exchanged:
+        findings += heap.holders(staged.exchanged, heap.all_objects(), _own_records(staged))
+    return tuple(findings)
+
+
+_NOWHERE = object()
+
+
+def unlike(match: Match) -> dict[Place, Value]:
+    """Where the first graph (the live one) differs in itself from the second, and what it has there."""
+    found: dict[Place, Value] = {}
+    for pair, edges in match.edges.items():
+        for _, step, child in edges:
+            if child in match.replaced or (child in match.different and _own_difference(match, child)):
+                way = f"{match.new.path(pair[1])} {step!r}"
+                found[way] = _told(match.old, pair[0], child[0])
+    for changes, sign in ((match.added, "+"), (match.removed, "-")):
+        for pair, steps in changes.items():
+            for step, child in steps:
+                way = f"{sign}{match.new.path(pair[1])} {step!r}"
+                found[way] = None if sign == "+" else _told(match.old, pair[0], child)
+    for name, o in match.old.roots.items():
+        n = match.new.roots.get(name)
+        if n is not None and (o, n) in match.replaced:
+            found[name] = _told(match.old, -1, o)
+    return found
+
+
+def _own_difference(match: Match, pair: Pair) -> bool:
+    a, b = match.old.nodes[pair[0]], match.new.nodes[pair[1]]
+    if a[0] == "function":
+        return bool(a[1] != b[1] or a[3].exact != b[3].exact)
+    return bool(a[0] in ("class", "cell") and a[1] != b[1])
+
+
+def _told(graph: Graph, parent: int, i: int) -> Value:
+    """What the live process has there, so that before and after can be told apart: which object it is."""
+    kind, head, kids, _ = graph.nodes[i]
+    if kind == "plain":
+        return type(head).__name__, repr(head)
+    if graph.objects is None or (parent >= 0 and graph.kind(parent) == "reduced"):
+        return kind, repr(head), len(kids)  # made afresh at each look
+    return id(graph.objects[i])
+
+
+def places_of_edit(staged: Staged) -> frozenset[Place]:
+    """The places that the edit is about, named as `unlike` names them."""
+    difference = staged.measurement.difference
+    found: set[Place] = set()
+    for pair in difference.visits:
+        where = difference.new.path(pair[1])
+        found |= {
+            f"{where} {step!r}"
+            for _, step, child in difference.edges.get(pair, ())
+            if child in difference.replaced
+        }
+        for changes, sign in ((difference.added, "+"), (difference.removed, "-")):
+            found |= {f"{sign}{where} {step!r}" for step, _ in changes.get(pair, ())}
+    return frozenset(found)
+
+
+def hidden_functions(live: Graph, new: Graph, old: Graph) -> list[str]:
+    """Callbacks that only C code or a thread holds: those that the new start has otherwise must be there."""
+    before, wanted, have = (_hidden_codes(graph) for graph in (old, new, live))
+    return [
+        f"{name[len(HIDDEN) :]} is unlike a fresh start"
+        for name, codes in wanted.items()
+        if codes - before.get(name, set()) and codes - have.get(name, set())
+    ]
+
+
+def _hidden_codes(graph: Graph) -> Mapping[str, set[bytes]]:
+    found: dict[str, set[bytes]] = {}
+    for name, i in graph.roots.items():
+        if name.startswith(HIDDEN):
+            found.setdefault(name.rpartition(" ")[0], set()).add(graph.nodes[i][3].body)
+    return found
+
+
+def _own_records(staged: Staged) -> set[int]:
+    """What staging itself keeps of the objects, and nobody else."""
+    ours = {id(staged.exchanged), id(staged.ops)}
+    ours |= {id(pair) for pair in staged.exchanged.values()}
+    for op in staged.ops:
+        ours |= {id(value) for value in (op.before, op.after) if type(value) in (list, tuple)}
+    return ours

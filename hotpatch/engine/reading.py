@@ -1,0 +1,133 @@
+"""How an object is read without running a line of the program's own code.
+
+A `__getattr__`, a property or a lazy proxy must not wake because hotpatch looks at it, so nothing here calls
+`getattr` on an instance or `isinstance` on a foreign object: instance dictionaries come through the getset
+descriptor that C put on the type, slots through their member descriptors, attributes of classes through
+`type`'s own dictionary.
+
+This module and those that describe objects import the standard library alone: they also run in the clean
+processes, which must hold nothing that the program would not have loaded by itself.
+"""
+
+from __future__ import annotations
+
+import collections
+import functools
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+PLAIN: Final = frozenset(
+    {int, float, complex, str, bytes, bool, type(None), type(Ellipsis), type(NotImplemented)}
+)
+MISSING: Final[Any] = type("Missing", (), {"__slots__": (), "__repr__": lambda self: "MISSING"})()
+"""What a look-up gives where nothing is; never a value of the program."""
+
+LRU: Final = type(functools.lru_cache(lambda: 0))
+
+# Py_TPFLAGS of Include/object.h: made at run time, and closed to setting attributes.
+_HEAP_TYPE: Final = 1 << 9
+_IMMUTABLE_TYPE: Final = 1 << 8
+
+PAYLOADS: Final[dict[type, Callable[[Any], Any]]] = {
+    int: int.__int__,
+    float: float.__float__,
+    str: str.__str__,
+    bytes: lambda b: bytes.__getitem__(b, slice(None)),
+    complex: lambda c: complex.__add__(c, 0),
+}
+"""For classes that extend a plain type: how to read the plain value inside an instance."""
+
+MAPPINGS: Final[tuple[type, ...]] = (dict, collections.OrderedDict, collections.defaultdict)
+SEQUENCES: Final[tuple[type, ...]] = (tuple, list, collections.deque)
+
+class_dict: Final[Callable[[type], types.MappingProxyType[str, Any]]] = type.__dict__["__dict__"].__get__  # type: ignore[attr-defined]
+class_module: Final[Callable[[type], Any]] = type.__dict__["__module__"].__get__  # type: ignore[attr-defined]
+
+
+def is_python_class(cls: type) -> bool:
+    """Was this class made by a class statement (or a call of `type`)?  C types made from a spec look alike,
+    but for the module in which they live."""
+    if not cls.__flags__ & _HEAP_TYPE or cls.__flags__ & _IMMUTABLE_TYPE:
+        return False
+    own = class_dict(cls)
+    if {"__slots__", "__dict__", "__weakref__"} & own.keys():
+        return True
+    if any(is_python_class(base) for base in cls.__bases__):
+        return True
+    home = sys.modules.get(own.get("__module__", ""))
+    return str(getattr(home, "__file__", "") or "").endswith(".py")
+
+
+def raw_dict(obj: Any) -> dict[str, Any] | None:
+    """The instance dictionary, past any property that hides it; None where there is none."""
+    for cls in type(obj).__mro__:
+        getter = class_dict(cls).get("__dict__")
+        if type(getter) is types.GetSetDescriptorType:
+            try:
+                found = getter.__get__(obj)
+            except (AttributeError, TypeError):
+                return None
+            return found if type(found) is dict else None
+    return None
+
+
+def slots_of(cls: type) -> Iterator[tuple[type, str, types.MemberDescriptorType]]:
+    """(class, name, member descriptor) of every slot, a class's `__slots__` may have been deleted since."""
+    for base in cls.__mro__:
+        if base.__flags__ & _HEAP_TYPE:
+            for name, member in class_dict(base).items():
+                if type(member) is types.MemberDescriptorType:
+                    yield base, name, member
+
+
+def slot_value(member: Any, obj: Any) -> Any:
+    try:
+        return member.__get__(obj)
+    except AttributeError:
+        return MISSING
+
+
+def solid_base(cls: type) -> type:
+    """The C type that gives instances of `cls` their layout."""
+    return next(
+        base
+        for base in cls.__mro__
+        if not is_python_class(base) and base not in (typing.Generic, typing.Protocol)
+    )
+
+
+def class_attribute(cls: type, name: str) -> Any:
+    """What the class has under this name, base classes included, as it stands in the dictionaries."""
+    for base in cls.__mro__:
+        own = class_dict(base)
+        if name in own:
+            return own[name]
+    return MISSING
+
+
+def resolve(module: str, qualname: str) -> Any:
+    """What `module.qualname` is in this process, MISSING if it isn't; imports nothing."""
+    found: Any = sys.modules.get(module, MISSING)
+    for part in qualname.split("."):
+        if found is MISSING:
+            return MISSING
+        if issubclass(type(found), type):
+            found = class_attribute(found, part)
+        elif issubclass(type(found), types.ModuleType):
+            found = vars(found).get(part, MISSING)
+        else:
+            space = raw_dict(found)
+            found = MISSING if space is None else space.get(part, MISSING)
+    return found
+
+
+def plain_same(a: Any, b: Any) -> bool:
+    """Equal and of one type; 0.0 is not -0.0, and a nan is itself."""
+    if type(a) is not type(b):
+        return False
+    if type(a) in (float, complex):
+        return repr(a) == repr(b)
+    return bool(a == b)

@@ -1,0 +1,333 @@
+"""One level of an object's shape: its kind, what is compared on the spot, and its children by step.
+
+`Shapes.expand` is the heart of the engine: a clean process turns the whole program into a graph with it, and
+the live process uses the very same function to walk its own objects along the same steps.  It runs no code of
+the program.
+
+A shape is `(kind, head, children, code)`.  `head` is plain data that is compared at once; children are
+`(step, object)`, the step being the way to the child: `("name", "TIMEOUT")` in a module, `("attr", "x")` on a
+class, function or instance, `("key", "str", "a")` in a mapping, an index in a sequence.
+"""
+
+from __future__ import annotations
+
+import _abc  # type: ignore[import-not-found]
+import collections
+import copyreg
+import functools
+import gc
+import logging
+import types
+import typing
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from .reading import (
+    LRU,
+    MAPPINGS,
+    MISSING,
+    PAYLOADS,
+    PLAIN,
+    SEQUENCES,
+    class_attribute,
+    class_dict,
+    class_module,
+    is_python_class,
+    raw_dict,
+    slot_value,
+    slots_of,
+    solid_base,
+)
+from .world import World
+
+Step = Any
+Shape = tuple[str, Any, list[tuple[Step, Any]], types.CodeType | None]
+
+MODULE_NOISE: Final = frozenset(
+    {
+        "__builtins__",
+        "__spec__",
+        "__loader__",
+        "__file__",
+        "__cached__",
+        "__path__",
+        "__warningregistry__",
+    }
+)
+CLASS_NOISE: Final = frozenset({"__dict__", "__weakref__", "_abc_impl"})
+DESCRIPTORS: Final = (
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+    types.GetSetDescriptorType,
+    types.ClassMethodDescriptorType,
+)
+FUNCTION_PARTS: Final = (
+    ("defaults", "__defaults__"),
+    ("kwdefaults", "__kwdefaults__"),
+    ("doc", "__doc__"),
+    ("annotations", "__annotations__"),
+    ("module", "__module__"),
+    ("type_params", "__type_params__"),
+)
+
+
+def expand_module(shapes: Shapes, obj: Any) -> Shape:
+    name = shapes.world.home_of.get(id(vars(obj)), vars(obj).get("__name__", ""))
+    if name not in shapes.world.local:
+        return "outside-module", name, [], None
+    kids = [(("name", k), v) for k, v in list(vars(obj).items()) if k not in MODULE_NOISE]
+    return "module", name, kids, None
+
+
+def expand_cell(shapes: Shapes, obj: Any) -> Shape:
+    try:
+        return "cell", True, [("contents", obj.cell_contents)], None
+    except ValueError:
+        return "cell", False, [], None
+
+
+def expand_function(shapes: Shapes, f: Any) -> Shape:
+    home = shapes.world.home_of.get(id(f.__globals__))
+    kids: list[tuple[Step, Any]] = [] if home else [("globals", f.__globals__)]
+    for step, attribute in FUNCTION_PARTS:
+        value = getattr(f, attribute, None)
+        if value:
+            kids.append((step, value))
+    kids += [(("closure", i), cell) for i, cell in enumerate(f.__closure__ or ())]
+    kids += [(("attr", k), v) for k, v in list(vars(f).items())]
+    return "function", (home, f.__name__, f.__qualname__), kids, f.__code__
+
+
+def expand_class(shapes: Shapes, cls: Any) -> Shape:
+    own = class_dict(cls)
+    module, name = own.get("__module__"), cls.__qualname__
+    if not is_python_class(cls):
+        return "c-class", (class_module(cls), name), [], None
+    members = tuple(sorted(k for k, v in own.items() if type(v) is types.MemberDescriptorType))
+    layout = (
+        cls.__basicsize__,
+        cls.__itemsize__,
+        cls.__dictoffset__ != 0,
+        cls.__weakrefoffset__ != 0,
+        members,
+    )
+    kids: list[tuple[Step, Any]] = [("meta", type(cls))]
+    kids += [(("base", i), base) for i, base in enumerate(cls.__bases__)]
+    kids += [(("attr", k), v) for k, v in list(own.items()) if k not in CLASS_NOISE and type(k) is str]
+    if type(own.get("_abc_impl")).__name__ == "_abc_data":
+        virtual = [ref() for ref in _abc._get_dump(cls)[0]]
+        kids += shapes.labelled("virtual", [c for c in virtual if c is not None and shapes.world.is_local(c)])
+    return "class", (module if type(module) is str else None, name, layout), kids, None
+
+
+def expand_instance(shapes: Shapes, obj: Any, cls: type) -> Shape:
+    base = solid_base(cls)
+    kids: list[tuple[Step, Any]] = [("class", cls)]
+    head: Any = None
+    if base in PAYLOADS:
+        kids.append(("payload", PAYLOADS[base](obj)))
+    elif base in SEQUENCES:
+        kids += [(("item", i), v) for i, v in enumerate(base.__iter__(obj))]  # type: ignore[attr-defined]
+    elif base in MAPPINGS:
+        kids += shapes.pairs(list(base.items(obj)))  # type: ignore[attr-defined]
+        if base is collections.defaultdict:
+            kids.append(("factory", collections.defaultdict.__dict__["default_factory"].__get__(obj)))
+    elif base in (set, frozenset):
+        kids += shapes.labelled("item", list(base.__iter__(obj)))  # type: ignore[attr-defined]
+    elif issubclass(base, BaseException):
+        kids.append(("args", BaseException.__dict__["args"].__get__(obj)))
+    elif base is not object:
+        head = ("c-payload", base.__module__, base.__qualname__)
+    for i, (_, name, member) in enumerate(slots_of(cls)):
+        value = slot_value(member, obj)
+        if value is not MISSING:
+            kids.append((("slot", i, name), value))
+    kids += [(("attr", k), v) for k, v in list((raw_dict(obj) or {}).items())]
+    # Compared and hashed by its own __eq__ and __hash__: nobody counts on such an object being changed, and it
+    # may be shared and cached.
+    by_value = all(type(class_attribute(cls, name)) is types.FunctionType for name in ("__eq__", "__hash__"))
+    return "value" if by_value else "instance", (base.__name__, head), kids, None
+
+
+def expand_c_object(shapes: Shapes, obj: Any, kind: type) -> Shape:
+    """Values of C types say themselves how to build them again; what doesn't is opaque."""
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    try:
+        table = copyreg.dispatch_table
+        made = table[kind](obj) if kind in table else obj.__reduce_ex__(4)
+    except Exception:  # noqa: BLE001  whatever a C type raises, it can't be copied
+        return "opaque", name, [], None
+    if type(made) is str or len(made) < 2 or kind.__name__.endswith("iterator"):
+        return "opaque", name, [], None
+    make, arguments, state, items, pairs = (*made, None, None, None)[:5]
+    kids: list[tuple[Step, Any]] = [("make", make), *((("arg", i), v) for i, v in enumerate(arguments))]
+    kids.append(("state", state))
+    if items is not None:
+        kids += [(("append", i), v) for i, v in enumerate(items)]
+    if pairs is not None:
+        kids += shapes.pairs(list(pairs))
+    return "reduced", name, kids, None
+
+
+def _sequence(name: str) -> Callable[[Shapes, Any], Shape]:
+    return lambda shapes, obj: (name, None, list(enumerate(obj)), None)
+
+
+def _set(name: str) -> Callable[[Shapes, Any], Shape]:
+    return lambda shapes, obj: (name, None, shapes.labelled("item", list(obj)), None)
+
+
+def _method_like(name: str, *parts: tuple[str, str]) -> Callable[[Shapes, Any], Shape]:
+    return lambda shapes, obj: (name, None, [(step, getattr(obj, attr)) for step, attr in parts], None)
+
+
+def expand_lru(shapes: Shapes, obj: Any) -> Shape:
+    space = vars(obj)
+    sizes = obj.cache_parameters() if "cache_parameters" in space else {}
+    kids = [(("attr", k), v) for k, v in space.items() if k not in ("__wrapped__", "cache_parameters")]
+    return "lru_cache", tuple(sizes.values()), [("wrapped", space.get("__wrapped__")), *kids], None
+
+
+def expand_weakref(shapes: Shapes, obj: Any) -> Shape:
+    target = obj()
+    return "weakref", target is None, [] if target is None else [("target", target)], None
+
+
+def expand_descriptor(shapes: Shapes, obj: Any) -> Shape:
+    kind = "member" if type(obj) is types.MemberDescriptorType else "descriptor"
+    return kind, obj.__name__, [("class", obj.__objclass__)], None
+
+
+def expand_typevar(shapes: Shapes, obj: Any) -> Shape:
+    kids = [("bound", obj.__bound__), ("module", obj.__module__)]
+    kids += [(("constraint", i), c) for i, c in enumerate(obj.__constraints__)]  # type: ignore[misc]
+    return "typevar", (obj.__name__, obj.__covariant__, obj.__contravariant__), list(kids), None
+
+
+def expand_logger(shapes: Shapes, obj: Any) -> Shape:
+    """A logger is known by its name to a registry of the logging module: it is asked for, never built."""
+    keep = ("level", "propagate", "disabled", "handlers", "filters")
+    space = raw_dict(obj) or {}
+    return "logger", space.get("name"), [(("attr", k), space[k]) for k in keep if k in space], None
+
+
+def expand_defaultdict(shapes: Shapes, obj: Any) -> Shape:
+    return "defaultdict", None, [("factory", obj.default_factory), *shapes.pairs(list(obj.items()))], None
+
+
+DIRECT: Final[dict[type, Callable[[Any, Any], Shape]]] = {
+    tuple: _sequence("tuple"),
+    list: _sequence("list"),
+    set: _set("set"),
+    frozenset: _set("frozenset"),
+    dict: lambda shapes, obj: ("dict", None, shapes.pairs(list(obj.items())), None),
+    collections.OrderedDict: lambda shapes, obj: ("ordereddict", None, shapes.pairs(list(obj.items())), None),
+    collections.defaultdict: expand_defaultdict,
+    collections.deque: lambda shapes, obj: ("deque", obj.maxlen, list(enumerate(obj)), None),
+    types.FunctionType: expand_function,
+    staticmethod: _method_like("staticmethod", ("func", "__func__")),
+    classmethod: _method_like("classmethod", ("func", "__func__")),
+    property: _method_like(
+        "property", ("fget", "fget"), ("fset", "fset"), ("fdel", "fdel"), ("doc", "__doc__")
+    ),
+    types.MethodType: _method_like("method", ("func", "__func__"), ("self", "__self__")),
+    functools.partial: _method_like("partial", ("func", "func"), ("args", "args"), ("keywords", "keywords")),
+    LRU: expand_lru,
+    types.MappingProxyType: lambda s, obj: (
+        "mappingproxy",
+        None,
+        [("mapping", gc.get_referents(obj)[0])],
+        None,
+    ),
+    types.MemberDescriptorType: expand_descriptor,
+    **dict.fromkeys(DESCRIPTORS, expand_descriptor),
+    types.BuiltinFunctionType: lambda s, obj: ("bound", obj.__name__, [("self", obj.__self__)], None),
+    types.MethodWrapperType: lambda s, obj: ("bound", obj.__name__, [("self", obj.__self__)], None),
+    weakref.ref: expand_weakref,
+    object: lambda shapes, obj: ("object", None, [], None),
+    typing.TypeVar: expand_typevar,
+    logging.Logger: expand_logger,
+    typing.ParamSpec: lambda s, obj: ("opaque", f"typing.ParamSpec {obj.__name__}", [], None),
+}
+
+
+class Shapes:
+    """Expands the objects of one process, as its `World` sees them."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def expand(self, obj: Any) -> Shape:
+        kind = type(obj)
+        if obj is NotImplemented:
+            return "outside", ("builtins", "NotImplemented"), [], None
+        if kind in PLAIN:
+            return "plain", self.world.tidy(obj) if kind is str else obj, [], None
+        if kind is types.CodeType:
+            return "code", None, [], obj
+        if kind is types.CellType:
+            return expand_cell(self, obj)
+        if issubclass(kind, types.ModuleType):
+            return expand_module(self, obj)
+        if not self.world.is_local(obj) and (outside := self.world.name_outside(obj)) is not None:
+            return "outside", outside, [], None
+        if (direct := DIRECT.get(kind)) is not None:
+            return direct(self, obj)
+        if issubclass(kind, type):
+            return expand_class(self, obj)
+        if is_python_class(kind):
+            return expand_instance(self, obj, kind)
+        return expand_c_object(self, obj, kind)
+
+    # -- steps for keys and items that are not plain --------------------------------
+
+    def pairs(self, items: list[tuple[Any, Any]]) -> list[tuple[Step, Any]]:
+        kids: list[tuple[Step, Any]] = []
+        for (name, key), (_, value) in zip(self._named(k for k, _ in items), items, strict=True):
+            if name[0] == "obj":
+                kids.append((("keyobj", *name), key))
+            kids.append((("key", *name), value))
+        return kids
+
+    def labelled(self, prefix: str, items: Iterable[Any]) -> list[tuple[Step, Any]]:
+        return [((prefix, *name), value) for name, value in self._named(items)]
+
+    def _named(self, keys: Iterable[Any]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+        seen: dict[str, int] = {}
+        for key in keys:
+            kind = type(key)
+            if kind in PLAIN:
+                yield (kind.__name__, self.world.tidy(key) if kind is str else key), key
+            else:
+                text = repr(label(key, self.expand))
+                seen[text] = number = seen.get(text, -1) + 1
+                yield ("obj", text, number), key
+
+
+def label(thing: Any, expand: Callable[[Any], Any], depth: int = 0) -> Any:
+    """A short name by which to know a thing among its siblings, in another process as well.
+
+    `thing` is an object and `expand` that of its process, or an index and the look-up in a graph.
+    """
+    kind, head, kids, code = expand(thing)
+    if kind == "plain":
+        return type(head).__name__, head
+    if kind == "class":
+        return kind, head[:2]
+    if kind == "function":
+        return kind, head[0], head[2]
+    if kind == "code":
+        return kind, code.co_qualname if type(code) is types.CodeType else code.qualname
+    if depth > 2:
+        return kind, None
+    if kind in ("instance", "value"):
+        parts = []
+        for step, child in kids[1:]:
+            shape = expand(child)
+            if shape[0] == "plain" and type(shape[1]) in (int, str, bytes, bool):
+                parts.append((step, type(shape[1]).__name__, shape[1]))
+        return kind, label(kids[0][1], expand, depth + 1), *sorted(parts, key=repr)[:8]
+    if kind in ("tuple", "frozenset", "method", "partial", "weakref", "reduced", "staticmethod", "bound"):
+        return kind, head, *(label(child, expand, depth + 1) for _, child in kids[:8])
+    return kind, head

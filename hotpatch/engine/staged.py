@@ -1,0 +1,120 @@
+"""Staging: the edit located, built and laid out as ops in the live process, with nothing visible changed."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from hotpatch.errors import PatchRefused
+from hotpatch.ops import ABSENT, Op, SlotKind
+
+from . import heap
+from .build import Builder
+from .difference import Difference
+from .graph import APP
+from .locate import Locator
+from .measurement import Measurement
+from .merge import Merger
+from .reading import LRU, MISSING
+from .shape import Shapes
+from .statement import Statements
+from .world import World
+
+
+@frozen(eq=False)
+class Staged:
+    """An edit, ready to be committed in this process and in its forked children.  Holds live objects."""
+
+    measurement: Measurement = field(repr=False)
+    ops: tuple[Op, ...] = field(repr=False)
+    root: str
+    app: Any = field(repr=False)
+    functions: heap.Functions = field(repr=False)
+    """id of a live function whose code changes: itself, its code before, the code that it comes to run."""
+    exchange: heap.Exchange = field(repr=False)
+    exchanged: Mapping[int, tuple[type, type]] = field(repr=False)
+    """Classes that give way to another class object."""
+    notes: tuple[str, ...] = ()
+    blockers: tuple[Any, ...] = ()
+
+
+def stage(
+    measurement: Measurement,
+    root: str,
+    app: Any = None,
+    choices: Mapping[str, str] | None = None,
+) -> Staged:
+    """Lay the measured edit onto this process: nothing visible changes.
+
+    `root` is the folder that the program's modules were loaded from, `app` the live application object where
+    the program makes it by a factory.  `choices` are the bundle author's (`keep`, `rebuild`), by the names
+    that refusals give.  Raises PatchRefused, with the reason, if the edit has no sound form here.
+    """
+    if measurement.problems:
+        raise PatchRefused(measurement.problems[0].why)
+    difference = measurement.difference
+    world = World(root)
+    shapes = Shapes(world)
+    extra = {} if app is None else {APP: app}
+    locator = Locator(world, shapes, difference.old, extra)
+    files = {name: os.path.join(world.root, file) for name, file in measurement.files.items()}
+    builder = Builder(difference, world, shapes, locator, files, measurement.source_root)
+    statements = Statements(builder, measurement.sources)
+    builder.make_named = statements.make_named
+    merger = Merger(difference, shapes, locator, builder, statements, choices or {})
+    merger.run()
+    _clear_dispatch(merger, difference, locator)
+    _drop_modules(merger, measurement)
+    exchange = heap.Exchange(merger.functions)
+    _scan(measurement, merger, builder, exchange, world)
+    importlib.invalidate_caches()
+    return Staged(
+        measurement=measurement,
+        ops=tuple(merger.ops),
+        root=world.root,
+        app=app,
+        functions=merger.functions,
+        exchange=exchange,
+        exchanged=builder.classes.exchanged,
+        notes=tuple(f"{name} was made by running its statement" for name in statements.ran),
+    )
+
+
+def _scan(
+    measurement: Measurement, merger: Merger, builder: Builder, exchange: heap.Exchange, world: World
+) -> None:
+    """What only the heap knows, and only if the edit needs it."""
+    exchanged = builder.classes.exchanged
+    if not exchanged and not heap.needs_scan(merger.functions):
+        return
+    objects = heap.all_objects()
+    merger.ops += heap.closures(exchange, merger.functions, objects)
+    if exchanged:
+        merger.ops += heap.instances(exchanged, merger.rebased, objects)
+    known = {id(op.owner) for op in merger.ops if op.kind is SlotKind.CALL and type(op.owner) is LRU}
+    merger.ops += heap.stale_caches(measurement.stale_names, world, objects, known)
+
+
+def _clear_dispatch(merger: Merger, difference: Difference, locator: Locator) -> None:
+    """`functools.singledispatch` has looked up classes in a registry that changes: what it remembers is stale."""
+    changed = set(difference.visits) | difference.replaced
+    for pair, edges in difference.edges.items():
+        if not any(step == ("attr", "_clear_cache") for step, _, _ in edges):
+            continue
+        near = {pair}
+        for _ in range(5):
+            near |= {child for p in near for _, _, child in difference.edges.get(p, ())}
+        if near & changed and (live := locator.locate(pair[0])) is not MISSING:
+            merger.call(vars(live)["_clear_cache"], f"{difference.old.path(pair[0])} dispatch cache")
+
+
+def _drop_modules(merger: Merger, measurement: Measurement) -> None:
+    for name in measurement.gone:
+        module = sys.modules.get(name)
+        if module is not None:
+            merger.emit(sys, SlotKind.MODULE, name, module, ABSENT, f"removed module {name}")

@@ -1,0 +1,165 @@
+"""How a program is started in a clean process, and what such a start came to."""
+
+from __future__ import annotations
+
+import json
+import marshal
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+
+from hotpatch.errors import PatchRefused
+
+from .graph import APP, Graph
+
+SCRIPT = Path(__file__).with_name("clean.py")
+
+
+@frozen
+class Start:
+    """How a clean process starts the program, as its server does.
+
+    `root` is the folder of the sources as they are served; paths below it (`path`, `cwd`) are carried over
+    to the folder that a clean start is given.  `setup` is source text run before anything is
+    imported.  With `app` the application is loaded by gunicorn's rule (`module:object` or
+    `module:factory()`); `modules` are imported after it, in order.
+    """
+
+    root: str
+    app: str = ""
+    modules: tuple[str, ...] = ()
+    setup: str = ""
+    path: tuple[str, ...] = ()
+    """`sys.path`; empty: the root, then the interpreter's own."""
+    argv: tuple[str, ...] = ("",)
+    python: str = sys.executable
+    cwd: str = ""
+    environment: Mapping[str, str] | None = None
+    """None: that of the process which measures."""
+    preload: tuple[str, ...] = ()
+    """Modules of the standard library to have loaded beforehand, so that their first import is no difference."""
+    seconds: float = 120.0
+    """How long the starts may take before they are given up."""
+
+
+@frozen
+class Started:
+    """What one clean start came to: plain data, but for the graph."""
+
+    graph: Graph = field(repr=False)
+    loaded: tuple[str, ...]
+    failed: Mapping[str, str]
+    local: Mapping[str, str]
+    """The program's modules, loaded in the end: name to file, relative to the root."""
+    effects: Mapping[str, Any]
+    witnessed: tuple[str, ...]
+    outside: tuple[str, ...]
+
+    @property
+    def problem(self) -> str | None:
+        """Why the application itself did not load; None if it did."""
+        return self.failed.get(APP)
+
+
+def standard_modules() -> tuple[str, ...]:
+    """The standard library's modules that this process has loaded, for `Start.preload`."""
+    return tuple(
+        name
+        for name in list(sys.modules)
+        if name.partition(".")[0] in sys.stdlib_module_names
+        and name not in ("__main__", "this", "antigravity")
+    )
+
+
+def run(start: Start, roots: Sequence[str], preload: Sequence[str] = ()) -> list[Started]:
+    """Start the program once from each of `roots`, each in a process of its own, side by side.
+
+    Raises PatchRefused if a start gives no account of itself (it died, or took too long).
+    """
+    home = os.path.abspath(start.root)
+    with tempfile.TemporaryDirectory(prefix="hotpatch-") as folder:
+        outs = [os.path.join(folder, f"start{number}") for number in range(len(roots))]
+        job = {
+            "engine": str(SCRIPT.parent),
+            "home": home,
+            "path": [os.path.abspath(p) if p else home for p in start.path] or [home, *_own_path(start)],
+            "argv": list(start.argv),
+            "cwd": start.cwd,
+            "setup": start.setup,
+            "app": start.app,
+            "modules": list(start.modules),
+            "preload": [*start.preload, *preload],
+            "starts": [
+                {"root": os.path.abspath(root), "out": out} for root, out in zip(roots, outs, strict=True)
+            ],
+        }
+        Path(folder, "job.json").write_text(json.dumps(job))
+        _spawn(start, Path(folder, "job.json"))
+        return [_read(Path(out)) for out in outs]
+
+
+def _own_path(start: Start) -> list[str]:
+    return [entry for entry in sys.path if entry and os.path.abspath(entry) != os.path.abspath(start.root)]
+
+
+def _spawn(start: Start, job: Path) -> None:
+    environment = dict(os.environ if start.environment is None else start.environment)
+    environment.setdefault("PYTHONHASHSEED", "0")
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    flags = [f"-{'O' * sys.flags.optimize}"] if sys.flags.optimize else []
+    process = subprocess.Popen(
+        [start.python, *flags, str(SCRIPT), str(job)],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        _, errors = process.communicate(timeout=start.seconds)
+    except subprocess.TimeoutExpired:
+        _end_group(process)
+        raise PatchRefused(
+            f"a clean start of the program did not end within {start.seconds:g} s; "
+            "start it by hand from the new sources to see where it waits"
+        ) from None
+    finally:
+        if process.poll() is None:
+            _end_group(process)
+    if process.returncode:
+        last = (errors.strip().splitlines() or [f"exit status {process.returncode}"])[-1]
+        raise PatchRefused(f"a clean start of the program failed: {last}")
+
+
+def _end_group(process: subprocess.Popen[str]) -> None:
+    try:
+        os.killpg(process.pid, 9)
+    except ProcessLookupError:
+        pass
+    process.communicate()
+
+
+def _read(out: Path) -> Started:
+    try:
+        data = marshal.loads(out.read_bytes())
+    except FileNotFoundError:
+        raise PatchRefused(
+            "a clean start of the program ended without an account of itself; "
+            "it may have called os._exit or crashed: start it by hand to see"
+        ) from None
+    return Started(
+        Graph.decode(data["graph"]),
+        tuple(data["loaded"]),
+        data["failed"],
+        data["local"],
+        data["effects"],
+        tuple(data["witnessed"]),
+        tuple(data["outside"]),
+    )

@@ -1,0 +1,105 @@
+"""The last resort for a value that can't be built from its description: its statement is run, alone.
+
+An `SSLContext` or a compiled C object has no shape that says how to make it.  The whole top-level statement
+that binds the name is run, and the later calls on the name, in an overlay of the module's namespace: what
+the statement binds stays in the overlay, what it reads is what the new module will have.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+from .build import Builder, Unbuildable
+from .reading import MISSING
+
+
+class Overlay(dict[str, Any]):
+    """Names for a statement that is run alone: what the edit will bind, before the module itself has it."""
+
+    def __init__(self, builder: Builder, module: str) -> None:
+        super().__init__()
+        self._builder = builder
+        root = builder.new.roots.get(module)
+        self._kids = {} if root is None else builder.new.kids(root)
+
+    def __missing__(self, name: str) -> Any:
+        n = self._kids.get(("name", name))
+        if n is None:
+            raise KeyError(name)
+        o = self._builder.difference.origin.get(n)
+        if o is not None and (o, n) not in self._builder.difference.replaced:
+            raise KeyError(name)
+        return self._builder.make(n)
+
+
+class Statements:
+    """`sources` are the new texts of the modules that the edit touches."""
+
+    def __init__(self, builder: Builder, sources: Mapping[str, str]) -> None:
+        self.builder, self.sources = builder, sources
+        self.ran: list[str] = []
+
+    def make_named(self, n: int, module: ModuleType, name: str) -> Any:
+        """The value of a module's variable: built if it can be described, else by running its statement."""
+        try:
+            return self.builder.make(n)
+        except Unbuildable as why:
+            value = self._run(module, name, why)
+            self.builder.made[n] = value
+            return value
+
+    def _run(self, module: ModuleType, name: str, why: Unbuildable) -> Any:
+        source = self.sources.get(module.__name__)
+        if source is None:
+            raise why
+        file = self.builder.files.get(module.__name__, "<unknown>")
+        overlay = Overlay(self.builder, module.__name__)
+        try:
+            for statement in statements_of(ast.parse(source), name):
+                exec(compile(ast.Module([statement], []), file, "exec"), vars(module), overlay)
+        except Unbuildable:
+            raise
+        except Exception as error:
+            text = f"{why}; and its statement can't be run alone: {type(error).__name__}: {error}"
+            raise Unbuildable(text) from error
+        value = overlay.get(name, MISSING)
+        if value is MISSING:
+            raise why
+        self.ran.append(f"{module.__name__}.{name}")
+        return value
+
+
+def statements_of(tree: ast.Module, name: str) -> list[ast.stmt]:
+    """The top-level statements that make a variable what it is."""
+    found: list[ast.stmt] = []
+    for top in tree.body:
+        if any(name in bound_names(inside) for inside in nested_statements(top)):
+            found = [*found, top] if isinstance(top, ast.AugAssign) else [top]
+        elif found and isinstance(top, ast.Expr) and isinstance(top.value, ast.Call):
+            if name in {node.id for node in ast.walk(top.value.func) if isinstance(node, ast.Name)}:
+                found.append(top)
+    return found
+
+
+def nested_statements(top: ast.stmt) -> Iterator[ast.stmt]:
+    yield top
+    if isinstance(top, ast.If | ast.Try | ast.With | ast.For | ast.While):
+        bodies = [getattr(top, part, []) for part in ("body", "orelse", "finalbody")]
+        bodies += [handler.body for handler in getattr(top, "handlers", ())]
+        for body in bodies:
+            for statement in body:
+                yield from nested_statements(statement)
+
+
+def bound_names(node: ast.stmt) -> set[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+        return {node.name}
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+    if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return {n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+    return set()

@@ -1,0 +1,100 @@
+"""What belongs to the program, and names for everything that doesn't.
+
+The program is its modules: those whose file lies under the root folder, installed packages below it aside.
+All else is *outside*: it is not described but named, so that two processes can speak of the same thing.
+
+Strings that contain the root's path are told with a token in its place, for the old sources, the new ones and
+the ones that serve lie in three folders.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any, Final
+
+from .reading import MISSING, PLAIN, class_dict, class_module, resolve
+
+TOKEN: Final = "\x00root\x00"
+INSTALLED: Final = ("site-packages", "dist-packages")
+
+
+class World:
+    """The modules of one process, told apart by `root`.  Made anew whenever modules may have come or gone."""
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.abspath(root)
+        self.local: dict[str, types.ModuleType] = {}
+        self.home_of: dict[int, str] = {}
+        """id of a module's dictionary: the module's name."""
+        self._outside: dict[int, tuple[str, str]] | None = None
+        for name, module in self._modules():
+            self.home_of.setdefault(id(vars(module)), name)
+            if name != "__main__" and self.is_ours(vars(module).get("__file__")):
+                self.local[name] = module
+
+    @staticmethod
+    def _modules() -> Iterator[tuple[str, types.ModuleType]]:
+        """Standard library last, short names first: the first name that an object has is the one it is told by."""
+        stdlib = sys.stdlib_module_names
+        for name, module in sorted(
+            sys.modules.copy().items(),
+            key=lambda kv: (kv[0].partition(".")[0] not in stdlib, len(kv[0]), kv[0]),
+        ):
+            if issubclass(type(module), types.ModuleType):
+                yield name, module
+
+    def is_ours(self, file: Any) -> bool:
+        if type(file) is not str or not file.startswith(self.root + os.sep):
+            return False
+        below = file[len(self.root) :].split(os.sep)
+        return not any(part in INSTALLED for part in below)
+
+    # -- the root's path in strings ------------------------------------------------
+
+    def tidy(self, text: str) -> str:
+        return text.replace(self.root, TOKEN) if self.root in text else text
+
+    def untidy(self, text: str) -> str:
+        return text.replace(TOKEN, self.root) if TOKEN in text else text
+
+    # -- names for what lies outside -------------------------------------------------
+
+    @property
+    def outside(self) -> dict[int, tuple[str, str]]:
+        """id of a value in a module outside the program: (module, name).  Made on first use: it looks at
+        every variable of every module."""
+        if self._outside is None:
+            self._outside = {}
+            for name, module in self._modules():
+                if name not in self.local and name != "__main__":
+                    for key, value in list(vars(module).items()):
+                        if type(value) not in PLAIN:
+                            self._outside.setdefault(id(value), (name, key))
+        return self._outside
+
+    def name_outside(self, obj: Any) -> tuple[str, str] | None:
+        """(module, qualified name) of an object that lives in a module outside the program."""
+        kind = type(obj)
+        if kind is types.FunctionType or kind is types.BuiltinFunctionType or issubclass(kind, type):
+            module = class_module(obj) if issubclass(kind, type) else obj.__module__
+            name = obj.__qualname__
+            if (
+                type(module) is str
+                and type(name) is str
+                and module not in self.local
+                and module != "__main__"
+                and resolve(module, name) is obj
+            ):
+                return module, name
+        found = self.outside.get(id(obj))
+        return found if found is not None and resolve(*found) is obj else None
+
+    def is_local(self, obj: Any) -> bool:
+        """Is this function or class written in the program?"""
+        kind = type(obj)
+        if kind is types.FunctionType:
+            return self.home_of.get(id(obj.__globals__)) in self.local
+        return issubclass(kind, type) and class_dict(obj).get("__module__", MISSING) in self.local
