@@ -209,3 +209,24 @@ class BadRequest(HotpatchError):
     """A request in the spool makes no sense to this service's agents."""
 
     exit_code = 36
+
+
+# -- how a release goes in -------------------------------------------------------------------
+
+
+class StrategyInvalid(HotpatchError):
+    """The strategy of a rollout does not make sense; the text says which setting and why."""
+
+    exit_code = 40
+
+
+class VerbRefused(HotpatchError):
+    """What was asked of a rollout makes no sense where it stands; nothing was changed."""
+
+    exit_code = 41
+
+
+class DeployLocked(HotpatchError):
+    """Someone holds the deploy lock: nothing is pushed until they, or `--force`, let go."""
+
+    exit_code = 42
