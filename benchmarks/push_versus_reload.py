@@ -3,10 +3,11 @@
     python -m benchmarks.push_versus_reload [--rounds 3] [--json]
 
 Each way gets a fresh service (two workers, an import of three seconds, 300 MiB in each) and clients on
-keep-alive connections; the ways take turns.  Measured from the outside: the time from the way's start to the
-last answer by old code, requests dropped, latency while it went on, and the greatest memory of all processes
-over that before.  The last line with `--json` is one object; `times_sooner` is the best other way's median
-time over ours, `memory_ratio` ours, `dropped` ours over all rounds.
+keep-alive connections; the ways take turns.  Measured from the outside: the time from the way's start until
+the fix is in force (old code has given its last answer and new code its first: a service that stays silent
+meanwhile has not been mended yet), the last old answer by itself, requests dropped, latency while it went on,
+and the greatest memory of all processes over that before.  The last line with `--json` is one object;
+`times_sooner` is the best other way's median time in force over ours, `memory_ratio` and `dropped` are ours.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from attrs import frozen
-
-from benchmarks.spread import spread
-from benchmarks.ways import RELOADS, Way
 from hotpatch_agent.drill.operator import Operator, copy_demo
 from hotpatch_agent.drill.patches import Patch, read_patches
 from hotpatch_agent.drill.service import Service, ServicePlan
 from hotpatch_agent.load.account import Report
 from hotpatch_agent.load.conductor import Load, LoadPlan
+
+from benchmarks.spread import spread
+from benchmarks.ways import RELOADS, Way
 
 FAULT = "wrong-total"
 CLIENTS = 16
@@ -43,10 +44,12 @@ MEMORY_LOOK_SECONDS = 0.1
 
 @frozen
 class Measured:
-    """`old_seconds`: from the start of the way to the last answer by old code."""
+    """Seconds from the start of the way: `old_seconds` to the last answer by old code, `in_force_seconds` to
+    that or to the first answer by new code, whichever is later."""
 
     way: str
     old_seconds: float
+    in_force_seconds: float
     dropped: int
     errors: int
     wrong: int
@@ -81,9 +84,14 @@ class MemoryWatch:
         self._thread.join()
 
 
-def last_old(report: Report, began: float) -> float:
-    seen = [sight.last for sight in report.in_phase("change") if (sight.subject, sight.label) == (FAULT, "old")]
-    return max(seen, default=began) - began
+def turn(report: Report, began: float) -> tuple[float, float]:
+    """Seconds to the last answer by old code, and to the first by new code."""
+    sights = [
+        each for phase in ("change", "after") for each in report.in_phase(phase) if each.subject == FAULT
+    ]
+    old = max((each.last for each in sights if each.label == "old"), default=began)
+    new = min(each.first for each in sights if each.label == "new")
+    return old - began, new - began
 
 
 def measure(way: Way | None, fault: Patch, workers: int, mib: int, seconds: float) -> Measured:
@@ -92,8 +100,9 @@ def measure(way: Way | None, fault: Patch, workers: int, mib: int, seconds: floa
         folder = Path(name)
         tree = copy_demo(folder / "deployed")
         operator = Operator(folder, tree)
-        operator.set_up()
-        bundle = operator.build(fault, version=1)
+        if way is None:
+            operator.set_up()
+            bundle = operator.build(fault)
         plan = ServicePlan(
             folder,
             tree,
@@ -125,9 +134,11 @@ def measure(way: Way | None, fault: Patch, workers: int, mib: int, seconds: floa
                 time.sleep(AFTER_SECONDS)
                 report = load.finish()
     change = report.phases["change"]
+    old, new = turn(report, began)
     return Measured(
         way=way.name if way is not None else "push",
-        old_seconds=last_old(report, began),
+        old_seconds=old,
+        in_force_seconds=max(old, new),
         dropped=report.total.dropped,
         errors=report.total.errors,
         wrong=report.total.wrong,
@@ -144,6 +155,7 @@ def summary(found: Sequence[Measured]) -> dict[str, Any]:
     for name in dict.fromkeys(each.way for each in found):
         mine = [each for each in found if each.way == name]
         ways[name] = {
+            "seconds_until_in_force": spread([each.in_force_seconds for each in mine]),
             "seconds_to_last_old_answer": spread([each.old_seconds for each in mine]),
             "dropped": sum(each.dropped for each in mine),
             "errors": sum(each.errors for each in mine),
@@ -154,7 +166,7 @@ def summary(found: Sequence[Measured]) -> dict[str, Any]:
             "memory_ratio": spread([each.memory_ratio for each in mine], 2),
         }
     medians = {
-        name: statistics.median(each.old_seconds for each in found if each.way == name) for name in ways
+        name: statistics.median(each.in_force_seconds for each in found if each.way == name) for name in ways
     }
     best = min((name for name in ways if name != "push"), key=lambda name: medians[name])
     return {
@@ -168,18 +180,20 @@ def summary(found: Sequence[Measured]) -> dict[str, Any]:
 
 
 def show(result: dict[str, Any]) -> None:
-    print(f"{'way':22}{'last old answer':>24}{'dropped':>9}{'sent':>8}{'p99':>8}{'longest':>9}{'memory':>8}")
+    print(f"{'way':22}{'in force after':>25}{'dropped':>9}{'sent':>8}{'p99':>8}{'longest':>9}{'memory':>8}")
     for name, way in result["ways"].items():
-        old = way["seconds_to_last_old_answer"]
+        force = way["seconds_until_in_force"]
         print(
-            f"{name:22}{old['median']:>9.2f} s ({old['least']:.2f} to {old['greatest']:.2f}){way['dropped']:>8}"
-            f"{way['sent']:>8}{way['p99_seconds']['median']:>7.2f}s{way['longest_seconds']['greatest']:>8.2f}s"
+            f"{name:22}{force['median']:>9.2f} s ({force['least']:.2f} to {force['greatest']:.2f})"
+            f"{way['dropped']:>8}{way['sent']:>8}{way['p99_seconds']['median']:>7.2f}s{way['longest_seconds']['greatest']:>8.2f}s"
             f"{way['memory_ratio']['median']:>8.2f}"
         )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--mib", type=int, default=300)

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 
 from attrs import frozen
-
 from hotpatch_agent.drill.processes import children
 from hotpatch_agent.drill.service import LOOK_SECONDS, Service
 
@@ -64,7 +63,7 @@ def usr2_then_term(service: Service) -> None:
 
     def all_answer() -> bool:
         answered.add(int(service.ask_json("/healthz")["worker"]))
-        return set(children(second)) <= answered
+        return len(children(second)) == service.plan.workers and set(children(second)) <= answered
 
     wait_until(all_answer, "the new workers answer")
     os.kill(service.master, signal.SIGTERM)

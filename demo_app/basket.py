@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 
 from flask import Blueprint, Response, abort, jsonify, request
 
-from demo_app.catalogue import cached_product
+from demo_app.catalogue import cached_product, known_skus
 from demo_app.database import Database
 from demo_app.shop import shop
 
@@ -80,9 +80,10 @@ def parsed(text: str) -> list[Line]:
 
 def priced(wanted: Iterable[Line]) -> tuple[list[Line], list[str]]:
     """The lines at today's prices, and the products that do not exist."""
+    sold = known_skus()
     lines, unknown = [], []
     for line in wanted:
-        product = cached_product(line.sku)
+        product = cached_product(line.sku) if line.sku in sold else None
         if product is None:
             unknown.append(line.sku)
         else:

@@ -30,11 +30,15 @@ class Warmth:
 
 
 class Cache:
-    """Values by key, each for at most `seconds`.  Thread-safe; a forked child keeps the contents and gets a
-    lock of its own, since another thread may have held the old one when it was forked."""
+    """Values by key, each for at most `seconds`, the oldest going first when there are more than `most`.
+    Thread-safe; a forked child keeps the contents and gets a lock of its own, since another thread may have
+    held the old one when it was forked."""
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, seconds: float, most: int = 10_000, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._seconds = seconds
+        self._most = most
         self._clock = clock
         self._entries: dict[object, tuple[float, object]] = {}
         self._hits = 0
@@ -56,7 +60,10 @@ class Cache:
             self._misses += 1
         value = make()
         with self._lock:
+            self._entries.pop(key, None)
             self._entries[key] = (now + self._seconds, value)
+            if len(self._entries) > self._most:
+                del self._entries[next(iter(self._entries))]
         return value
 
     def forget(self, key: object) -> None:

@@ -45,6 +45,13 @@ def cached_product(sku: str) -> Product | None:
     return shop().cache.get_or_make(("product", sku), lambda: product(shop().database, sku))
 
 
+def known_skus() -> frozenset[str]:
+    """The skus of everything in the catalogue; products come and go by deployment, not meanwhile."""
+    return shop().cache.get_or_make(
+        "skus", lambda: frozenset(row["sku"] for row in shop().database.rows("SELECT sku FROM products"))
+    )
+
+
 @routes.get("/catalogue")
 def catalogue() -> Response:
     category = request.args.get("category", "")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from demo_app.cache import Cache
 from tests.demo.conftest import RunIn
 
 BEGIN = """
@@ -73,6 +74,29 @@ def test_the_cache_counts_its_hits(ask: Ask) -> None:
         answer = client.get("/version").get_json()["cache"]
     """)
     assert (cache["hits"], cache["misses"], cache["entries"]) == (2, 1, 1)
+
+
+def test_the_cache_keeps_the_newest_entries_and_no_more_than_it_may() -> None:
+    cache = Cache(60.0, most=3)
+    for number in range(5):
+        cache.get_or_make(number, lambda number=number: number)  # type: ignore[misc]
+    assert cache.warmth().entries == 3
+    assert [cache.get_or_make(number, lambda: "made again") for number in (4, 3, 2, 1)] == [
+        4,
+        3,
+        2,
+        "made again",
+    ]
+
+
+def test_a_cached_value_ends_after_its_time() -> None:
+    now = [0.0]
+    cache = Cache(10.0, clock=lambda: now[0])
+    values = iter("ab")
+    found = []
+    for now[0] in (0.0, 9.0, 11.0):
+        found.append(cache.get_or_make("key", lambda: next(values)))
+    assert found == ["a", "a", "b"]
 
 
 def test_a_price_change_leaves_no_old_price_in_the_cache(ask: Ask) -> None:

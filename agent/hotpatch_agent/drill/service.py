@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import gunicorn.config
 from attrs import field, frozen
 
 from hotpatch_agent.drill.failure import DrillFailed
@@ -55,7 +56,7 @@ class Service:
         self.plan = plan
         self.port = free_port()
         self.log = plan.folder / "gunicorn.log"
-        command = [sys.executable, "-m", "gunicorn", f"--bind={HOST}:{self.port}"]
+        command = [*gunicorn_command(), f"--bind={HOST}:{self.port}", *control_socket(plan.folder)]
         command += [f"--workers={plan.workers}", f"--worker-class={plan.worker_class}"]
         command += [f"--threads={plan.threads}"] if plan.worker_class == "gthread" else []
         command += ["--keep-alive=30", "--timeout=120", f"--chdir={plan.tree}", *plan.arguments]
@@ -128,6 +129,22 @@ class Service:
                 self._master.poll()
                 time.sleep(LOOK_SECONDS)
         self._master.wait()
+
+
+def gunicorn_command() -> list[str]:
+    """gunicorn's script beside this Python.  A master started by `-m` can't be executed anew by USR2: its
+    package's folder would come first on the new one's path."""
+    script = Path(sys.executable).with_name("gunicorn")
+    return [str(script)] if script.is_file() else [sys.executable, "-m", "gunicorn"]
+
+
+def control_socket(folder: Path) -> list[str]:
+    """Arguments for a control socket of the service's own: by default all services of a user share one
+    path, and each takes it from the other.  Older gunicorns have none; such a path is at most 107 long."""
+    if "control_socket" not in gunicorn.config.make_settings():
+        return []
+    path = folder / "gunicorn.ctl"
+    return [f"--control-socket={path}"] if len(str(path)) < 108 else ["--no-control-socket"]
 
 
 def service_environment(plan: ServicePlan) -> dict[str, str]:

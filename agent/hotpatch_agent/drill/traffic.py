@@ -25,9 +25,9 @@ class Shop:
     """`probes`: folders of patches whose probe is part of the traffic, at `share` of all sessions."""
 
     def __init__(self, probes: Sequence[str] = (), share: float = 0.5) -> None:
-        self._probes: list[tuple[str, Probe]] = [
-            (Path(folder).name, load_probe(Path(folder) / "probe.py")) for folder in probes
-        ]
+        named = [(Path(folder).name, load_probe(Path(folder) / "probe.py")) for folder in probes]
+        # What takes several requests to tell is asked by the drill itself, not under load.
+        self._probes: list[tuple[str, Probe]] = [each for each in named if len(each[1].requests(0)) == 1]
         self._share = share
 
     def session(self, chance: random.Random) -> Session:
@@ -55,7 +55,7 @@ def adds_up(got: Any) -> bool:
 
 
 def probing(chance: random.Random, name: str, probe: Probe) -> Session:
-    """A probe's single request.  Probes that need several are asked between the lines, not under load."""
+    """A probe's single request."""
     (request,) = probe.requests(chance.randrange(1 << 20))
     yield Ask(request, name, lambda answer: probe.judge([answer]))
 

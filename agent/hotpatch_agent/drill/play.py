@@ -1,0 +1,154 @@
+"""A drill as it is played: what the operator does, and what must be seen of it from outside."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from hotpatch_agent.drill.commands import Done
+from hotpatch_agent.drill.failure import DrillFailed
+from hotpatch_agent.drill.patches import Patch
+from hotpatch_agent.drill.score import Score, Step
+from hotpatch_agent.drill.stage import Stage
+from hotpatch_agent.load.account import Report
+
+SETTLE_SECONDS = 0.7
+"""How long the load runs between two acts, so that each phase has something to show."""
+
+
+class Play:
+    """The acts of one drill about one fault.  Each is a step of the score; the first that goes wrong ends
+    the drill with DrillFailed."""
+
+    def __init__(self, stage: Stage, fault: Patch, say: Callable[[Step], None]) -> None:
+        self.stage = stage
+        self.fault = fault
+        self.steps: list[Step] = []
+        self._say = say
+        self._runs = "old"
+        self._pushed: float | None = None
+        self._workers = set(stage.service.workers())
+        self._phases = 0
+
+    def sees(self, label: str) -> None:
+        """Every worker, asked by the drill itself, answers as this version does."""
+
+        def look() -> str:
+            time.sleep(SETTLE_SECONDS)
+            labels = self.stage.inquiry.labels(self.fault.probe())
+            others = {pid: found for pid, found in labels.items() if found != label}
+            if others:
+                raise DrillFailed(f"workers that answer otherwise than the {label} code: {others}")
+            return (
+                f"{len(labels)} of {len(labels)} workers answer {'with' if label == 'old' else 'without'} it"
+            )
+
+        self._step(f"asks each worker for the fault: {self.fault.title}", look)
+
+    def builds(self, patch: Patch) -> Path:
+        """A signed bundle of the patch, on top of what runs."""
+        bundle: list[Path] = []
+
+        def build() -> str:
+            bundle.append(self.stage.operator.build(patch))
+            return f"signed, {bundle[0].stat().st_size / 1024:.1f} KiB"
+
+        self._step(f"builds {patch.name}", build)
+        return bundle[0]
+
+    def pushes(self, bundle: Path) -> None:
+        """The fix goes live in every worker, in place."""
+
+        def push() -> str:
+            done = self._changes(lambda: self.stage.operator.push(bundle), "new")
+            self._pushed = self._pushed or done.began
+            return done.message
+
+        self._step("pushes the fix", push)
+
+    def rolls_back(self) -> None:
+        self._step("rolls the fix back", lambda: self._changes(self.stage.operator.roll_back, "old").message)
+
+    def rolls_forward(self) -> None:
+        self._step(
+            "brings the fix back", lambda: self._changes(self.stage.operator.roll_forward, "new").message
+        )
+
+    def is_refused(self, bad: Patch) -> None:
+        """A bad patch is refused by the command that should, with the exit code that says why."""
+
+        def refuse() -> str:
+            self._phase(bad.name, (self._runs,))
+            done = self._try(bad)
+            if done.command != bad.refused_by or done.code not in bad.exit_codes:
+                expected = " or ".join(map(str, bad.exit_codes))
+                raise DrillFailed(
+                    f"{done.command} ended with code {done.code} ({done.message}), where "
+                    f"{bad.refused_by} should have ended with {expected}"
+                )
+            self._same_workers()
+            return f"refused by {done.command}, code {done.code}: {done.message}"
+
+        self._step(f"tries a bad patch, which {bad.title}", refuse)
+
+    def score(self, drill: str) -> Score:
+        """The load's account, and the whole drill's."""
+        memory = self.stage.service.memory()
+        report = self.stage.load.finish()
+        return Score(
+            drill=drill,
+            steps=tuple(self.steps),
+            report=report,
+            asked=self.stage.inquiry.asked,
+            live_seconds=self._live_seconds(report),
+            memory_before=self.stage.memory_before,
+            memory_after=memory,
+            seconds=time.monotonic() - self.stage.began,
+        )
+
+    def _try(self, bad: Patch) -> Done:
+        operator = self.stage.operator
+        built = operator.try_build(bad)
+        return built if built.code else operator.try_push(operator.bundle_of(bad))
+
+    def _changes(self, act: Callable[[], Done], to: str) -> Done:
+        """An act during which the answers change from one version to another, and stay there."""
+        before, self._runs = self._runs, to
+        self._phase(f"{before} to {to}", (before, to))
+        done = act()
+        self._phase(f"all {to}", (to,))
+        self._same_workers()
+        return done
+
+    def _phase(self, name: str, labels: Sequence[str]) -> None:
+        self._phases += 1
+        self.stage.load.phase(f"{self._phases} {name}", {self.fault.name: labels})
+
+    def _same_workers(self) -> None:
+        now = set(self.stage.service.workers())
+        if now != self._workers:
+            raise DrillFailed(f"workers were replaced: {sorted(self._workers)} before, {sorted(now)} now")
+
+    def _step(self, name: str, act: Callable[[], str]) -> None:
+        began = time.monotonic()
+        problem: DrillFailed | None = None
+        try:
+            found = act()
+        except DrillFailed as error:
+            problem, found = error, str(error)
+        step = Step(name, problem is None, found, time.monotonic() - began)
+        self.steps.append(step)
+        self._say(step)
+        if problem is not None:
+            raise problem
+
+    def _live_seconds(self, report: Report) -> float | None:
+        """From the first push to the last worker's first answer by the new code, seen by the load."""
+        if self._pushed is None:
+            return None
+        first: dict[str, float] = {}
+        for sight in report.sights:
+            if sight.subject == self.fault.name and sight.label == "new":
+                first[sight.worker] = min(sight.first, first.get(sight.worker, sight.first))
+        return max(first.values()) - self._pushed if first else None

@@ -1,0 +1,78 @@
+"""Which drills there are, and which acts each of them has."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+
+from attrs import frozen
+
+from hotpatch_agent.drill.failure import DrillFailed
+from hotpatch_agent.drill.patches import Patch
+from hotpatch_agent.drill.play import Play
+from hotpatch_agent.drill.score import Score, Step
+from hotpatch_agent.drill.stage import Options, stage
+
+INCIDENT = "incident"
+FIXED, REFUSED = "wrong-total", "wrong-answer"
+"""The fault and the bad patch of the incident."""
+
+
+@frozen
+class Drill:
+    name: str
+    title: str
+    fault: Patch
+    """The fault whose answers are watched all the time."""
+    acts: Callable[[Play], None]
+
+
+def drills(patches: Mapping[str, Patch]) -> Mapping[str, Drill]:
+    """All drills by name: the incident, then one for each patch."""
+    found = [
+        Drill(
+            INCIDENT,
+            "a fault found, fixed live, a bad patch refused, the fix rolled back and forward again",
+            patches[FIXED],
+            lambda play: incident(play, patches[REFUSED]),
+        )
+    ]
+    for patch in patches.values():
+        if patch.kind == "fault":
+            found.append(Drill(patch.name, f"fault: {patch.title}", patch, mended))
+        else:
+            title = f"bad patch: {patch.title}"
+            found.append(Drill(patch.name, title, patches[FIXED], lambda play, bad=patch: refused(play, bad)))  # type: ignore[misc]
+    return {drill.name: drill for drill in found}
+
+
+def incident(play: Play, bad: Patch) -> None:
+    mended(play)
+    play.is_refused(bad)
+    play.sees("new")
+    play.rolls_back()
+    play.sees("old")
+    play.rolls_forward()
+    play.sees("new")
+
+
+def mended(play: Play) -> None:
+    play.sees("old")
+    play.pushes(play.builds(play.fault))
+    play.sees("new")
+
+
+def refused(play: Play, bad: Patch) -> None:
+    play.sees("old")
+    play.is_refused(bad)
+    play.sees("old")
+
+
+def run(drill: Drill, options: Options, say: Callable[[Step], None]) -> Score:
+    """Play one drill to its end, or to the first step that goes wrong, and account for it."""
+    with stage(options, drill.fault) as set_stage:
+        play = Play(set_stage, drill.fault, say)
+        # A step that failed is in the score, which says what happened to the requests as well.
+        with contextlib.suppress(DrillFailed):
+            drill.acts(play)
+        return play.score(drill.name)
