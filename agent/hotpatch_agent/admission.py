@@ -42,15 +42,15 @@ def problem(error: type[errors.HotpatchError], text: str) -> Problem:
 
 
 def _answer_bundle(view: View, item: BundleSeen) -> tuple[Decision, ...]:
-    refusal = item.problem or _unfit(view, item)
+    refusal = item.problem or unfit(view, item)
     if refusal is not None:
         return (Append(facts.Refused(item.name, refusal, item.version, item.digest)),)
     offered = facts.Offered(item.version, item.digest, item.name, item.message, item.terms)
     return (Keep(item.name, item.digest), Append(offered))
 
 
-def _unfit(view: View, item: BundleSeen) -> Problem | None:
-    """Why a bundle that is good in itself can't be taken now."""
+def unfit(view: View, item: BundleSeen) -> Problem | None:
+    """Why a bundle that is good in itself can't be taken now; whoever pushes may ask beforehand."""
     return _busy(view) or _unwanted(view.state, item)
 
 

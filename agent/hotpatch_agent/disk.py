@@ -50,7 +50,9 @@ class OsFiles:
     """The real disk.  Safe in any thread; holds nothing open, so safe across fork."""
 
     def read(self, path: str, limit: int = -1) -> bytes:
-        with open(path, "rb", buffering=0) as file:
+        # Not blocking: a FIFO that somebody put in a file's place must not hang whoever reads it.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with open(descriptor, "rb", buffering=0) as file:
             if limit < 0:
                 return file.readall()
             parts: list[bytes] = []

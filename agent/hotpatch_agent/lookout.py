@@ -50,7 +50,7 @@ class Lookout:
             return self._request(name)
         try:
             data = self._files.read(str(self._home.spool / name), MAX_BUNDLE + 1)
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):
             return None
         return bundle_seen(name, data, self._accept, self._home)
 

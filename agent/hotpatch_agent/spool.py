@@ -79,7 +79,7 @@ def read_request(spool: Path, name: str, files: Files = OS_FILES) -> Request | U
     """The request of this name; None if it has gone meanwhile."""
     try:
         data = files.read(str(spool / name), MAX_REQUEST + 1)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return None
     if len(data) > MAX_REQUEST:
         return Unreadable(f"it is longer than a request may be ({MAX_REQUEST} bytes)")

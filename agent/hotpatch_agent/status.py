@@ -166,9 +166,13 @@ class Roll:
 
 def worker_id() -> str:
     """The name of this process for ever: its pid and the tick of its start."""
+    return f"{os.getpid()}-{start_of('/proc/self/stat')}"
+
+
+def start_of(stat: str) -> str:
+    """The tick at which a process was started, from its `stat` file.  Raises OSError if it is gone."""
     # The command's name, in parentheses, may hold anything; fields are counted from behind it.
-    fields = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    return f"{os.getpid()}-{fields[19]}"
+    return Path(stat).read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
 
 
 class Board:

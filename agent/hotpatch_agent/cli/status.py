@@ -1,0 +1,165 @@
+"""`hotpatch status`: what every worker runs, as it says itself, and whether that is what it should be."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from hotpatch.errors import LedgerDamaged, NoWorkerAlive, OutcomeUnknown
+from hotpatch_agent import clock, tell, wire
+from hotpatch_agent.cli.command import cli_command, home_option
+from hotpatch_agent.cli.terminal import Terminal
+from hotpatch_agent.history import History
+from hotpatch_agent.home import Home, open_home
+from hotpatch_agent.states import Stage, State
+from hotpatch_agent.status import Life, Roll, Status, read_roll, start_of
+from hotpatch_agent.view import plural, runs_head
+
+RECENT: Final = 5
+"""Decisions shown below the workers."""
+_STAGES: Final = {
+    Stage.OFFERED: "is being checked and rehearsed",
+    Stage.REHEARSED: "is being built in every worker",
+    Stage.COMMITTED: "is going into every worker",
+    Stage.REVERTING: "is being gone back to",
+}
+
+
+@cli_command(
+    "status",
+    examples=["hotpatch status", "hotpatch status --home /srv/shop/hotpatch", "hotpatch status --json"],
+)
+@home_option
+def command(terminal: Terminal, home: Path) -> int:
+    """Show what every worker runs.
+
+    Exit code 0: every worker runs the ledger's head and nothing is on its way; 2: something is on its way, or
+    a worker is behind; 24: no worker is alive; 28: the ledger is damaged.
+    """
+    place = open_home(home.absolute())
+    history = History(place.ledger)
+    damage: LedgerDamaged | None = None
+    try:
+        history.refresh()
+    except LedgerDamaged as error:
+        damage = error
+    roll = read_roll(place.workers)
+    _show(terminal, place, history, roll)
+    sentence, code = _verdict(place, history.state, roll)
+    if damage is not None:
+        sentence, code = str(damage), damage.exit_code
+    return terminal.finish(sentence, _data(place, history.state, roll), code)
+
+
+def _show(terminal: Terminal, home: Home, history: History, roll: Roll) -> None:
+    state, service = history.state, home.service
+    head = ", ".join(
+        f"{one.version} ({one.message})" if one.message else str(one.version) for one in state.head
+    )
+    terminal.say(f"{service.name} ({service.environment}), head: {head or 'the code on disk'}", style="bold")
+    if state.rollout is not None:
+        began = tell.span(clock.now().since(state.rollout.since))
+        terminal.say(
+            f"{tell.release(state.rollout.version)} {_STAGES[state.rollout.stage]}, since {began}",
+            style="yellow",
+        )
+    if state.replacement is not None:
+        terminal.say(f"worker {state.replacement.worker} is being replaced", style="yellow")
+    if roll.alive:
+        headings = ["worker", "runs", "phase", "age", "memory", "requests", "in flight", "class", "notes"]
+        terminal.table(headings, [_row(state, one) for one in roll.alive])
+    for one in roll.alive:
+        for blocker in one.blockers:
+            age = tell.span(max(0.0, time.time() - blocker.since)) if blocker.since else "?"
+            terminal.say(f"  worker {one.pid} still runs old code: {tell.blocker(blocker)}, since {age}")
+    if roll.dead:
+        pids = ", ".join(str(one.pid) for one in roll.dead)
+        terminal.say(f"dead, not yet accounted for: {pids}", style="yellow")
+    for record in history.ledger.history()[-RECENT:]:
+        terminal.say(f"{record.seq:>5}  {record.at.text()}  {tell.fact(record.fact)}", style="dim")
+
+
+def _row(state: State, one: Status) -> tuple[str, ...]:
+    age = tell.span(max(0.0, clock.now().since(one.started)))
+    notes = [one.trouble, one.note, _adoption(one)]
+    return (
+        str(one.pid),
+        tell.release(one.release),
+        _phase(state, one),
+        age,
+        tell.memory(current_memory(one)),
+        str(one.counters.requests),
+        str(one.counters.in_flight),
+        one.worker_class,
+        "; ".join(note for note in notes if note),
+    )
+
+
+def _phase(state: State, one: Status) -> str:
+    if one.life is not Life.SERVING:
+        return one.life.value
+    if one.adoption is not None and one.adoption.errand == state.errand:
+        return one.adoption.phase.value
+    return "serving" if runs_head(state, one) else "behind"
+
+
+def _adoption(one: Status) -> str:
+    if one.adoption is None:
+        return ""
+    problem = one.adoption.problem
+    return problem.text if problem else one.adoption.reason
+
+
+def _verdict(home: Home, state: State, roll: Roll) -> tuple[str, int]:
+    serving = [one for one in roll.alive if one.life is Life.SERVING]
+    if not roll.alive:
+        return f"No worker of {home.service.name} is alive.", NoWorkerAlive.exit_code
+    there = [one for one in serving if runs_head(state, one)]
+    what = tell.release(state.top.version if state.top else 0)
+    told = f"{len(there)} of {plural(len(serving), 'worker')} run {what}"
+    if state.rollout is not None or len(there) < len(serving) or not serving:
+        return f"{told}; not all is done yet.", OutcomeUnknown.exit_code
+    return f"{told}.", 0
+
+
+def _data(home: Home, state: State, roll: Roll) -> dict[str, Any]:
+    rollout = state.rollout
+    return {
+        "service": home.service.name,
+        "environment": home.service.environment,
+        "head": [
+            {"release": one.version, "digest": one.digest, "message": one.message} for one in state.head
+        ],
+        "known": [one.version for one in state.known],
+        "stage": state.stage.value,
+        "rollout": wire.unstructure(rollout) if rollout else None,
+        "replacing": state.replacement.worker if state.replacement else None,
+        "quarantined": list(state.quarantined),
+        "seq": state.seq,
+        "workers": [_worker(state, one) for one in roll.alive],
+        "dead": [one.worker for one in roll.dead],
+    }
+
+
+def _worker(state: State, one: Status) -> dict[str, Any]:
+    told: dict[str, Any] = wire.unstructure(one)
+    return {
+        **told,
+        "release": one.release,
+        "runs_head": runs_head(state, one),
+        "age": round(clock.now().since(one.started), 3),
+        "memory": current_memory(one),
+    }
+
+
+def current_memory(one: Status) -> int:
+    """Bytes that this worker holds now, if it can be seen from here; else what it said last."""
+    try:
+        if start_of(f"/proc/{one.pid}/stat") != one.worker.partition("-")[2]:
+            return one.memory
+        text = Path(f"/proc/{one.pid}/smaps_rollup").read_text(encoding="ascii")
+    except OSError:
+        return one.memory
+    found = [int(line.split()[1]) << 10 for line in text.splitlines() if line.startswith("Pss:")]
+    return found[0] if found else one.memory

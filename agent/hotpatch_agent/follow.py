@@ -1,0 +1,158 @@
+"""What became of a push or a request: found in the ledger by the name it has in the spool.
+
+`Trail` is pure: records go in, one by one, and at some point there is an `End`.  `follow` reads a home folder
+until then.  Whoever follows decides nothing: that it is killed, or its terminal closed, changes nothing.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from attrs import evolve, frozen
+
+from hotpatch_agent import facts, tell
+from hotpatch_agent.clock import Instant
+from hotpatch_agent.facts import How
+from hotpatch_agent.history import History
+from hotpatch_agent.home import Home
+from hotpatch_agent.ledger import Record
+from hotpatch_agent.status import Problem, Status, read_roll
+from hotpatch_agent.watch import Watch
+
+GLANCE: Final = 0.5
+"""Seconds between two looks when nothing is seen to happen."""
+
+
+class Ending(enum.Enum):
+    """How it came out."""
+
+    DONE = "done"
+    """Every worker runs what was asked for."""
+    REFUSED = "refused"
+    """Turned away, or failed before the commit: the old code never stopped serving."""
+    REVERTED = "reverted"
+    """Committed, and gone back since."""
+    CALLED_OFF = "called off"
+    """A rollback ended a release that was not committed yet."""
+
+
+@frozen
+class End:
+    """The last word on it."""
+
+    ending: Ending
+    problem: Problem | None = None
+    reason: str = ""
+    workers: int = 0
+    seconds: float = 0.0
+    """Since `begun`."""
+    version: int = 0
+
+
+@frozen
+class Trail:
+    """What is known so far of one file that was put into the spool."""
+
+    name: str
+    begun: Instant
+    version: int | None = None
+    """The release on its way, or to be gone back to; None until the service has answered."""
+    digest: str = ""
+    how: How | None = None
+    committed: bool = False
+    back_from: int | None = None
+    """For a rollback that was accepted."""
+    end: End | None = None
+
+    def after(self, record: Record) -> Trail:
+        """The trail with this record taken into account."""
+        if self.end is not None:
+            return self
+        found = self._answer(record) if self.version is None else self._progress(record)
+        if found.end is None:
+            return found
+        seconds = record.at.since(self.begun)
+        return evolve(found, end=evolve(found.end, seconds=0.0 if math.isinf(seconds) else max(0.0, seconds)))
+
+    def _answer(self, record: Record) -> Trail:
+        match record.fact:
+            case facts.Offered(version=version, digest=digest, name=self.name):
+                return evolve(self, version=version, digest=digest)
+            case facts.RolledBack(version=version, to=to, request=self.name):
+                return evolve(self, version=to, back_from=version, committed=True)
+            case facts.Refused(name=self.name, problem=problem, version=version):
+                return evolve(self, end=End(Ending.REFUSED, problem, problem.text, version=version))
+            case facts.Failed(version=version, problem=problem, request=self.name):
+                return evolve(self, end=End(Ending.CALLED_OFF, None, problem.text, version=version))
+            case _:
+                return self
+
+    def _progress(self, record: Record) -> Trail:
+        version = self.version or 0
+        match record.fact:
+            case facts.Rehearsed(digest=self.digest, how=how) if not self.committed:
+                return evolve(self, how=how)
+            case facts.Committed(digest=self.digest, how=how):
+                return evolve(self, how=how, committed=True)
+            case facts.Settled(version=settled, workers=workers) if self.committed and settled == version:
+                return evolve(self, end=End(Ending.DONE, workers=workers, version=version))
+            case facts.Failed(digest=self.digest, problem=problem) if not self.committed:
+                return evolve(self, end=End(Ending.REFUSED, problem, problem.text, version=version))
+            case facts.Quarantined(digest=digest, reason=reason) if digest == self.digest or self.committed:
+                return evolve(self, end=End(Ending.REVERTED, None, reason, version=version))
+            case facts.RolledBack(reason=reason) if self.committed:
+                return evolve(self, end=End(Ending.REVERTED, None, reason, version=version))
+            case _:
+                return self
+
+
+@frozen
+class Glance:
+    """What can be seen at one moment while it is on its way."""
+
+    trail: Trail
+    workers: tuple[Status, ...]
+    errand: int
+    records: tuple[Record, ...]
+    """New ones since the glance before."""
+
+    @property
+    def sentence(self) -> str:
+        """Where it stands, in a few words."""
+        if self.records:
+            return tell.fact(self.records[-1].fact)
+        return "waiting for the service to answer" if self.trail.version is None else ""
+
+
+def follow(
+    home: Home,
+    history: History,
+    trail: Trail,
+    seconds: float,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Glance]:
+    """Glances until the end is known or so many seconds have gone.
+
+    `history` must have been read before the file was put into the spool, so that no answer is missed.  Raises
+    LedgerDamaged.
+    """
+    until = clock() + seconds
+    watch = Watch()
+    try:
+        watch.add(home.ledger)
+        watch.add(home.workers)
+        while True:
+            records = history.refresh()
+            for record in records:
+                trail = trail.after(record)
+            yield Glance(trail, read_roll(home.workers).alive, history.state.errand, records)
+            left = until - clock()
+            if trail.end is not None or left <= 0:
+                return
+            watch.wait(min(left, GLANCE))
+    finally:
+        watch.close()
