@@ -98,7 +98,7 @@ def _row(state: State, one: Status) -> tuple[str, ...]:
 
 def _phase(state: State, one: Status) -> str:
     if one.life is not Life.SERVING:
-        return one.life.value
+        return str(one.life.value)
     if one.adoption is not None and one.adoption.errand == state.errand:
         return one.adoption.phase.value
     return "serving" if runs_head(state, one) else "behind"
