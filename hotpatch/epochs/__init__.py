@@ -1,29 +1,60 @@
 """Two versions of the code in one process, and no request that sees both.
 
-Pins hold each request on one epoch; a barrier makes a moment at which none is in flight.
+Pins hold each request on one epoch.  `install` puts a release in beside what runs, `Version.flip` makes it
+the default in one store, and `tend` takes the old code out once nobody is on it.  What has no parallel form
+goes in at a `barrier` (`one_step`), at a moment when no request is in flight.
 """
 
+from hotpatch.epochs import sticky
 from hotpatch.epochs.barrier import BUDGET, Hold, barrier
 from hotpatch.epochs.control import InFlight, counts, current, requests_in_flight
+from hotpatch.epochs.cpython import missing_internals
+from hotpatch.epochs.grades import Graded, worst
 from hotpatch.epochs.pins import EPOCH, Pin, enter, enter_async, leave
 from hotpatch.epochs.tally import Counts
 from hotpatch.epochs.unit import pinned
+from hotpatch.epochs.versions import (
+    State,
+    Version,
+    install,
+    is_plain,
+    newest,
+    one_step,
+    survey,
+    tend,
+    undecided_version,
+    version_in_effect,
+)
 from hotpatch.epochs.wrap import pin_requests
 
 __all__ = [
     "BUDGET",
     "EPOCH",
     "Counts",
+    "Graded",
     "Hold",
     "InFlight",
     "Pin",
+    "State",
+    "Version",
     "barrier",
     "counts",
     "current",
     "enter",
     "enter_async",
+    "install",
+    "is_plain",
     "leave",
+    "missing_internals",
+    "newest",
+    "one_step",
     "pin_requests",
     "pinned",
     "requests_in_flight",
+    "sticky",
+    "survey",
+    "tend",
+    "undecided_version",
+    "version_in_effect",
+    "worst",
 ]

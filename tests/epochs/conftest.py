@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from hotpatch.epochs import carry, control, pins
+from hotpatch.epochs import carry, control, pins, tend, undecided_version
+from hotpatch.epochs.versions import is_plain
+from tests.epochs.building import Program
 
 
 @pytest.fixture(autouse=True)
@@ -14,8 +18,27 @@ def clean_epochs() -> Iterator[None]:
     carry.install()
     assert not pins.open_pins
     yield
-    control.end_canary()
     left = pins.open_pins.copy()
     pins.open_pins.clear()
+    if (version := undecided_version()) is not None:
+        version.withdraw()
+    control.end_canary()
+    tend()
     assert pins.policy.gate is None
+    assert is_plain()
     assert not left, "a test left a request open"
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Callable[..., Program]]:
+    """`program(name=source, ...)`: modules that live for the test, in this order of import."""
+    made: list[Program] = []
+
+    def make(**sources: str) -> Program:
+        text = {name: textwrap.dedent(source) for name, source in sources.items()}
+        made.append(Program(text, tmp_path))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()

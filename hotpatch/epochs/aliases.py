@@ -1,0 +1,51 @@
+"""How long a renamed global lives: as long as code that reads it.
+
+A stream that began in an epoch goes on reading that epoch's `TIMEOUT@7` after the collapse, when `TIMEOUT`
+itself has long got the value: the code object it runs was made to read that name.  So an alias is taken out
+of the module when it has been retired *and* the last code object that reads it is gone, by reference count.
+
+Thread-safety: code objects die in any thread.  `retire` stores its mark and then looks for readers; a dying
+reader takes itself out and then looks for the mark; whichever comes second removes the alias.
+"""
+
+from __future__ import annotations
+
+import weakref
+from types import CodeType
+from typing import Any
+
+from hotpatch.epochs.names import codes_within
+
+
+class Alias:
+    """One epoch's own variable in a module's dict."""
+
+    __slots__ = ("__weakref__", "_readers", "module", "name", "retired")
+
+    def __init__(self, module: dict[str, Any], name: str) -> None:
+        self.module = module
+        self.name = name
+        self.retired = False
+        self._readers: dict[int, weakref.ref[CodeType]] = {}
+
+    def read_by(self, code: CodeType) -> None:
+        """`code`, or code nested in it, may read the alias from now on."""
+        for part in codes_within(code):
+            if self.name in part.co_names and id(part) not in self._readers:
+                self._readers[id(part)] = weakref.ref(part, self._forgetter(id(part)))
+
+    def _forgetter(self, key: int) -> Any:
+        def forget(_dead: weakref.ref[CodeType]) -> None:
+            self._readers.pop(key, None)
+            self._remove_if_unread()
+
+        return forget
+
+    def retire(self) -> None:
+        """No code will be made to read it any more."""
+        self.retired = True
+        self._remove_if_unread()
+
+    def _remove_if_unread(self) -> None:
+        if self.retired and not self._readers:
+            self.module.pop(self.name, None)

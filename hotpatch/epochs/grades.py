@@ -1,0 +1,172 @@
+"""How each edit of a release goes in, and why: beside the old code, or in one step.
+
+`canary`   both versions side by side; requests pick
+`barrier`  live, but in one moment at which no request is in flight
+`reload`   not in this process
+
+A release is as coarse as the coarsest of its edits: one edit that needs a barrier takes the whole release
+through one.  Pure: looks at objects, changes none.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from types import FunctionType, MemberDescriptorType, ModuleType
+from typing import Any, Final
+
+from attrs import frozen
+
+from hotpatch.epochs import names
+from hotpatch.epochs.cpython import type_slot_names
+from hotpatch.epochs.dispatch import same_kind
+from hotpatch.epochs.readers import FunctionsOf
+from hotpatch.ops import ABSENT, Op, SlotKind
+from hotpatch.plan import Grade
+
+
+class Form(enum.Enum):
+    """The parallel form that an edit takes."""
+
+    BODY = "a body of a function"
+    VARIABLE = "a global"
+    MEMBER = "a class attribute"
+    MODULE = "a module in sys.modules"
+    LATE = "metadata, set at the commit"
+    CALL = "something to run after the commit and after the collapse"
+    NONE = "none"
+
+
+@frozen
+class Graded:
+    """One edit with its grade."""
+
+    op: Op
+    grade: Grade
+    reason: str
+    form: Form
+
+
+LATE_FUNCTION: Final = frozenset(
+    {"__doc__", "__annotations__", "__name__", "__qualname__", "__module__", "__type_params__"}
+)
+LATE_CLASS: Final = frozenset(
+    {"__doc__", "__annotations__", "__module__", "__qualname__", "__name__", "__firstlineno__"}
+    | {"__static_attributes__", "__type_params__", "__orig_bases__", "__parameters__"}
+)
+LATE_GLOBAL: Final = frozenset({"__doc__", "__annotations__"})
+MODULE_HOOKS: Final = frozenset({"__getattr__", "__dir__", "__class__", "__dict__", "__builtins__"})
+TYPE_INTERNALS: Final = frozenset(
+    {"__slots__", "__dict__", "__weakref__", "__abstractmethods__", "_abc_impl", "__class__", "__bases__"}
+)
+TYPE_SLOTS: Final = type_slot_names()
+
+STATE: Final = "it is live state, shared by both versions"
+
+_IN_ONE_STEP: Final = {
+    SlotKind.FUNCTION_DICT: "a function's own attributes are read by identity, not by version",
+    SlotKind.BASES: "a class has one set of bases at a time",
+    SlotKind.TYPE: "an object has one class at a time",
+    SlotKind.INSTANCE: f"an object's attribute: {STATE}",
+    SlotKind.MEMBER: f"an object's attribute: {STATE}",
+    SlotKind.ITEM: f"an item of a dict: {STATE}",
+    SlotKind.ELEMENTS: f"the contents of a collection: {STATE}",
+    SlotKind.CELL: "a variable of a closure is shared by all functions that close over it",
+}
+
+
+def grade(
+    ops: Iterable[Op], functions: FunctionsOf, split: Mapping[int, frozenset[str]]
+) -> tuple[Graded, ...]:
+    """Grade each op.  `functions` covers every module with a GLOBAL op; `split` names, by the id of a
+    module's dict, its globals that still have several values from earlier releases."""
+    ops = tuple(ops)
+    changed = {key: set(names) for key, names in split.items()}
+    for op in ops:
+        if op.kind is SlotKind.GLOBAL:
+            changed.setdefault(id(vars(op.owner)), set()).add(op.key)
+    return tuple(_grade(op, functions, changed) for op in ops)
+
+
+def worst(graded: Iterable[Graded]) -> Grade:
+    grades = {each.grade for each in graded}
+    return next((g for g in (Grade.RELOAD, Grade.BARRIER) if g in grades), Grade.CANARY)
+
+
+def _grade(op: Op, functions: FunctionsOf, changed: Mapping[int, set[str]]) -> Graded:
+    def as_(grade: Grade, reason: str, form: Form = Form.NONE) -> Graded:
+        return Graded(op, grade, reason, form)
+
+    match op.kind:
+        case SlotKind.CODE:
+            return as_(*_code(op, changed))
+        case SlotKind.FUNCTION if op.key in ("__defaults__", "__kwdefaults__"):
+            return as_(Grade.CANARY, "each version fills in its own defaults", Form.BODY)
+        case SlotKind.FUNCTION if op.key in LATE_FUNCTION:
+            return as_(Grade.CANARY, "metadata: changes with the commit", Form.LATE)
+        case SlotKind.GLOBAL:
+            return as_(*_global(op, functions.get(id(vars(op.owner)), ())))
+        case SlotKind.CLASS:
+            return as_(*_class(op))
+        case SlotKind.MODULE if op.before is ABSENT or op.after is ABSENT:
+            return as_(Grade.CANARY, "only one version imports it", Form.MODULE)
+        case SlotKind.MODULE:
+            return as_(Grade.BARRIER, "sys.modules has one module of a name at a time")
+        case SlotKind.CALL:
+            return as_(Grade.CANARY, "runs after the commit, and again after the collapse", Form.CALL)
+    return as_(Grade.BARRIER, _IN_ONE_STEP.get(op.kind, f"a {op.kind.value} has one value at a time"))
+
+
+Verdict = tuple[Grade, str, Form]
+
+
+def _code(op: Op, changed: Mapping[int, set[str]]) -> Verdict:
+    function: FunctionType = op.owner
+    cells = len(function.__closure__ or ())
+    if len(op.after.co_freevars) != cells:
+        reason = f"the new code closes over {len(op.after.co_freevars)} variables, the function over {cells}"
+        return Grade.RELOAD, reason, Form.NONE
+    if not same_kind(function.__code__, op.after):
+        return Grade.BARRIER, "calls return another kind of object: def, async or generator", Form.NONE
+    renaming = {name: f"{name}@" for name in changed.get(id(function.__globals__), ())}
+    try:
+        names.rename(op.after, renaming)
+    except names.CannotRename as error:
+        return Grade.BARRIER, f"{error}: {STATE}", Form.NONE
+    return Grade.CANARY, "a dispatcher picks the body", Form.BODY
+
+
+def _global(op: Op, functions: Sequence[FunctionType]) -> Verdict:
+    name: str = op.key
+    if name in LATE_GLOBAL:
+        return Grade.CANARY, "metadata: changes with the commit", Form.LATE
+    if name in MODULE_HOOKS or not isinstance(op.owner, ModuleType):
+        return Grade.BARRIER, f"{name} changes how the module itself answers", Form.NONE
+    for function in functions:
+        if names.mentions(function.__code__, frozenset({name})):
+            try:
+                names.rename(function.__code__, {name: f"{name}@"})
+            except names.CannotRename as error:
+                return Grade.BARRIER, f"{error}: {STATE}", Form.NONE
+    return Grade.CANARY, "each version reads a name of its own", Form.VARIABLE
+
+
+def _class(op: Op) -> Verdict:
+    name: str = op.key
+    owner: type = op.owner
+    if name in LATE_CLASS:
+        return Grade.CANARY, "metadata: changes with the commit", Form.LATE
+    if isinstance(owner, enum.EnumMeta):
+        return Grade.BARRIER, "an enum's members are looked up in tables of its own", Form.NONE
+    if name in TYPE_INTERNALS or any(
+        isinstance(value, MemberDescriptorType) for value in (op.before, op.after)
+    ):
+        return Grade.BARRIER, f"{name} is part of the layout of {owner.__qualname__}", Form.NONE
+    one_sided = op.before is ABSENT or op.after is ABSENT
+    if name in TYPE_SLOTS and (one_sided or _switches_off(op.before) or _switches_off(op.after)):
+        return Grade.BARRIER, f"{name} changes what {owner.__qualname__} can do, for every caller", Form.NONE
+    return Grade.CANARY, "a descriptor picks the value", Form.MEMBER
+
+
+def _switches_off(value: Any) -> bool:
+    return value is None  # `__hash__ = None`, `__iter__ = None`

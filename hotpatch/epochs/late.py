@@ -1,0 +1,26 @@
+"""Metadata that no request's outcome hangs on: set once, at the commit, for both versions."""
+
+from __future__ import annotations
+
+from types import FunctionType
+from typing import Any
+
+from hotpatch.epochs.grades import Form
+from hotpatch.ops import ABSENT
+
+
+def set_metadata(form: Form, owner: Any, key: str, value: Any) -> None:
+    """Set a doc, an annotation, a name; does nothing for changes of another form."""
+    if form is not Form.LATE:
+        return
+    if isinstance(owner, FunctionType):
+        setattr(owner, key, None if value is ABSENT else value)
+    elif isinstance(owner, type):
+        if value is not ABSENT:
+            type.__setattr__(owner, key, value)
+        elif key in vars(owner):
+            type.__delattr__(owner, key)
+    elif value is ABSENT:
+        vars(owner).pop(key, None)
+    else:
+        vars(owner)[key] = value
