@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EXTENSION = "shop"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shop:
     settings: Settings
     database: Database

@@ -22,7 +22,7 @@ MOST_SIMILAR = 6
 routes = Blueprint("similar", __name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fingerprints:
     """`store` holds the fingerprints of `skus`, one after another, `length` bytes each; never changed."""
 
@@ -62,7 +62,7 @@ def load(skus: Sequence[str], mib: int, seconds: float) -> Fingerprints:
         store += chance.randbytes(MIB)
         due = began + seconds * (block + 1) / mib
         time.sleep(max(0.0, due - time.monotonic()))
-    return Fingerprints(tuple(skus), len(store) // len(skus), store, round(time.monotonic() - began, 2))
+    return Fingerprints(tuple(skus), len(store) // len(skus), store, time.monotonic() - began)
 
 
 @routes.get("/similar/<sku>")

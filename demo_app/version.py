@@ -27,7 +27,7 @@ def describe() -> dict[str, object]:
         "release": running_release(),
         "index": {
             "mib": len(shop().fingerprints.store) >> 20,
-            "load_seconds": shop().fingerprints.load_seconds,
+            "load_seconds": round(shop().fingerprints.load_seconds, 2),
         },
         "cache": {
             "hits": warmth.hits,
