@@ -6,24 +6,30 @@ For tests, notebooks and other tools that are at home in the process they patch.
 from __future__ import annotations
 
 import importlib
+import json
 import linecache
 import os
+import select
+import signal
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from attrs import field, frozen
 
 from hotpatch import engine
+from hotpatch.engine.world import absolute
 from hotpatch.errors import HotpatchError, PatchInvalid, PatchRefused
 from hotpatch.plan import Edit, Effect, Plan
 
 
 @frozen(eq=False)
 class Outcome:
-    """What became of a patch.  `effect` LIVE: it is applied, and `undo` takes it back; RELOAD: it has no sound live
-    form here, REFUSE: the new sources are no program; with these two nothing was changed, and `reasons` say why."""
+    """What became of a patch.  `effect` LIVE: it is applied, and `undo` takes it back; RELOAD: it has no
+    sound live form here, REFUSE: the new sources are no program; with these two nothing was changed, and
+    `reasons` say why."""
 
     effect: Effect
     plan: Plan
@@ -55,13 +61,13 @@ def patch(
     `old` holds the sources as they run, `new` the ones that shall run; `root` is the folder from which the
     program's modules were loaded (default: `new`).  `modules` are those that a clean start imports, in order
     (default: all of the program that are loaded).  A program that makes its application by a
-    factory gives `app_target` (`module:factory()`) and the live object `app`; `setup` is source that runs before anything
-    is imported.  Raises nothing but for misuse: the outcome tells.  One call at a time.
+    factory gives `app_target` (`module:factory()`) and the live object `app`; `setup` is source that runs
+    before anything is imported.  Raises nothing but for misuse: the outcome tells.  One call at a time.
     """
-    home = os.path.abspath(root if root is not None else new)
+    home = absolute(root if root is not None else new)
     start = here(home, modules, app_target, setup, seconds)
     try:
-        measurement = engine.measure(os.path.abspath(old), os.path.abspath(new), start)
+        measurement = engine.measure(absolute(old), absolute(new), start)
     except PatchInvalid as why:
         return _failed(Effect.REFUSE, str(why))
     except PatchRefused as why:
@@ -76,20 +82,54 @@ def apply(
     planned = engine.plan(measurement)
     try:
         staged = engine.stage(measurement, root, app, choices)
-        undo = engine.commit(staged.ops)
+        if findings := proven_aside(staged):
+            return _failed(Effect.RELOAD, *findings, plan=planned)
+        undo = engine.commit_quietly(staged)
     except PatchRefused as why:
         return _failed(Effect.RELOAD, str(why), plan=planned)
-    try:
-        findings = engine.prove(staged)
-    except BaseException:
-        undo.revert()
-        raise
-    if findings:
-        undo.revert()
-        return _failed(Effect.RELOAD, *findings, plan=planned)
     importlib.invalidate_caches()
     linecache.checkcache()
     return Outcome(Effect.LIVE, planned, (), undo)
+
+
+def proven_aside(staged: engine.Staged, seconds: float = 60.0) -> tuple[str, ...]:
+    """Commit and prove in a forked child; nothing happens here.  Returns what is unlike a fresh start.
+
+    The child has this thread alone and takes no lock of the program.  Raises PatchRefused if it gives no
+    answer.
+    """
+    reader, writer = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # 3.12: fork in a process with threads
+        child = os.fork()
+    if not child:
+        _answer(staged, writer)
+    os.close(writer)
+    with open(reader, "rb") as pipe:
+        if not select.select([pipe], [], [], seconds)[0]:
+            os.kill(child, signal.SIGKILL)
+        data = pipe.read()
+    os.waitpid(child, 0)
+    if not data:
+        raise PatchRefused("the proof in a forked child gave no answer: the child died or took too long")
+    found: list[str] = json.loads(data)
+    return tuple(found)
+
+
+def _answer(staged: engine.Staged, writer: int) -> NoReturn:
+    """In the child."""
+    try:
+        try:
+            engine.apply(staged.ops, forward=True)
+            found = list(engine.prove(staged))
+        except HotpatchError as why:
+            found = [str(why)]
+        except BaseException as error:  # noqa: BLE001  the answer goes to the parent, whatever it is
+            found = [f"the proof failed: {type(error).__name__}: {error}"]
+        with open(writer, "wb") as pipe:
+            pipe.write(json.dumps(found).encode())
+    finally:
+        os._exit(0)
 
 
 def here(
@@ -103,7 +143,7 @@ def here(
         app=app,
         modules=tuple(modules),
         setup=setup,
-        path=tuple(os.path.abspath(entry) if entry else root for entry in sys.path),
+        path=tuple(absolute(entry) if entry else root for entry in sys.path),
         argv=tuple(sys.argv),
         cwd=str(Path.cwd()),
         preload=engine.standard_modules(),

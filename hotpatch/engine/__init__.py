@@ -2,11 +2,13 @@
 
     measure(old_root, new_root, start) -> Measurement   in clean processes; seconds; never in a serving one
     plan(measurement) -> Plan                           what it comes to, edit by edit
-    stage(measurement, root, app) -> Staged             in the live process: built aside, nothing visible changes
-    commit(staged.ops) -> Undo; Undo.revert()           all or nothing; exact
-    prove(staged) -> findings                           after a commit in a forked child: what is unlike a fresh start
+    stage(measurement, root, app) -> Staged             in the live process: built aside, nothing visible
+    changes commit(staged.ops) -> Undo; Undo.revert()           all or nothing; exact
+    prove(staged) -> findings                           after a commit in a forked child: what is unlike a
+    fresh start
 
-Every refusal is a `PatchRefused` (or `PatchInvalid`, if the new sources are no program) whose text is the reason.
+Every refusal is a `PatchRefused` (or `PatchInvalid`, if the new sources are no program) whose text is the
+reason.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from .measure import measure
 from .measurement import Measurement, this_python
 from .planning import plan
 from .prove import prove
+from .quiet import commit_quietly
 from .staged import Staged, stage
 from .start import Start, standard_modules
 
@@ -26,6 +29,7 @@ __all__ = [
     "Undo",
     "apply",
     "commit",
+    "commit_quietly",
     "measure",
     "plan",
     "prove",

@@ -6,6 +6,7 @@ had.  Whatever was found where it belongs counts as itself and is not looked int
 
 from __future__ import annotations
 
+import types
 from typing import Any
 
 from . import codes
@@ -45,22 +46,22 @@ class Alike:
         if kind == "outside":
             return resolve(*head) is live
         if kind == "plain":
-            shape = self.shapes.expand(live)
-            return shape[0] == "plain" and plain_same(shape[1], head)
+            mine_kind, mine_head, _, _ = self.shapes.expand(live)
+            return mine_kind == "plain" and plain_same(mine_head, head)
         if (id(live), i) in seen or (depth and self._itself(live, graph, i)):
             return True
         seen.add((id(live), i))
         shape, name, live_kids, live_code = self.shapes.expand(live)
-        if shape != kind:
+        if shape != kind or (live_code is None) != (code is None):
             return False
         if kind == "class":
             if name[:2] != head[:2] or depth:
                 return bool(name[:2] == head[:2])
         elif kind == "function":
-            if name != head or codes.key_of(live_code).body != code.body:
+            if name != head or _key(live_code).body != code.body:
                 return False
         elif kind == "code":
-            return codes.key_of(live_code).exact == code.exact
+            return bool(_key(live_code).exact == code.exact)
         elif kind == "module":
             return bool(name == head)
         elif name != head:
@@ -69,3 +70,8 @@ class Alike:
         return mine.keys() == wanted.keys() and all(
             self._same(mine[step], graph, child, depth + 1, seen) for step, child in wanted.items()
         )
+
+
+def _key(code: types.CodeType | None) -> codes.CodeKey:
+    assert code is not None
+    return codes.key_of(code)

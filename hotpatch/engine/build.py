@@ -145,7 +145,8 @@ def make_c_class(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) 
 
 
 def make_module(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -> Any:
-    """A module that is new: its object, with every variable built.  It is put into `sys.modules` by the commit."""
+    """A module that is new: its object, with every variable built.  It is put into `sys.modules` by the
+    commit."""
     if head in builder.world.local:
         return builder.world.local[head]
     file = builder.files.get(head)

@@ -23,7 +23,8 @@ PLACED: Final = ("__dict__", "__weakref__")
 
 
 class ClassMaker:
-    """`exchanged` holds the classes that were built anew to take another's place: id of the live class to both."""
+    """`exchanged` holds the classes that were built anew to take another's place: id of the live class to
+    both."""
 
     def __init__(self, builder: Builder) -> None:
         self.builder = builder
@@ -99,18 +100,19 @@ class ClassMaker:
 
 
 def _bare_class(meta: type, name: str, bases: tuple[type, ...], space: dict[str, Any]) -> type | None:
-    """The class with nothing on it.  Where a base has an `__init_subclass__`, a quiet base stands in front while the
-    class is made, and goes again."""
+    """The class with nothing on it.  Where a base has an `__init_subclass__`, a quiet base stands in front
+    while the class is made, and goes again."""
     loud = any("__init_subclass__" in class_dict(c) for b in bases for c in b.__mro__ if c is not object)
     try:
         if not loud:
-            return type.__new__(meta, name, bases, space)
+            bare: type = type.__new__(meta, name, bases, space)
+            return bare
     except TypeError:
         return None
     for slots in ({}, {"__slots__": ()}):
         quiet = type("quiet", (), {"__init_subclass__": classmethod(lambda cls, **k: None), **slots})
         try:
-            made = type.__new__(meta, name, (quiet, *bases), dict(space))
+            made: type = type.__new__(meta, name, (quiet, *bases), dict(space))
             made.__bases__ = bases
         except TypeError:
             continue

@@ -1,4 +1,5 @@
-"""What a clean process does: start the program from given sources as its server would, write down what came of it.
+"""What a clean process does: start the program from given sources as its server would, write down what
+came of it.
 
 Run as a script by `measure`.  One process loads the standard library, then forks one child for each start, so
 that all of them begin from the same memory.  Nothing of hotpatch beyond the describing modules is
@@ -8,6 +9,7 @@ loaded, and those import the standard library alone: the program finds the proce
 from __future__ import annotations
 
 import ast
+import contextlib
 import gc
 import importlib
 import importlib.machinery
@@ -174,10 +176,8 @@ def main(path: str) -> None:
     with open(path) as file:
         job = json.load(file)
     for name in job["preload"]:
-        try:
+        with contextlib.suppress(BaseException):  # what doesn't import here is not missed
             importlib.import_module(name)
-        except BaseException:  # noqa: BLE001, S110, PERF203  what doesn't import here is not missed
-            pass
     import_describers(job["engine"])
     gc.collect()
     gc.freeze()

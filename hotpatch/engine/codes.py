@@ -172,8 +172,8 @@ def kind_flags(code: CodeType) -> int:
 
 
 def accepts_same_calls(old: CodeType, new: CodeType, defaults: int, kwdefaults: frozenset[str]) -> bool:
-    """Can whoever calls the old code call the new one in the same way?  `defaults` is the number of positional
-    parameters of the new code that have one, `kwdefaults` names the keyword-only ones."""
+    """Can whoever calls the old code call the new one in the same way?  `defaults` is the number of
+    positional parameters of the new code that have one, `kwdefaults` names the keyword-only ones."""
     if (old.co_flags ^ new.co_flags) & _KINDS or old.co_flags & ~new.co_flags & 0xC:
         return False
     before, after = old.co_varnames[: old.co_argcount], new.co_varnames[: new.co_argcount]

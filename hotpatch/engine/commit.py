@@ -1,9 +1,9 @@
 """The edit done, in one step: a list of ops becomes a list of C calls, run by one C loop.
 
-Redone and undone by the same code, the one with `after`, the other with `before`, last first.  No line of Python runs
-between the first store and the last, so with a GIL no other thread sees half of it (unless a store runs Python
-code itself: a weakref callback of an object that dies, an audit hook; objects exchanged are held by
-the undo record, so none of them dies here).
+Redone and undone by the same code, the one with `after`, the other with `before`, last first.  No line of
+Python runs between the first store and the last, so with a GIL no other thread sees half of it (unless a
+store runs Python code itself: a weakref callback of an object that dies, an audit hook; objects exchanged
+are held by the undo record, so none of them dies here).
 
 All or nothing: a store that raises is followed by the inverse of those that ran, and of no other.
 """
@@ -39,8 +39,8 @@ class Undo:
         self.done = False
 
     def revert(self) -> None:
-        """Take the commit back.  Raises PatchRefused, with nothing changed, if it was done already or if a later
-        change stands in the way."""
+        """Take the commit back.  Raises PatchRefused, with nothing changed, if it was done already or if a
+        later change stands in the way."""
         if self.done:
             raise PatchRefused("this change has been taken back already")
         ops = tuple(_followed(op, forward=False) for op in self.ops)
@@ -55,14 +55,18 @@ class Undo:
         self.done = True
 
 
-def commit(ops: Sequence[Op], check: bool = True) -> Undo:
-    """Do the whole edit, or nothing.  Raises PatchRefused, with nothing changed, if the process has changed since
-    the ops were staged or if a store is not possible.  Only one thread may commit at a time."""
+def commit(ops: Sequence[Op], ready: Callable[[], None] | None = None) -> Undo:
+    """Do the whole edit, or nothing.  `ready` is called when all is prepared, just before the first store,
+    and may raise to call it off.  Raises PatchRefused, with nothing changed, if the process has
+    changed since the ops were staged or if a store is not possible.  Only one thread may commit at a time."""
     ops = tuple(_followed(op, forward=True) for op in ops)
-    if check and (moved := drifted(ops, forward=True)):
+    if moved := drifted(ops, forward=True):
         raise PatchRefused(f"{moved[0]} changed between staging and commit: stage again")
     orders = _orders(ops)
-    _run([_call(op, forward=True) for op in ops], ops, forward=True)
+    calls = [_call(op, forward=True) for op in ops]
+    if ready is not None:
+        ready()
+    _run(calls, ops, forward=True)
     return Undo(ops, orders)
 
 

@@ -1,4 +1,5 @@
-"""From a match to the edit: which things change where they are, which give way to another, what must be visited.
+"""From a match to the edit: which things change where they are, which give way to another, what must be
+visited.
 
 A tuple can't be changed in place, so if an item of it is replaced, so is the tuple, and whatever is fixed
 around it; a list can, so there it ends.  The same for classes whose layout C won't change.

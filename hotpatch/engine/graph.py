@@ -1,9 +1,9 @@
 """The graph of a whole program, as one process holds it: a node an object, found from the modules down.
 
 `nodes[i]` is `(kind, head, [(step, j)], code)`, as `shape.Shapes.expand` tells it, with indices for children.
-Plain values are nodes too, one for each value.  `parents[i]` is by whom a node was first found and by which step: the shortest
-way, which is how the same thing is found in another process.  Breadth first, modules in one order, so that
-two starts of the same program number alike.
+Plain values are nodes too, one for each value.  `parents[i]` is by whom a node was first found and by
+which step: the shortest way, which is how the same thing is found in another process.  Breadth first,
+modules in one order, so that two starts of the same program number alike.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ Node = tuple[str, Any, list[tuple[Step, int]], Code | None]
 
 
 class Graph:
-    """A value; safe to share between threads once made.  May be *pruned*: then `nodes` lacks what nobody asks for."""
+    """A value; safe to share between threads once made.  May be *pruned*: then `nodes` lacks what nobody
+    asks for."""
 
     def __init__(
         self,
@@ -130,7 +131,8 @@ def spoken(way: list[Step]) -> str:
 
 
 class Describer:
-    """Makes a process's graph.  Reads only; the program must not run meanwhile (a clean process, a forked child)."""
+    """Makes a process's graph.  Reads only; the program must not run meanwhile (a clean process, a forked
+    child)."""
 
     def __init__(self, world: World, with_blobs: bool) -> None:
         self.world = world

@@ -59,7 +59,8 @@ class Exchange:
 
 
 def needs_scan(functions: Functions) -> bool:
-    """Can there be closures of changed functions?  Only where such a function makes functions, and those differ."""
+    """Can there be closures of changed functions?  Only where such a function makes functions, and those
+    differ."""
     return any(
         codes.makes_functions(old)
         and any(
@@ -71,7 +72,8 @@ def needs_scan(functions: Functions) -> bool:
 
 
 def closures(exchange: Exchange, functions: Functions, objects: Sequence[Any]) -> list[Op]:
-    """Closures made earlier run code of the functions that change: they get the new code, on their own variables.
+    """Closures made earlier run code of the functions that change: they get the new code, on their own
+    variables.
 
     Raises PatchRefused where they have not got the variables that the new code needs.
     """
@@ -114,6 +116,7 @@ def instances(
     ops = []
     ours = {id(made) for _, made in exchanged.values()}
     for live, _ in exchanged.values():
+        sub: type
         for sub in type.__subclasses__(live):
             if id(sub) not in exchanged and id(sub) not in ours and id(sub) not in rebased:
                 raise PatchRefused(
@@ -137,7 +140,7 @@ def holders(exchanged: Mapping[int, tuple[type, type]], objects: Sequence[Any], 
             live.__bases__,
             live,
             gc.get_referents(type.__dict__["__dict__"].__get__(live)),
-        )  # type: ignore[attr-defined]
+        )
     }
     found = []
     for obj in objects:

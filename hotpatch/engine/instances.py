@@ -1,8 +1,9 @@
 """Objects that exist never went through the new `__init__`: do they have what the new code reads?
 
 The commonest way to be wrong while every module equals a fresh start: a method reads an attribute that only
-the new `__init__` sets, and an object made earlier answers with an AttributeError.  Objects that both clean starts
-made are part of the difference and get the attribute; these here exist in the live process alone.
+the new `__init__` sets, and an object made earlier answers with an AttributeError.  Objects that both
+clean starts made are part of the difference and get the attribute; these here exist in the live process
+alone.
 """
 
 from __future__ import annotations
@@ -53,12 +54,13 @@ class Lacking:
             if lacks:
                 found[cls.__qualname__, tuple(lacks)] = None
         return [
-            f"objects of {name} that live lack {', '.join(lacks)}, which new code reads and only new code sets"
+            f"objects of {name} that live lack {', '.join(lacks)}, which new code reads and no old code set"
             for name, lacks in found
         ]
 
     def wanted(self, cls: type) -> frozenset[str]:
-        """Attributes that code which changed sets on objects of this class, no old code did, and new code reads."""
+        """Attributes that code which changed sets on objects of this class, no old code did, and new code
+        reads."""
         known = self._by_class.get(id(cls))
         if known is None:
             names: set[str] = set(self._given.get(id(cls), ()))
@@ -93,7 +95,7 @@ class Lacking:
             if not names or new.co_name in MAKERS:
                 continue
             for used in new.co_names:
-                cls = f.__globals__.get(used)
+                cls: Any = f.__globals__.get(used)
                 if issubclass(type(cls), type) and is_python_class(cls):
                     given.setdefault(id(cls), set()).update(names)
         return given

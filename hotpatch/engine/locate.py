@@ -110,7 +110,8 @@ class Locator:
         return MISSING
 
     def _find_hidden(self, o: int) -> Any:
-        """A function that only C code or a thread holds: known by its code alone, so it must be the only one."""
+        """A function that only C code or a thread holds: known by its code alone, so it must be the only
+        one."""
         code: Code = self.graph.nodes[o][3]
         home = self.graph.nodes[o][1][0]
         found = [
@@ -124,8 +125,8 @@ class Locator:
         return found[0] if len(found) == 1 else MISSING
 
 
-def same_body(live: types.CodeType, code: Code) -> bool:
-    return live.co_qualname == code.qualname and codes.key_of(live).body == code.body
+def same_body(live: types.CodeType | None, code: Code) -> bool:
+    return live is not None and live.co_qualname == code.qualname and codes.key_of(live).body == code.body
 
 
 # -- one step down without expanding the whole object ---------------------------------------
@@ -153,8 +154,7 @@ def _key(above: Any, step: Step) -> Any:
     kind = next((k for k in MAPPINGS if type(above) is k), None)
     if kind is None or step[1] == "obj" or (step[1] == "str" and "\x00" in step[2]):
         return _UNKNOWN
-    found = kind.get(above, step[2], MISSING)  # type: ignore[attr-defined]
-    return found
+    return kind.get(above, step[2], MISSING)
 
 
 def _closure(above: Any, step: Step) -> Any:

@@ -54,10 +54,12 @@ def is_sequence(step: Step) -> bool:
 
 
 class Match:
-    """Two graphs, matched.  `old` and `new` are what they are called; the proof puts the live process in place of `old`.
+    """Two graphs, matched.  `old` and `new` are what they are called; the proof puts the live process in
+    place of `old`.
 
-    `noise` holds `(node of new, step)` where two starts of the same sources differ: such a place is state, and
-    is not compared.  `here` says that one of the graphs is of this process, where outside names can be resolved.
+    `noise` holds `(node of new, step)` where two starts of the same sources differ: such a place is state,
+    and is not compared.  `here` says that one of the graphs is of this process, where outside names can be
+    resolved.
     """
 
     def __init__(
@@ -143,13 +145,13 @@ class Match:
         if self.old.nodes[o][0] != "function" or self.new.nodes[n][0] != "function":
             return 0.0
         a, b = self._features_of(self.old, o), self._features_of(self.new, n)
-        return len(a & b) / len(a | b) + (name_of(self.old, o) == name_of(self.new, n))
+        return len(a & b) / len(a | b) + float(bool(name_of(self.old, o) == name_of(self.new, n)))
 
     def _features_of(self, graph: Graph, i: int) -> frozenset[Any]:
         key = (graph is self.old, i)
         found = self._features.get(key)
         if found is None:
-            kind, head, kids, code = graph.nodes[i]
+            _, _, kids, code = graph.nodes[i]
             features: set[Any] = {code.body}
             if code.blob:
                 real = code.load()
@@ -272,7 +274,7 @@ class Match:
         ]
         if names[0] == names[1]:
             return [("equal", 0, len(left), 0, len(right))]
-        return list(SequenceMatcher(None, *names, autojunk=False).get_opcodes())
+        return list(SequenceMatcher(None, names[0], names[1], autojunk=False).get_opcodes())
 
 
 def name_of(graph: Graph, i: int) -> Any:

@@ -9,7 +9,6 @@ from typing import Any
 from hotpatch.errors import PatchInvalid, PatchRefused
 
 from .difference import Difference, derive, unchangeable
-
 from .heap import names_of
 from .match import Match, noise_between
 from .measurement import Measurement, Problem, Proof, this_python
@@ -20,8 +19,9 @@ from .world import INSTALLED
 def measure(old_root: str, new_root: str, start: Start) -> Measurement:
     """Start the old and the new sources clean, and tell the difference.
 
-    Takes as long as the program takes to start, and runs it: never in a serving process.  Raises PatchInvalid if
-    the new sources do not start, PatchRefused if the old ones do not or the starts can't be compared.
+    Takes as long as the program takes to start, and runs it: never in a serving process.  Raises
+    PatchInvalid if the new sources do not start, PatchRefused if the old ones do not or the starts can't
+    be compared.
     """
     changed = changed_modules(old_root, new_root)
     old, new, again = run(start, [old_root, new_root, new_root])
@@ -121,7 +121,8 @@ def _told(before: Any, after: Any) -> str:
 
 
 def _notes(old: Started, new: Started) -> Iterator[str]:
-    """What a start of the new sources does outside the process, and the old one doesn't: not done by the edit."""
+    """What a start of the new sources does outside the process, and the old one doesn't: not done by the
+    edit."""
     seen = list(old.witnessed)
     for event in new.witnessed:
         if event in seen:

@@ -108,8 +108,9 @@ class Measurement:
 
     @staticmethod
     def load(data: bytes) -> Measurement:
-        """From the wire form.  The data must come from where code may come from (a bundle whose signatures held):
-        it carries code.  Raises WrongPython if it was made on another interpreter, PatchRefused if it is none."""
+        """From the wire form.  The data must come from where code may come from (a bundle whose signatures
+        held): it carries code.  Raises WrongPython if it was made on another interpreter, PatchRefused if
+        it is none."""
         try:
             rest = marshal.loads(data)
             if rest["format"] != FORMAT:
@@ -118,7 +119,8 @@ class Measurement:
                 )
             if rest["python"] != this_python():
                 raise WrongPython(
-                    f"the release was measured on {rest['python']}, and {this_python()} runs here: build it with that"
+                    f"the release was measured on {rest['python']}, and {this_python()} runs here: "
+                    "build it with that"
                 )
             return Measurement(
                 python=rest["python"],

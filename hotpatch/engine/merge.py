@@ -45,7 +45,8 @@ class Merger:
         self.alike = Alike(shapes, locator, self.old, self.new, difference.origin, difference.replaced)
         self.ops: list[Op] = []
         self.functions: dict[int, tuple[types.FunctionType, types.CodeType, types.CodeType]] = {}
-        """id of a live function whose code changes: itself, the code before, the code that it comes to run."""
+        """id of a live function whose code changes: itself, the code before, the code that it comes to
+        run."""
         self.rebased: set[int] = set()
         self.late: set[str] = set()
 
@@ -123,8 +124,8 @@ class Merger:
             return self._conflict(pair, live, where)
         if self.old.kind(o) == "opaque" == self.new.kind(n):
             raise PatchRefused(
-                f"{where} becomes an object of another type ({self.old.nodes[o][1]} to {self.new.nodes[n][1]}), "
-                "and the one that lives may be in use"
+                f"{where} becomes an object of another type "
+                f"({self.old.nodes[o][1]} to {self.new.nodes[n][1]}), and the one that lives may be in use"
             )
         made = self.builder.make(n)
         if type(live) is type(made) is types.FunctionType and self.difference.same_thing(pair):
@@ -149,7 +150,8 @@ class Merger:
         return live
 
     def forward(self, live: types.FunctionType, made: Any, where: str) -> None:
-        """The old function object can't hold the new code (other free variables): it forwards, for whoever kept it."""
+        """The old function object can't hold the new code (other free variables): it forwards, for whoever
+        kept it."""
         if live is made or id(live) in self.functions or type(made) is not types.FunctionType:
             return
         code = codes.forwarding(live.__code__, made)
@@ -170,14 +172,13 @@ class Merger:
         get: Callable[[Any, Any, Any], Any] = dict.get,
     ) -> None:
         """Key by key: what the new code adds, takes away or replaces; all else stays."""
-        o, n = pair
-        where = self.old.path(o)
+        where = self.old.path(pair[0])
         keys = Keys(self, pair, mapping, step_kind)
-        for step, child in self.difference.added.get(pair, ()):
+        for step, node in self.difference.added.get(pair, ()):
             if keys.concerns(step):
                 key = keys.after(step)
                 current = get(mapping, key, MISSING)
-                self._add(owner, slot, key, current, child, f"{where}.{key}")
+                self._add(owner, slot, key, current, node, f"{where}.{key}")
         for step, _ in self.difference.removed.get(pair, ()):
             if keys.concerns(step) and keys.lives(step):
                 key = keys.before(step)
@@ -220,7 +221,8 @@ class Merger:
     # -- sequences and sets ------------------------------------------------------------------
 
     def merged_items(self, pair: Pair, live: list[Any]) -> list[Any]:
-        """A sequence three ways: it keeps what it has gained, and takes what the new code inserts, drops, replaces."""
+        """A sequence three ways: it keeps what it has gained, and takes what the new code inserts, drops,
+        replaces."""
         o, n = pair
         where = self.old.path(o)
         old = [c for s, c in self.old.nodes[o][2] if is_sequence(s)]
@@ -276,9 +278,9 @@ class Merger:
         for step, _ in self.difference.removed.get(pair, ()):
             if step in have:
                 self.emit(live, SlotKind.ITEM, have[step], have[step], ABSENT, where)
-        for step, child in self.difference.added.get(pair, ()):
+        for step, node in self.difference.added.get(pair, ()):
             if step[0] == "item" and step not in have:
-                value = self.builder.make(child)
+                value = self.builder.make(node)
                 self.emit(live, SlotKind.ITEM, value, ABSENT, value, where)
         for step, _, child in self.difference.edges.get(pair, ()):
             if step[0] == "item" and child in self.difference.replaced and step in have:

@@ -1,4 +1,5 @@
-"""Instances, classes and functions, three ways: the steps by which a live one becomes what the new start has."""
+"""Instances, classes and functions, three ways: the steps by which a live one becomes what the new start
+has."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def merge_instance(merger: Merger, pair: Pair, live: Any) -> None:
-    o, n = pair
+    o, _n = pair
     where = merger.old.path(o)
     cls = type(live)
     base: Any = solid_base(cls)
@@ -47,14 +48,14 @@ def _merge_slots(merger: Merger, pair: Pair, live: Any, cls: type, where: str) -
             current = slot_value(member, live)
             value = merger.settle(child, current, f"{where}.{step[2]}")
             merger.emit(live, SlotKind.MEMBER, member, current, value, f"{where}.{step[2]}")
-    for step, child in merger.difference.added.get(pair, ()):
+    for step, node in merger.difference.added.get(pair, ()):
         if step[0] == "slot":
             member = members[step[1:]]
             current = slot_value(member, live)
             if current is MISSING:
-                value = merger.builder.make(child)
+                value = merger.builder.make(node)
                 merger.emit(live, SlotKind.MEMBER, member, ABSENT, value, f"{where}.{step[2]}")
-            elif not merger.alike.as_after(current, child):
+            elif not merger.alike.as_after(current, node):
                 raise PatchRefused(f"{where}.{step[2]} is new, and the live object has another one there")
     for step, _ in merger.difference.removed.get(pair, ()):
         if step[0] == "slot":
@@ -87,12 +88,12 @@ def merge_class(merger: Merger, pair: Pair, live: Any) -> None:
             if step[1] not in own:
                 raise PatchRefused(f"{where}.{step[1]} changes, and the live class has dropped it")
             change(step[1], merger.settle(child, own[step[1]], f"{where}.{step[1]}"))
-    for step, child in difference.added.get(pair, ()):
+    for step, node in difference.added.get(pair, ()):
         if step[0] == "attr":
             current = own.get(step[1], MISSING)
             if current is MISSING:
-                change(step[1], merger.builder.make(child))
-            elif not merger.alike.as_after(current, child):
+                change(step[1], merger.builder.make(node))
+            elif not merger.alike.as_after(current, node):
                 raise PatchRefused(f"{where}.{step[1]} is new, and the live class has another one")
     for step, _ in difference.removed.get(pair, ()):
         if step[0] == "attr" and step[1] in own:
@@ -114,8 +115,8 @@ def _merge_bases(merger: Merger, pair: Pair, live: Any, where: str) -> None:
 
 
 def _merge_virtual(merger: Merger, pair: Pair, live: Any, where: str) -> None:
-    """Virtual subclasses of an ABC.  `_abc` can register and forget all, not forget one: so undo forgets all and
-    registers again what was there."""
+    """Virtual subclasses of an ABC.  `_abc` can register and forget all, not forget one: so undo forgets
+    all and registers again what was there."""
     added = [c for s, c in merger.difference.added.get(pair, ()) if s[0] == "virtual"]
     removed = [s for s, _ in merger.difference.removed.get(pair, ()) if s[0] == "virtual"]
     if not added and not removed:
@@ -157,7 +158,7 @@ def _keep_first_line(merger: Merger, pair: Pair, live: Any, where: str) -> None:
 def merge_function(merger: Merger, pair: Pair, live: Any) -> None:
     o, n = pair
     where = merger.old.path(o)
-    kind, head, _, code = merger.new.nodes[n]
+    kind, head, _, _code = merger.new.nodes[n]
     if pair in merger.difference.replaced:
         if merger.difference.same_thing(pair) and kind == "function":
             merger.forward(live, merger.builder.make(n), where)
@@ -173,7 +174,7 @@ def merge_function(merger: Merger, pair: Pair, live: Any) -> None:
             current = getattr(live, attributes[step])
             value = merger.settle(child, current, f"{where}.{attributes[step]}")
             merger.emit(live, SlotKind.FUNCTION, attributes[step], current, value, f"{where} {step}")
-    for step, child in merger.difference.added.get(pair, ()):
+    for step, node in merger.difference.added.get(pair, ()):
         if step in attributes:
             current = getattr(live, attributes[step])
             merger.emit(
@@ -181,7 +182,7 @@ def merge_function(merger: Merger, pair: Pair, live: Any) -> None:
                 SlotKind.FUNCTION,
                 attributes[step],
                 current,
-                merger.builder.make(child),
+                merger.builder.make(node),
                 f"{where} {step}",
             )
     for step, _ in merger.difference.removed.get(pair, ()):

@@ -75,14 +75,14 @@ def _of_pair(difference: Difference, pair: Pair) -> Iterator[Edit]:
         yield from _of_function(difference, pair, module, name)
         return
     reason = "follows what it is made from" if kind not in ("module", "class") else "the value differs"
-    for step, child in difference.added.get(pair, ()):
+    for step, node in difference.added.get(pair, ()):
         told = _below(name, step)
-        what = KINDS.get(difference.new.kind(child), "value")
+        what = KINDS.get(difference.new.kind(node), "value")
         yield Edit(
-            module, told, f"new {what}", Effect.LIVE, "not there before", line=_line(difference.new, child)
+            module, told, f"new {what}", Effect.LIVE, "not there before", line=_line(difference.new, node)
         )
-    for step, child in difference.removed.get(pair, ()):
-        what = KINDS.get(difference.old.kind(child), "value")
+    for step, node in difference.removed.get(pair, ()):
+        what = KINDS.get(difference.old.kind(node), "value")
         yield Edit(module, _below(name, step), f"removed {what}", Effect.LIVE, "no longer there")
     for step, _, child in difference.edges.get(pair, ()):
         if child in difference.replaced and child not in difference.rebuilt:

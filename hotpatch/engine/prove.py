@@ -1,8 +1,9 @@
-"""The proof: after the commit, the process is what a fresh start of the new sources would be, live state aside.
+"""The proof: after the commit, the process is what a fresh start of the new sources would be, live state
+aside.
 
-The live process is described before and after the commit and laid over the two clean starts.  A place where it
-is unlike the new start is excused only if it is state: it was as unlike the old start, the edit does not touch it, and
-the commit left its value alone.  Values are compared, not places.
+The live process is described before and after the commit and laid over the two clean starts.  A place
+where it is unlike the new start is excused only if it is state: it was as unlike the old start, the edit
+does not touch it, and the commit left its value alone.  Values are compared, not places.
 
 Made for a forked child in which nothing else runs: describing walks the whole program.
 """
@@ -11,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-
 
 from . import heap
 from .commit import apply
@@ -74,9 +74,9 @@ def unlike(match: Match) -> dict[Place, Value]:
                 found[way] = _told(match.old, pair[0], child[0])
     for changes, sign in ((match.added, "+"), (match.removed, "-")):
         for pair, steps in changes.items():
-            for step, child in steps:
+            for step, node in steps:
                 way = f"{sign}{match.new.path(pair[1])} {step!r}"
-                found[way] = None if sign == "+" else _told(match.old, pair[0], child)
+                found[way] = None if sign == "+" else _told(match.old, pair[0], node)
     for name, o in match.old.roots.items():
         n = match.new.roots.get(name)
         if n is not None and (o, n) in match.replaced:

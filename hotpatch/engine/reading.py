@@ -43,8 +43,8 @@ PAYLOADS: Final[dict[type, Callable[[Any], Any]]] = {
 MAPPINGS: Final[tuple[type, ...]] = (dict, collections.OrderedDict, collections.defaultdict)
 SEQUENCES: Final[tuple[type, ...]] = (tuple, list, collections.deque)
 
-class_dict: Final[Callable[[type], types.MappingProxyType[str, Any]]] = type.__dict__["__dict__"].__get__  # type: ignore[attr-defined]
-class_module: Final[Callable[[type], Any]] = type.__dict__["__module__"].__get__  # type: ignore[attr-defined]
+class_dict: Final[Callable[[type], types.MappingProxyType[str, Any]]] = type.__dict__["__dict__"].__get__
+class_module: Final[Callable[[type], Any]] = type.__dict__["__module__"].__get__
 
 
 def is_python_class(cls: type) -> bool:

@@ -134,7 +134,7 @@ def expand_instance(shapes: Shapes, obj: Any, cls: type) -> Shape:
         if base is collections.defaultdict:
             kids.append(("factory", collections.defaultdict.__dict__["default_factory"].__get__(obj)))
     elif base in (set, frozenset):
-        kids += shapes.labelled("item", list(base.__iter__(obj)))  # type: ignore[attr-defined]
+        kids += shapes.labelled("item", list(base.__iter__(obj)))
     elif issubclass(base, BaseException):
         kids.append(("args", BaseException.__dict__["args"].__get__(obj)))
     elif base is not object:
@@ -144,8 +144,8 @@ def expand_instance(shapes: Shapes, obj: Any, cls: type) -> Shape:
         if value is not MISSING:
             kids.append((("slot", i, name), value))
     kids += [(("attr", k), v) for k, v in list((raw_dict(obj) or {}).items())]
-    # Compared and hashed by its own __eq__ and __hash__: nobody counts on such an object being changed, and it
-    # may be shared and cached.
+    # Compared and hashed by its own __eq__ and __hash__: nobody counts on such an object being changed,
+    # and it may be shared and cached.
     by_value = all(type(class_attribute(cls, name)) is types.FunctionType for name in ("__eq__", "__hash__"))
     return "value" if by_value else "instance", (base.__name__, head), kids, None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -13,9 +12,10 @@ from attrs import field, frozen
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from . import heap
+from . import heap, quiet
 from .build import Builder
 from .difference import Difference
+from .frames import Blocker
 from .graph import APP
 from .locate import Locator
 from .measurement import Measurement
@@ -39,8 +39,16 @@ class Staged:
     exchange: heap.Exchange = field(repr=False)
     exchanged: Mapping[int, tuple[type, type]] = field(repr=False)
     """Classes that give way to another class object."""
+    incompatible: frozenset[str] = frozenset()
+    """Names that can't be called, or looked up, any more as old code does."""
+    suspended: tuple[Any, ...] = field(default=(), repr=False)
+    """Generators and coroutines on code that changes, where the heap was searched for them."""
     notes: tuple[str, ...] = ()
-    blockers: tuple[Any, ...] = ()
+    blockers: tuple[Blocker, ...] = ()
+    """Frames on old code that never leave it or would call the new code in the old way, as of staging."""
+
+    def blockers_now(self) -> tuple[Blocker, ...]:
+        return quiet.blockers_of(self.exchange, self.incompatible, self.suspended)
 
 
 def stage(
@@ -62,7 +70,7 @@ def stage(
     shapes = Shapes(world)
     extra = {} if app is None else {APP: app}
     locator = Locator(world, shapes, difference.old, extra)
-    files = {name: os.path.join(world.root, file) for name, file in measurement.files.items()}
+    files = {name: f"{world.root}/{file}" for name, file in measurement.files.items()}
     builder = Builder(difference, world, shapes, locator, files, measurement.source_root)
     statements = Statements(builder, measurement.sources)
     builder.make_named = statements.make_named
@@ -71,7 +79,8 @@ def stage(
     _clear_dispatch(merger, difference, locator)
     _drop_modules(merger, measurement)
     exchange = heap.Exchange(merger.functions)
-    _scan(measurement, merger, builder, exchange, world)
+    incompatible = quiet.incompatible_names(merger.functions, merger.ops)
+    suspended = _scan(measurement, merger, builder, exchange, world, incompatible)
     importlib.invalidate_caches()
     return Staged(
         measurement=measurement,
@@ -81,27 +90,38 @@ def stage(
         functions=merger.functions,
         exchange=exchange,
         exchanged=builder.classes.exchanged,
+        incompatible=incompatible,
+        suspended=suspended,
+        blockers=quiet.blockers_of(exchange, incompatible, suspended),
         notes=tuple(f"{name} was made by running its statement" for name in statements.ran),
     )
 
 
 def _scan(
-    measurement: Measurement, merger: Merger, builder: Builder, exchange: heap.Exchange, world: World
-) -> None:
-    """What only the heap knows, and only if the edit needs it."""
+    measurement: Measurement,
+    merger: Merger,
+    builder: Builder,
+    exchange: heap.Exchange,
+    world: World,
+    incompatible: frozenset[str],
+) -> tuple[Any, ...]:
+    """What only the heap knows, and only if the edit needs it; returns suspended frames' holders."""
     exchanged = builder.classes.exchanged
-    if not exchanged and not heap.needs_scan(merger.functions):
-        return
+    search = quiet.needs_search(exchange, incompatible)
+    if not exchanged and not search and not heap.needs_scan(merger.functions):
+        return ()
     objects = heap.all_objects()
     merger.ops += heap.closures(exchange, merger.functions, objects)
     if exchanged:
         merger.ops += heap.instances(exchanged, merger.rebased, objects)
     known = {id(op.owner) for op in merger.ops if op.kind is SlotKind.CALL and type(op.owner) is LRU}
     merger.ops += heap.stale_caches(measurement.stale_names, world, objects, known)
+    return quiet.suspended_in(objects) if search else ()
 
 
 def _clear_dispatch(merger: Merger, difference: Difference, locator: Locator) -> None:
-    """`functools.singledispatch` has looked up classes in a registry that changes: what it remembers is stale."""
+    """`functools.singledispatch` has looked up classes in a registry that changes: what it remembers is
+    stale."""
     changed = set(difference.visits) | difference.replaced
     for pair, edges in difference.edges.items():
         if not any(step == ("attr", "_clear_cache") for step, _, _ in edges):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import marshal
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,7 @@ from attrs import field, frozen
 from hotpatch.errors import PatchRefused
 
 from .graph import APP, Graph
+from .world import absolute
 
 SCRIPT = Path(__file__).with_name("clean.py")
 
@@ -43,7 +46,8 @@ class Start:
     environment: Mapping[str, str] | None = None
     """None: that of the process which measures."""
     preload: tuple[str, ...] = ()
-    """Modules of the standard library to have loaded beforehand, so that their first import is no difference."""
+    """Modules of the standard library to have loaded beforehand, so that their first import is no
+    difference."""
     seconds: float = 120.0
     """How long the starts may take before they are given up."""
 
@@ -82,13 +86,15 @@ def run(start: Start, roots: Sequence[str], preload: Sequence[str] = ()) -> list
 
     Raises PatchRefused if a start gives no account of itself (it died, or took too long).
     """
-    home = os.path.abspath(start.root)
-    with tempfile.TemporaryDirectory(prefix="hotpatch-") as folder:
-        outs = [os.path.join(folder, f"start{number}") for number in range(len(roots))]
+    home = absolute(start.root)
+    # Not TemporaryDirectory: its finalizer would add an exit hook to a process that is patched.
+    folder = Path(tempfile.mkdtemp(prefix="hotpatch-"))
+    try:
+        outs = [folder / f"start{number}" for number in range(len(roots))]
         job = {
             "engine": str(SCRIPT.parent),
             "home": home,
-            "path": [os.path.abspath(p) if p else home for p in start.path] or [home, *_own_path(start)],
+            "path": [absolute(p) if p else home for p in start.path] or [home, *_own_path(start)],
             "argv": list(start.argv),
             "cwd": start.cwd,
             "setup": start.setup,
@@ -96,16 +102,18 @@ def run(start: Start, roots: Sequence[str], preload: Sequence[str] = ()) -> list
             "modules": list(start.modules),
             "preload": [*start.preload, *preload],
             "starts": [
-                {"root": os.path.abspath(root), "out": out} for root, out in zip(roots, outs, strict=True)
+                {"root": absolute(root), "out": str(out)} for root, out in zip(roots, outs, strict=True)
             ],
         }
-        Path(folder, "job.json").write_text(json.dumps(job))
-        _spawn(start, Path(folder, "job.json"))
-        return [_read(Path(out)) for out in outs]
+        (folder / "job.json").write_text(json.dumps(job))
+        _spawn(start, folder / "job.json")
+        return [_read(out) for out in outs]
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _own_path(start: Start) -> list[str]:
-    return [entry for entry in sys.path if entry and os.path.abspath(entry) != os.path.abspath(start.root)]
+    return [entry for entry in sys.path if entry and absolute(entry) != absolute(start.root)]
 
 
 def _spawn(start: Start, job: Path) -> None:
@@ -139,10 +147,8 @@ def _spawn(start: Start, job: Path) -> None:
 
 
 def _end_group(process: subprocess.Popen[str]) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, 9)
-    except ProcessLookupError:
-        pass
     process.communicate()
 
 

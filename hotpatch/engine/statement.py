@@ -78,10 +78,16 @@ def statements_of(tree: ast.Module, name: str) -> list[ast.stmt]:
     for top in tree.body:
         if any(name in bound_names(inside) for inside in nested_statements(top)):
             found = [*found, top] if isinstance(top, ast.AugAssign) else [top]
-        elif found and isinstance(top, ast.Expr) and isinstance(top.value, ast.Call):
-            if name in {node.id for node in ast.walk(top.value.func) if isinstance(node, ast.Name)}:
-                found.append(top)
+        elif found and name in called_on(top):
+            found.append(top)
     return found
+
+
+def called_on(top: ast.stmt) -> set[str]:
+    """The names to which a statement that is a call leads: `app` of `app.add(...)`."""
+    if not isinstance(top, ast.Expr) or not isinstance(top.value, ast.Call):
+        return set()
+    return {node.id for node in ast.walk(top.value.func) if isinstance(node, ast.Name)}
 
 
 def nested_statements(top: ast.stmt) -> Iterator[ast.stmt]:

@@ -17,6 +17,9 @@ from typing import Any, Final
 
 from .reading import MISSING, PLAIN, class_dict, class_module, resolve
 
+absolute = os.path.abspath
+"""Not `Path.resolve`: a root may be a symbolic link, and modules remember the link."""
+
 TOKEN: Final = "\x00root\x00"
 INSTALLED: Final = ("site-packages", "dist-packages")
 
@@ -25,7 +28,7 @@ class World:
     """The modules of one process, told apart by `root`.  Made anew whenever modules may have come or gone."""
 
     def __init__(self, root: str) -> None:
-        self.root = os.path.abspath(root)
+        self.root = absolute(root)
         self.local: dict[str, types.ModuleType] = {}
         self.home_of: dict[int, str] = {}
         """id of a module's dictionary: the module's name."""
@@ -37,7 +40,8 @@ class World:
 
     @staticmethod
     def _modules() -> Iterator[tuple[str, types.ModuleType]]:
-        """Standard library last, short names first: the first name that an object has is the one it is told by."""
+        """Standard library last, short names first: the first name that an object has is the one it is
+        told by."""
         stdlib = sys.stdlib_module_names
         for name, module in sorted(
             sys.modules.copy().items(),
@@ -49,8 +53,7 @@ class World:
     def is_ours(self, file: Any) -> bool:
         if type(file) is not str or not file.startswith(self.root + os.sep):
             return False
-        below = file[len(self.root) :].split(os.sep)
-        return not any(part in INSTALLED for part in below)
+        return not any(f"{os.sep}{name}{os.sep}" in file[len(self.root) :] for name in INSTALLED)
 
     # -- the root's path in strings ------------------------------------------------
 

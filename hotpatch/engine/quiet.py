@@ -1,0 +1,116 @@
+"""The moment for a commit where requests are not pinned: nobody is between the halves of the edit.
+
+A thread inside an old caller would call the changed callee in the old way; a thread in a loop of an old
+function would go round on old code.  The library call waits for a moment at which there is no such frame,
+and commits in that moment; where it never comes, the change is refused.  A service has pins and epochs
+instead.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import types
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from hotpatch.errors import PatchRefused
+from hotpatch.ops import ABSENT, Op, SlotKind
+
+from . import codes
+from .commit import Undo, commit
+from .frames import Blocker, blockers, may_never_return
+from .heap import Exchange, Functions
+
+if TYPE_CHECKING:
+    from .staged import Staged
+
+MAKERS: Final = ("__init__", "__new__", "__call__")
+SUSPENDED: Final = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
+SECONDS: Final = 2.0
+
+
+def incompatible_names(functions: Functions, ops: Sequence[Op]) -> frozenset[str]:
+    """Names by which old code that goes on would call something in a way that no longer holds."""
+    names: set[str] = set()
+    for f, old, new in functions.values():
+        if not codes.accepts_same_calls(old, new, *_defaults(f, ops)):
+            names.add(new.co_name)
+            if new.co_name in MAKERS:
+                names.add(new.co_qualname.rpartition(".")[0].rpartition(".")[2])
+    for op in ops:
+        if op.after is ABSENT and op.kind in (SlotKind.GLOBAL, SlotKind.CLASS, SlotKind.INSTANCE):
+            names.add(str(op.key))
+    return frozenset(names)
+
+
+def _defaults(f: types.FunctionType, ops: Sequence[Op]) -> tuple[int, frozenset[str]]:
+    """How many parameters of the new function have defaults, and which keyword-only ones."""
+    found: dict[str, Any] = {"__defaults__": f.__defaults__, "__kwdefaults__": f.__kwdefaults__}
+    for op in ops:
+        if op.owner is f and op.kind is SlotKind.CODE and op.target is not None:
+            return len(op.target.__defaults__ or ()), frozenset(op.target.__kwdefaults__ or ())
+        if op.owner is f and op.kind is SlotKind.FUNCTION and op.key in found:
+            found[op.key] = op.after
+    return len(found["__defaults__"] or ()), frozenset(found["__kwdefaults__"] or ())
+
+
+def needs_search(exchange: Exchange, incompatible: frozenset[str]) -> bool:
+    """Could a suspended generator be in the way?  Tasks are found without a search."""
+    return any(
+        codes.kind_flags(part) and (codes.names_in(part) & incompatible or may_never_return([part]))
+        for part, _ in exchange.changed.values()
+    )
+
+
+def suspended_in(objects: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(obj for obj in objects if type(obj) in SUSPENDED)
+
+
+def blockers_of(
+    exchange: Exchange, incompatible: frozenset[str], suspended: Sequence[Any] = ()
+) -> tuple[Blocker, ...]:
+    """Frames on old code that stand in the way of a commit right now."""
+    old = [code for code, _ in exchange.changed.values()]
+    if not old:
+        return ()
+    return tuple(
+        b
+        for b in blockers(old, objects=suspended, incompatible=incompatible)
+        if b.never_leaves or b.calls or (b.running and b.in_loop)
+    )
+
+
+class _Busy(Exception):
+    def __init__(self, blocker: Blocker | None) -> None:
+        self.blocker = blocker
+
+
+def commit_quietly(staged: Staged, seconds: float = SECONDS) -> Undo:
+    """Commit at a moment when no frame is in the way.  Raises PatchRefused, with nothing changed, if one
+    never leaves, is suspended where it would call the new code in the old way, or stays for `seconds`."""
+
+    began = 0.0
+
+    def ready() -> None:
+        for blocker in staged.blockers_now():
+            if blocker.never_leaves or not blocker.running:
+                raise PatchRefused(str(blocker))
+            raise _Busy(blocker)
+        if time.perf_counter() - began > interval / 2:
+            raise _Busy(None)  # it took so long that another thread may have been let in between
+
+    deadline = time.monotonic() + seconds
+    interval = sys.getswitchinterval()
+    while True:
+        time.sleep(0.001)  # the GIL is ours anew, and whoever wants it waits for a whole interval
+        began = time.perf_counter()
+        sys.setswitchinterval(1.0)
+        try:
+            return commit(staged.ops, ready)
+        except _Busy as busy:
+            if time.monotonic() > deadline:
+                who = busy.blocker or "the process is too busy to commit in one step"
+                raise PatchRefused(f"{who}: not left within {seconds:g} s") from None
+        finally:
+            sys.setswitchinterval(interval)
