@@ -19,6 +19,8 @@ from hotpatch.errors import BundleTooLarge, NotABundle
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """Names of services, environments and checks: they become parts of file names and of lines on a screen."""
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
+SETTING: Final = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
+"""Names of an author's settings."""
 _TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 

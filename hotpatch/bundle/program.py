@@ -9,7 +9,7 @@ name that it computes is not seen here; a clean start of it shows those.  Pure f
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from hotpatch.errors import BuildFailed
 
@@ -32,6 +32,33 @@ def reached(sources: Mapping[str, bytes], app: str, modules: Iterable[str] = ())
 
     Raises `BuildFailed` if the application's module is not in the tree.
     """
+    return frozenset(_imports(sources, app, modules))
+
+
+def dependents(
+    sources: Mapping[str, bytes], app: str, modules: Iterable[str], changed: Container[str]
+) -> tuple[str, ...]:
+    """Names of the program's modules whose file is in `changed`, or that import one of those, near or far.
+
+    A program may import them late, when they are first needed; until then a start does not show what a change
+    makes of them.
+    """
+    imports = _imports(sources, app, modules)
+    importers: dict[str, set[str]] = {}
+    for path, targets in imports.items():
+        for target in targets:
+            importers.setdefault(target, set()).add(path)
+    todo = [path for path in imports if path in changed]
+    found = set(todo)
+    while todo:
+        new = importers.get(todo.pop(), set()) - found
+        found |= new
+        todo += new
+    return tuple(sorted(name for name, path in module_paths(sources).items() if path in found))
+
+
+def _imports(sources: Mapping[str, bytes], app: str, modules: Iterable[str]) -> dict[str, set[str]]:
+    """For each file that can be reached, by path, the files that it can import itself."""
     paths = module_paths(sources)
     first = app.partition(":")[0]
     if first not in paths:
@@ -39,15 +66,21 @@ def reached(sources: Mapping[str, bytes], app: str, modules: Iterable[str] = ())
             f"the application's module {first} is not in the tree: name it with --app, or the folder that "
             "it is imported from with --root"
         )
-    found: set[str] = set()
-    todo = [first, *modules]
+    names = {path: name for name, path in paths.items()}
+    found: dict[str, set[str]] = {}
+    todo = _located([first, *modules], paths)
     while todo:
-        for name in _with_parents(todo.pop()):
-            path = paths.get(name)
-            if path is not None and path not in found:
-                found.add(path)
-                todo += _named_in(sources[path], name, path.endswith("__init__.py"))
-    return frozenset(found)
+        path = todo.pop()
+        if path not in found:
+            named = _named_in(sources[path], names[path], path.endswith("__init__.py"))
+            found[path] = _located(named, paths)
+            todo |= found[path]
+    return found
+
+
+def _located(names: Iterable[str], paths: Mapping[str, str]) -> set[str]:
+    """The files that are run when these names are imported: parents come first."""
+    return {paths[part] for name in names for part in _with_parents(name) if part in paths}
 
 
 def _with_parents(name: str) -> Iterator[str]:

@@ -45,7 +45,6 @@ MAX_VERSION: Final = 2**53 - 1
 """The largest number that every reader of JSON agrees on."""
 _SIGNATURE: Final = re.compile(r"([0-9a-f]{2}){1,4096}")
 _SPEC: Final = re.compile(r"1\.[0-9]{1,3}(\.[0-9]{1,3})?")
-_SETTING: Final = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _METHOD: Final = re.compile(r"[A-Z]{1,16}")
 
 
@@ -302,7 +301,7 @@ def _check(item: fields.Fields, files: dict[str, bytes]) -> Check:
 def _settings(told: fields.Fields) -> dict[str, str]:
     settings = told.mapping("settings", bounds.MAX_SETTINGS, 1024)
     for key in settings:
-        if not _SETTING.fullmatch(key):
+        if not fields.SETTING.fullmatch(key):
             raise NotABundle(f"a setting has a name that it may not have: {key[:80]!r}")
     return settings
 

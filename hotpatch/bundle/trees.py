@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -22,19 +23,33 @@ _NOT_SOURCES = frozenset({"__pycache__", "node_modules", "site-packages"})
 
 
 @contextlib.contextmanager
-def opened(named: str, repository: Path, below: str) -> Iterator[Path]:
+def opened(named: str, repository: Path, below: str, aside: bool) -> Iterator[Path]:
     """The folder `below` the tree `named`: a folder if one is so named, else a revision of `repository`.
 
-    Raises `BuildFailed` where there is neither.  A folder is used as it lies there and only read.
+    With `aside` a folder is copied, so that a program started in it writes nothing beside the sources given;
+    without, it is yielded where it lies.  Raises `BuildFailed` if there is neither.
     """
-    if Path(named).is_dir():
+    with tempfile.TemporaryDirectory(prefix="hotpatch-tree-") as temporary:
+        scratch = Path(temporary).resolve()
+        if not Path(named).is_dir():
+            yield _checked_out(named, repository, below, scratch)
+            return
         folder = Path(named, below).resolve()
         if not folder.is_dir():
             raise BuildFailed(f"there is no folder {below} in {named}")
-        yield folder
-        return
-    with tempfile.TemporaryDirectory(prefix="hotpatch-tree-") as scratch:
-        yield _checked_out(named, repository, below, Path(scratch).resolve())
+        yield _copied(folder, scratch / "tree") if aside else folder
+
+
+def _copied(folder: Path, to: Path) -> Path:
+    to.mkdir()
+    for path in _files(folder):
+        target = to / path.relative_to(folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copy2(path, target)
+        except OSError as problem:
+            raise BuildFailed(f"{path} can't be copied: {problem.strerror}") from None
+    return to
 
 
 def _checked_out(revision: str, repository: Path, below: str, scratch: Path) -> Path:
@@ -95,6 +110,21 @@ def read_tree(root: Path) -> Tree:
     """
     sources: dict[str, bytes] = {}
     others: dict[str, str] = {}
+    for path in _files(root):
+        below = path.relative_to(root).as_posix()
+        try:
+            with path.open("rb") as file:
+                if path.suffix == ".py":
+                    sources[below] = file.read()
+                else:
+                    others[below] = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as problem:
+            raise BuildFailed(f"{path} can't be read: {problem.strerror}") from None
+    return Tree(sources, others)
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """Every file below `root`, in order, that is not hidden, a cache, or part of a virtual environment."""
     for folder, subfolders, files in os.walk(root):
         subfolders[:] = sorted(
             name
@@ -105,15 +135,5 @@ def read_tree(root: Path) -> Tree:
         )
         for name in sorted(files):
             path = Path(folder, name)
-            if name.startswith(".") or name.endswith(".pyc") or not path.is_file():
-                continue
-            below = path.relative_to(root).as_posix()
-            try:
-                with path.open("rb") as file:
-                    if name.endswith(".py"):
-                        sources[below] = file.read()
-                    else:
-                        others[below] = hashlib.file_digest(file, "sha256").hexdigest()
-            except OSError as problem:
-                raise BuildFailed(f"{path} can't be read: {problem.strerror}") from None
-    return Tree(sources, others)
+            if not name.startswith(".") and path.suffix != ".pyc" and path.is_file():
+                yield path

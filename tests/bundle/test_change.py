@@ -156,25 +156,33 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_a_revision_is_written_out_as_it_was(repository: Path) -> None:
-    with trees.opened("first", repository, "src") as root:
+    with trees.opened("first", repository, "src", False) as root:
         assert trees.read_tree(root).sources == {"app.py": b"NAME = 'first'\n"}
     assert not root.exists()
-    with trees.opened("HEAD", repository / "src", ".") as root:
+    with trees.opened("HEAD", repository / "src", ".", False) as root:
         assert trees.read_tree(root).sources == {"app.py": b"NAME = 'second'\n"}
-    with trees.opened("HEAD", repository, ".") as root:
+    with trees.opened("HEAD", repository, ".", False) as root:
         assert set(trees.read_tree(root).sources) == {"src/app.py"}
 
 
 def test_opening_a_revision_leaves_the_repository_as_it_was(repository: Path) -> None:
     before = git(repository, "status", "--porcelain"), (repository / ".git" / "index").read_bytes()
-    with trees.opened("first", repository, "."):
+    with trees.opened("first", repository, ".", False):
         pass
     assert (git(repository, "status", "--porcelain"), (repository / ".git" / "index").read_bytes()) == before
 
 
 def test_a_folder_is_used_where_it_lies(repository: Path) -> None:
-    with trees.opened(str(repository), Path("/nowhere"), "src") as root:
+    with trees.opened(str(repository), Path("/nowhere"), "src", False) as root:
         assert root == (repository / "src").resolve()
+
+
+def test_a_folder_that_a_program_will_be_started_in_is_copied(repository: Path) -> None:
+    with trees.opened(str(repository / "src"), Path("/nowhere"), ".", True) as root:
+        assert trees.read_tree(root) == trees.read_tree(repository / "src")
+        (root / "written.by.it").touch()
+    assert not root.exists()
+    assert [path.name for path in (repository / "src").iterdir()] == ["app.py"]
 
 
 @pytest.mark.parametrize(
@@ -187,10 +195,23 @@ def test_a_folder_is_used_where_it_lies(repository: Path) -> None:
     ],
 )
 def test_a_tree_that_is_not_there_is_said_so(repository: Path, named: str, below: str, text: str) -> None:
-    with pytest.raises(BuildFailed, match=text), trees.opened(named, repository, below):
+    with pytest.raises(BuildFailed, match=text), trees.opened(named, repository, below, False):
         pass
 
 
 def test_a_revision_needs_a_repository(tmp_path: Path) -> None:
-    with pytest.raises(BuildFailed, match="no git repository"), trees.opened("HEAD", tmp_path, "."):
+    with pytest.raises(BuildFailed, match="no git repository"), trees.opened("HEAD", tmp_path, ".", False):
         pass
+
+
+def test_what_imports_a_changed_module_depends_on_it_near_or_far() -> None:
+    sources = {
+        "wsgi.py": b"import a, other",
+        "a.py": b"def late():\n    import b",
+        "b.py": b"from c import x",
+        "c.py": b"",
+        "other.py": b"",
+        "unreached.py": b"import c",
+    }
+    assert program.dependents(sources, "wsgi", (), {"c.py"}) == ("a", "b", "c", "wsgi")
+    assert program.dependents(sources, "wsgi", (), {"unreached.py"}) == ()

@@ -34,12 +34,12 @@ def show_plan(terminal: Terminal, plan: Plan) -> None:
 
 def mark(edit: Edit) -> str:
     """`+` for what comes, `-` for what goes, `~` for what changes."""
-    last = edit.kind.rpartition(" ")[2]
-    return {"added": "+", "removed": "-"}.get(last, "~")
+    words = set(edit.kind.split())
+    return "+" if words & {"new", "added"} else "-" if "removed" in words else "~"
 
 
 def _where(edit: Edit) -> str:
-    return f"{edit.module}.{edit.name}" if edit.name else edit.module
+    return ".".join(part for part in (edit.module, edit.name) if part) or "the application"
 
 
 def _what(edit: Edit) -> str:

@@ -7,10 +7,11 @@ can see them: stdout is no terminal, or `NO_COLOR` is set.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import PurePath
@@ -77,6 +78,15 @@ class Terminal:
         """Columns without headings."""
         if rows:
             self.table([""] * len(rows[0]), rows)
+
+    @contextlib.contextmanager
+    def busy(self, text: str) -> Iterator[None]:
+        """Show that something takes time, where somebody watches; nothing anywhere else."""
+        if self.as_json or not sys.stdout.isatty():
+            yield
+            return
+        with self.console.status(text):
+            yield
 
     def warn(self, text: str) -> None:
         """One line on stderr, in both modes: what the user should know though the command goes on."""

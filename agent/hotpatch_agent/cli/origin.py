@@ -1,0 +1,65 @@
+"""What the options leave open, filled in from the service's home: its application, sources and history."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hotpatch_agent.cli.preparing import Origin
+from hotpatch_agent.history import History
+from hotpatch_agent.home import Home, open_home
+from hotpatch_agent.states import State
+
+
+def origin_of(
+    old: str | None,
+    new: str | None,
+    repository: Path,
+    below: str,
+    app: str | None,
+    python: str,
+    modules: tuple[str, ...],
+    home: Path | None,
+) -> Origin:
+    """The two trees and how they start; what was not given comes from the home.  Raises a usage error if that
+    leaves something open."""
+    if new is None:
+        raise click.UsageError("say what the fix is: --to FOLDER or REVISION")
+    here = open_home(home) if home is not None else None
+    if app is None:
+        app = here.service.app if here else ""
+    if not app:
+        raise click.UsageError(
+            "say how the program starts: --app MODULE:OBJECT, or --home where that is known"
+        )
+    if old is None:
+        old = _deployed(here)
+    return Origin(old, new, repository, below, app, python, modules)
+
+
+def _deployed(home: Home | None) -> str:
+    """The sources on disk that the service runs, if it runs nothing else."""
+    if home is None or not home.service.root:
+        raise click.UsageError("say what runs: --from FOLDER or REVISION")
+    if head := history_of(home).head:
+        live = ", ".join(str(entry.version) for entry in head)
+        raise click.UsageError(
+            f"the service runs release {live} on top of its sources on disk, so say what runs by --from"
+        )
+    return home.service.root
+
+
+def history_of(home: Home) -> State:
+    """What the service's ledger comes to.  Raises `LedgerDamaged`."""
+    history = History(home.ledger)
+    history.refresh()
+    return history.state
+
+
+def next_version(state: State) -> int:
+    """The lowest number that a new release of this service may have."""
+    seen = [state.floor, *(entry.version for entry in (*state.head, *state.known))]
+    if state.rollout is not None:
+        seen.append(state.rollout.version)
+    return max(seen) + 1
