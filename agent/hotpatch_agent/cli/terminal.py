@@ -72,7 +72,13 @@ class Terminal:
             table.add_column(heading, overflow="fold")
         for row in rows:
             table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
-        self.console.print(table)
+        if sys.stdout.isatty():
+            self.console.print(table)
+            return
+        with self.console.capture() as drawn:
+            self.console.print(table)
+        # the blanks that fill the last column are noise in a file
+        sys.stdout.writelines(line.rstrip() + "\n" for line in drawn.get().splitlines())
 
     def rows(self, rows: Sequence[Sequence[object]]) -> None:
         """Columns without headings."""
