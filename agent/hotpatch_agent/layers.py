@@ -16,8 +16,8 @@ from attrs import frozen
 
 from hotpatch.release import Release
 
-Disk = Callable[[str], bytes | None]
-"""The contents of a source file, by its path below the program's root; None if it is not there."""
+Disk = Callable[[str], str | None]
+"""SHA-256 of a source file, by its path below the program's root; None if it is not there."""
 
 
 @frozen
@@ -40,7 +40,7 @@ class Layers:
 
     def running(self, disk: Disk) -> Disk:
         """The sources as they run: the overlay, then the disk."""
-        return lambda path: self.overlay[path] if path in self.overlay else disk(path)
+        return lambda path: digest_of(self.overlay[path]) if path in self.overlay else disk(path)
 
 
 def layer(releases: Sequence[Release], disk: Disk) -> Layers:
@@ -64,14 +64,12 @@ def layer(releases: Sequence[Release], disk: Disk) -> Layers:
 
 def fits(release: Release, running: Disk) -> bool:
     """Is what runs the base of this release?"""
-    return all(
-        digest_of(running(path)) == release.base.get(path) for path in {*release.base, *release.sources}
-    )
+    return all(running(path) == release.base.get(path) for path in {*release.base, *release.sources})
 
 
 def holds(release: Release, disk: Disk) -> bool:
     """Are the release's new sources on the disk?"""
-    return all(disk(path) == text for path, text in release.sources.items())
+    return all(disk(path) == digest_of(text) for path, text in release.sources.items())
 
 
 def covered(overlay: Mapping[str, bytes | None], release: Release) -> Mapping[str, bytes | None]:

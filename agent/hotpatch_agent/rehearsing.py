@@ -1,0 +1,137 @@
+"""The leader's rehearsal of the release in progress, on a thread of its own so that the agent goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from hotpatch import epochs
+from hotpatch.errors import Busy, CheckDied, HotpatchError, PatchRefused
+from hotpatch.plan import Effect
+from hotpatch.rehearsal import Limits, Verdict, refusal, rehearse
+from hotpatch.rehearsal.native import original
+from hotpatch.rehearsal.verdict import MIB
+from hotpatch.release import Release
+from hotpatch_agent.adopt import Steps
+from hotpatch_agent.facts import How
+from hotpatch_agent.home import Service
+from hotpatch_agent.lookout import described
+from hotpatch_agent.native import start_thread
+from hotpatch_agent.observe import Rehearsal
+from hotpatch_agent.program import Program
+from hotpatch_agent.status import Blocker, Problem
+
+PATIENCE: Final = 0.1
+"""Seconds for which the first fork waits for a moment without requests; they are not held up for it."""
+
+
+class Rehearsing:
+    """At most one rehearsal at a time.  `begin` and `take` are for the agent's thread; `done` is called from
+    the rehearsal's."""
+
+    def __init__(self, program: Program, app: Any, done: Callable[[], None]) -> None:
+        self._program = program
+        self._app = app
+        self._done = done
+        self._errand: int | None = None
+        self._result: Rehearsal | None = None
+        self.state: Mapping[str, Any] = {}
+        """What an ASGI lifespan has left for requests."""
+
+    @property
+    def busy_with(self) -> int | None:
+        """The errand whose release is being rehearsed just now."""
+        return self._errand if self._result is None else None
+
+    def begin(self, errand: int, release: Release, limits: Limits) -> None:
+        """Starts rehearsing; once it is over, `done` is called and `take` gives the outcome."""
+        self._errand, self._result = errand, None
+        start_thread(lambda: self._run(errand, release, limits), "hotpatch-rehearsal")
+
+    def take(self) -> Rehearsal | None:
+        """The outcome of the last rehearsal, if it is over."""
+        return self._result
+
+    def _run(self, errand: int, release: Release, limits: Limits) -> None:
+        began = time.monotonic()
+        try:
+            verdict = self._rehearse(release, limits)
+        except HotpatchError as error:
+            verdict = refusal(error)
+        except Exception as error:  # noqa: BLE001  (a serving worker's thread: whatever it is, it is the verdict)
+            verdict = refusal(CheckDied(f"it could not be rehearsed: {type(error).__name__}: {error}"))
+        self._result = observed(errand, verdict, round(time.monotonic() - began, 3))
+        self._done()
+
+    def _rehearse(self, release: Release, limits: Limits) -> Verdict:
+        if release.plan.effect is not Effect.LIVE:
+            return planned(release)
+        steps = Steps(self._program, release, self._app)
+        return rehearse(steps, release.checks, self._app, limits, state=self.state, quiet=quiet)
+
+
+def limits(release: Release, service: Service) -> Limits:
+    """What a rehearsal may take: the author's choice, then the service's, then the usual."""
+
+    def setting(name: str, usual: float) -> float:
+        text = release.settings.get(name, service.settings.get(name, ""))
+        try:
+            return float(text) if text else usual
+        except ValueError:
+            return usual
+
+    usual = Limits()
+    return Limits(
+        check_seconds=setting("check_seconds", usual.check_seconds),
+        step_seconds=setting("step_seconds", usual.step_seconds),
+        memory=int(setting("rehearsal_mib", usual.memory / MIB) * MIB),
+    )
+
+
+@contextmanager
+def quiet(attempt: int) -> Iterator[None]:
+    """A moment to fork at: hoped for at first, made when that was not good enough."""
+    if attempt == 0:
+        _hope_for_quiet()
+        yield
+        return
+    try:
+        with epochs.barrier():
+            yield
+    except Busy:
+        yield
+
+
+def _hope_for_quiet() -> None:
+    sleep = original("time", "sleep")
+    end = time.monotonic() + PATIENCE
+    while epochs.requests_in_flight() and time.monotonic() < end:
+        sleep(0.001)
+
+
+def planned(release: Release) -> Verdict:
+    """The verdict on a release whose plan says beforehand that it can't go live."""
+    reasons = tuple(
+        f"{f'{edit.module}.{edit.name}'.rstrip('.')}: {edit.reason}"
+        for edit in release.plan.edits
+        if edit.effect is release.plan.effect
+    )
+    if release.plan.effect is Effect.REFUSE:
+        return refusal(PatchRefused(reasons[0] if reasons else "the plan refuses it"))
+    return Verdict(Effect.RELOAD, findings=reasons)
+
+
+def observed(errand: int, verdict: Verdict, seconds: float) -> Rehearsal:
+    """The verdict as the leader's decisions take it."""
+    blockers = tuple(Blocker("code", blocker) for blocker in verdict.blockers)
+    problem: Problem | None = None
+    how: How | None = None
+    try:
+        verdict.raise_refusal()
+        how = How.LIVE if verdict.effect is Effect.LIVE else How.RELOAD
+    except HotpatchError as error:
+        problem = described(error)
+    reason = verdict.reason or (verdict.findings[0] if verdict.findings else "")
+    return Rehearsal(errand, how, problem, reason, seconds, verdict.findings, blockers)

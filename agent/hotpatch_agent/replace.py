@@ -1,0 +1,116 @@
+"""One worker replaced: a new one healthy on the head first, then the old one asked to finish.
+
+Every gunicorn's master has two levers: TTIN (one worker more) and TTOU (one less: it asks the oldest).  So
+that it asks the one that is meant, the leader names that worker in a file of the home folder and the master's
+own hook, which gunicorn calls before it chooses, puts this worker first (`choose_leaver`).  A worker that is
+asked to go answers what it has accepted and says `Connection: close`.
+
+Each call of `replace` does what can be done now; it is called at every step until the worker has gone.  What
+has been sent is remembered in the leader's memory alone: a leader that comes after a crash waits for
+`PATIENCE` before it sends anything again.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from hotpatch_agent.acts import Replace
+from hotpatch_agent.disk import write_whole
+from hotpatch_agent.status import Life, Status
+
+LEAVER: Final = "leaver"
+"""The file of the home folder that names the worker to go: its pid, as text."""
+FRESH: Final = 10.0
+"""Seconds for which the name counts: a TTOU that a person sends later means the oldest worker again."""
+BY_ANOTHER: Final = 2.0
+"""A replacement that is older than this when it is first seen was begun by a leader before this one."""
+PATIENCE: Final = 15.0
+"""Seconds after which a lever that has shown no effect is pulled again."""
+
+
+class Replacer:
+    """The leader's hand on the master.  Not thread-safe."""
+
+    def __init__(self, home: Path, master: int, log: Any) -> None:
+        self._home = home
+        self._master = master
+        self._log = log
+        self._asked_more: float | None = None
+        self._asked_less: float | None = None
+        self._worker = ""
+
+    def replace(self, act: Replace, alive: Sequence[Status], head: tuple[int, ...], age: float) -> None:
+        """Goes on with this replacement, among the workers that are alive; `head` is what they should run,
+        `age` how many seconds ago the replacement was decided."""
+        if act.worker != self._worker:
+            self._worker, self._asked_less = act.worker, None
+            self._asked_more = None if age < BY_ANOTHER else time.monotonic()
+        serving = [one for one in alive if one.life is Life.SERVING]
+        coming = [one for one in alive if one.life is Life.BOOTING]
+        if len(serving) + len(coming) <= act.among:
+            self._ask_more(act)
+        elif len(serving) > act.among and _healthy(serving, head) and not coming:
+            self._ask_less(act)
+
+    def give_up(self, alive: Sequence[Status]) -> None:
+        """No worker is being replaced (any more): the one that was started for it goes again."""
+        if self._asked_more is None or self._asked_less is not None:
+            self._asked_more = self._asked_less = None
+            return
+        serving = [one for one in alive if one.life is not Life.LEAVING]
+        newest = max(serving, key=lambda one: one.started.tick, default=None)
+        if newest is None or newest.life is Life.BOOTING:
+            return
+        self._name(newest.pid)
+        self._pull(signal.SIGTTOU)
+        self._asked_more = None
+
+    def _ask_more(self, act: Replace) -> None:
+        if self._asked_more is not None and time.monotonic() - self._asked_more < PATIENCE:
+            return
+        self._log.info("hotpatch: starting a successor for worker %s", act.worker)
+        self._asked_more = time.monotonic()
+        self._pull(signal.SIGTTIN)
+
+    def _ask_less(self, act: Replace) -> None:
+        if self._asked_less is not None and time.monotonic() - self._asked_less < PATIENCE:
+            return
+        self._log.info("hotpatch: worker %s may go: its successor serves", act.worker)
+        self._asked_less = time.monotonic()
+        self._name(int(act.worker.partition("-")[0]))
+        self._pull(signal.SIGTTOU)
+
+    def _name(self, pid: int) -> None:
+        write_whole(str(self._home / LEAVER), f"{pid}\n".encode(), "leaver", durable=False)
+
+    def _pull(self, lever: signal.Signals) -> None:
+        if os.getppid() == self._master:  # else the master has gone, and this worker is about to
+            os.kill(self._master, lever)
+
+
+def choose_leaver(server: Any, home: Path) -> None:
+    """In the master, before it decides which worker to end: the one that the leader has named comes first.
+
+    gunicorn takes workers by `age`, a counter that only grows from 1; nothing else reads it.
+    """
+    path = home / LEAVER
+    try:
+        if time.time() - path.stat().st_mtime > FRESH:
+            return
+        pid = int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return
+    worker = server.WORKERS.get(pid)
+    if worker is not None:
+        worker.age = 0
+
+
+def _healthy(serving: Sequence[Status], head: tuple[int, ...]) -> bool:
+    """Does the newest of them run the head?"""
+    newest = max(serving, key=lambda one: one.started.tick)
+    return newest.stack == tuple(version for version in head if version not in newest.absorbs)

@@ -1,0 +1,305 @@
+"""One worker's start, from its fork to its first request: on the ledger's head, whatever is on disk.
+
+gunicorn ends the whole service when a worker can't boot (exit status 3 or 4), since without a release there
+is nothing to fall back on.  Here there is: a worker that can't start on the head leaves its status behind
+with the reason and exits with another status; its successor finds that, and starts on the last release that
+does start, or on the disk's own code.  What fails there fails as it would without hotpatch.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import evolve
+
+from hotpatch import epochs
+from hotpatch.errors import HotpatchError, LedgerDamaged, PatchInvalid, PatchRefused
+from hotpatch.release import Release, python_tag
+from hotpatch_agent import adopt, facts
+from hotpatch_agent.clock import Instant, now
+from hotpatch_agent.history import History
+from hotpatch_agent.home import Home
+from hotpatch_agent.layers import Layers, layer
+from hotpatch_agent.ledger import NameTaken
+from hotpatch_agent.lookout import described
+from hotpatch_agent.program import Program
+from hotpatch_agent.shelf import Shelf
+from hotpatch_agent.states import Entry, State
+from hotpatch_agent.status import Adoption, Board, Life, Phase, Problem, Roll, Status, read_roll, worker_id
+from hotpatch_agent.worker import Agent
+
+CANNOT_START: Final = 75
+"""The exit status of a worker that can't start on the head (EX_TEMPFAIL); gunicorn starts another then."""
+BOOT_ERRORS: Final = (3, 4)
+"""Exit statuses at which gunicorn's master ends the service: WORKER_BOOT_ERROR and APP_LOAD_ERROR."""
+ASKED_TO_GO: Final = ("handle_exit", "handle_exit_signal")
+"""The handlers of SIGTERM by worker class; each ends the worker's `alive`."""
+APPLICATION: Final = ("wsgi", "asgi")
+"""Where the worker classes keep the application after `load_wsgi`."""
+
+
+class Start:
+    """Made in a new worker right after the fork; puts itself around what the worker class does to start."""
+
+    def __init__(self, worker: Any, home: Home, preloaded: Program | None) -> None:
+        self._worker = worker
+        self._home = home
+        self._preloaded = preloaded
+        self._load: Callable[[], None] = worker.load_wsgi
+        self._run: Callable[[], Any] = worker.run
+        self._status: Status | None = None
+        self._problem: Problem | None = None
+        self.agent: Agent | None = None
+        self.failed = False
+        worker.load_wsgi = self.load
+        worker.run = self.run
+        for name in ASKED_TO_GO:
+            if hasattr(worker, name):
+                setattr(worker, name, self._noting(getattr(worker, name)))
+
+    def _noting(self, handler: Callable[..., None]) -> Callable[..., None]:
+        def handle(*arguments: Any) -> None:
+            handler(*arguments)
+            if self.agent is not None:
+                self.agent.wake()
+
+        return handle
+
+    # -- what stands in for the worker's own methods -------------------------------------------
+
+    def load(self) -> None:
+        """`load_wsgi`: the application as the head has it, its requests pinned."""
+        try:
+            layers = self._prepare()
+        except (HotpatchError, OSError) as error:
+            self._worker.log.error("hotpatch is off in this worker: %s", error)
+            self._load()
+            return
+        try:
+            self._load_layers(layers)
+            self._pin()
+        except BaseException as error:
+            self._give_up(error)
+            raise
+        self._hand_over(layers)
+
+    def run(self) -> Any:
+        """`run`: an application that fails to start up in there fails by exit status alone."""
+        try:
+            return self._run()
+        except SystemExit as error:
+            if error.code in BOOT_ERRORS and self.agent is not None and not self.agent.has_served:
+                self._give_up(error)
+            raise
+
+    # -- what gunicorn's hooks call ----------------------------------------------------------------
+
+    def begin(self) -> None:
+        """The worker is about to serve: its agent begins, and counts it as serving at its first heartbeat.
+
+        Every worker class calls `notify` when it has begun to accept connections, and all the time from then
+        on; so the stand-in is there for one call.
+        """
+        agent, worker = self.agent, self._worker
+        if agent is None:
+            return
+        notify = worker.notify
+
+        def first_notify() -> None:
+            del worker.notify
+            notify()
+            agent.served()
+
+        worker.notify = first_notify
+        agent.start()
+
+    def end(self) -> None:
+        """The worker is about to exit."""
+        if self.agent is not None and not self.failed:
+            self.agent.stop()
+
+    # -- before the application is loaded --------------------------------------------------------
+
+    def _prepare(self) -> Layers:
+        """What to start on, with a status file that says so from now on."""
+        self._board = Board(self._home.workers, worker_id())
+        self._history = History(self._home.ledger)
+        trouble = self._read_history()
+        state = self._history.state
+        roll = read_roll(self._home.workers)
+        releases, self._problem = choose(state, roll, Shelf(self._home).committed)
+        self._program = self._preloaded or Program.at(root_of(self._home))
+        layers = layer(releases, self._program.base_digest)
+        self._status = self._booting(layers, trouble)
+        self._board.write(self._status)
+        return layers
+
+    def _read_history(self) -> str:
+        """Reads the ledger, records the master's start in it if that is news; gives what is wrong with it."""
+        try:
+            self._history.refresh()
+            while is_new_master(self._history.state, now(), started_at(os.getppid())):
+                try:
+                    self._history.append(facts.Started(str(os.getppid())), worker_id(), now())
+                except NameTaken:
+                    self._history.refresh()
+        except LedgerDamaged as error:
+            self._worker.log.error("hotpatch: %s", error)
+            return str(error)
+        return ""
+
+    def _booting(self, layers: Layers, trouble: str) -> Status:
+        top = layers.applied[-1] if layers.applied else None
+        errand = self._history.state.errand
+        return Status(
+            worker=worker_id(),
+            pid=os.getpid(),
+            started=now(),
+            worker_class=self._worker.cfg.worker_class_str,
+            app=self._home.service.app,
+            python=python_tag(),
+            life=Life.BOOTING,
+            stack=layers.stack,
+            digest=top.digest if top else "",
+            adoption=Adoption(errand, top.digest, top.version, Phase.COMMITTING, now()) if top else None,
+            absorbs=(*layers.absorbed, *layers.strangers),
+            absorbs_because=layers.because,
+            seq=self._history.state.seq,
+            trouble=trouble,
+        )
+
+    # -- the application ---------------------------------------------------------------------------
+
+    def _load_layers(self, layers: Layers) -> None:
+        if self._preloaded is None:
+            self._program.start_on(layers.applied)
+            self._load()
+            self._program.note_loaded()
+            return
+        self._load()
+        self._app = _application(self._worker)
+        try:
+            for release in layers.applied:
+                prepared = adopt.Prepared(release, adopt.stage(self._program, release, self._app))
+                adopt.commit(self._program, prepared, _nobody_waits)
+        except PatchRefused as reason:
+            self._worker.log.info("hotpatch: loading the program anew in this worker: %s", reason)
+            self._program.forget_modules()
+            self._program.start_on(layers.applied)
+            self._worker.app.callable = None
+            self._load()
+            self._program.note_loaded()
+
+    def _pin(self) -> None:
+        self._app = _application(self._worker)
+        for name in APPLICATION:
+            if getattr(self._worker, name, None) is not None:
+                setattr(self._worker, name, epochs.pin_requests(self._app))
+
+    def _hand_over(self, layers: Layers) -> None:
+        """From here on the agent has the status."""
+        assert self._status is not None
+        adoption = self._status.adoption
+        if adoption is not None:
+            adoption = evolve(adoption, phase=Phase.LIVE, since=now())
+        note = ""
+        top = self._history.state.top
+        if self._problem is not None and top is not None:
+            note = f"could not start on release {top.version}: {self._problem.text}"
+            errand = self._history.state.errand
+            adoption = Adoption(errand, top.digest, top.version, Phase.FELL_BACK, now(), self._problem, note)
+            self._worker.log.error("hotpatch: %s; started on %s", note, _named(layers.stack))
+        if layers.because:
+            self._worker.log.warning("hotpatch: %s", layers.because)
+        status = evolve(self._status, adoption=adoption, note=note, base=self._program.base())
+        self.agent = Agent(
+            self._worker, self._home, self._board, self._history, self._program, self._app, status
+        )
+
+    def _give_up(self, error: BaseException) -> None:
+        """Leaves word for the successor, if it was a release that failed; does not come back then."""
+        status = self._status
+        if status is None or status.adoption is None:
+            return
+        self.failed = True
+        text = "".join(traceback.format_exception_only(error)).strip().replace("\n", " ")
+        problem = described(error if isinstance(error, HotpatchError) else PatchInvalid(text))
+        self._worker.log.error(
+            "hotpatch: release %s does not start: %s; another worker starts on the one before it",
+            status.adoption.version,
+            text,
+        )
+        traceback.print_exception(error)
+        self._board.write(evolve(status, adoption=evolve(status.adoption, problem=problem)))
+        raise SystemExit(CANNOT_START) from error
+
+
+def choose(
+    state: State, roll: Roll, open_: Callable[[str, float], Release]
+) -> tuple[Sequence[Release], Problem | None]:
+    """The releases to start on, lowest first: the head, or what is left of it without those that don't start;
+    and why it isn't the head.  `open_` gives a bundle's release by digest and time of its commit."""
+    stack = state.head
+    first: Problem | None = None
+    while stack:
+        problem = why_not(state, roll, stack[-1])
+        releases: list[Release] = []
+        try:
+            releases += [open_(entry.digest, entry.at.time) for entry in stack if problem is None]
+        except HotpatchError as error:
+            problem = described(error)
+        if problem is None:
+            return releases, first
+        first = first or problem
+        stack = state.stack_under(stack[-1].below) or ()
+    return (), first
+
+
+def why_not(state: State, roll: Roll, entry: Entry) -> Problem | None:
+    """Why a worker should not be started on this release: another one has tried, and could not."""
+    for status in (*roll.dead, *roll.alive):
+        adoption = status.adoption
+        if adoption is None or adoption.digest != entry.digest or adoption.problem is None:
+            continue
+        if status.life is Life.BOOTING or adoption.phase is Phase.FELL_BACK:
+            return adoption.problem
+    for crash in state.crashes:
+        if crash.digest == entry.digest and crash.phase == "never started":
+            return described(PatchInvalid(f"worker {crash.worker} died while it was started on it"))
+    return None
+
+
+def is_new_master(state: State, moment: Instant, master: float) -> bool:
+    """Has the master that started at tick `master` of this boot not been recorded yet?"""
+    started = state.started
+    return started is None or started.boot != moment.boot or started.tick < master
+
+
+def started_at(pid: int) -> float:
+    """When a process of this boot was started, in seconds since the boot."""
+    text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    return int(text.rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def root_of(home: Home) -> Path:
+    """The folder of the program's sources."""
+    return Path(home.service.root) if home.service.root else Path.cwd()
+
+
+def _application(worker: Any) -> Any:
+    """The application object, as the program made it."""
+    return next(app for name in APPLICATION if (app := getattr(worker, name, None)) is not None)
+
+
+def _nobody_waits() -> Any:
+    """The barrier of a process that has no requests yet."""
+    return nullcontext(epochs.Hold(quiet=True, waited_for=(), seconds=0.0))
+
+
+def _named(stack: tuple[int, ...]) -> str:
+    return f"release {stack[-1]}" if stack else "the code on disk"

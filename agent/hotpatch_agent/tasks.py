@@ -1,0 +1,172 @@
+"""What a worker does for its part in a release: verify it, stage it, adopt it, or throw it away.
+
+Each task takes a status and gives the next one; while it works, it tells the status that it is in through
+`tell`, so that whoever waits can see it and a death in the middle is known for what it was.  Runs on the
+agent's thread.  Raises nothing for a bad release: what is wrong with it is in the status.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from attrs import evolve
+
+from hotpatch import epochs
+from hotpatch.errors import BaseDiffers, HotpatchError, PatchRefused
+from hotpatch.release import Release
+from hotpatch_agent import adopt
+from hotpatch_agent.clock import now
+from hotpatch_agent.duty import Duty, Task
+from hotpatch_agent.layers import fits
+from hotpatch_agent.lookout import described
+from hotpatch_agent.memory import used
+from hotpatch_agent.program import Program
+from hotpatch_agent.shelf import Shelf
+from hotpatch_agent.states import State
+from hotpatch_agent.status import Adoption, Blocker, Phase, Problem, Status
+
+Tell = Callable[[Status], None]
+
+
+class Tasks:
+    """The hands of one worker.  Holds what is staged; not thread-safe."""
+
+    def __init__(self, program: Program, app: Any, shelf: Shelf, log: Any) -> None:
+        self._program = program
+        self._app = app
+        self._shelf = shelf
+        self._log = log
+        self._prepared: adopt.Prepared | None = None
+        self.offered: Release | None = None
+        """The release in progress, once it has been verified here."""
+
+    def do(self, duty: Duty, state: State, status: Status, tell: Tell) -> Status:
+        """Does one duty; gives the status afterwards, which is not told yet."""
+        if duty.task is Task.VERIFY:
+            return self._verify(duty, state, status)
+        if duty.task is Task.STAGE:
+            return self._stage(duty, status, tell)
+        if duty.task is Task.ADOPT:
+            return self._adopt(duty, state, status, tell)
+        self._withdraw()
+        return evolve(status, adoption=None)
+
+    # -- before the commit -----------------------------------------------------------------------
+
+    def _verify(self, duty: Duty, state: State, status: Status) -> Status:
+        self._withdraw()
+        try:
+            self.offered = self._shelf.offered(duty.digest, state.floor, self._program.running_digest)
+        except HotpatchError as error:
+            return self._refused(duty, status, error)
+        return self._in_phase(duty, status, Phase.VERIFIED)
+
+    def _stage(self, duty: Duty, status: Status, tell: Tell) -> Status:
+        release = self.offered
+        if release is None or release.digest != duty.digest:
+            return evolve(status, adoption=None)  # verified by a life before this one: begin anew
+        tell(self._in_phase(duty, status, Phase.STAGING))
+        try:
+            staged = adopt.stage(self._program, release, self._app)
+        except PatchRefused as error:
+            return self._in_phase(duty, status, Phase.UNABLE, str(error))
+        except HotpatchError as error:
+            return self._refused(duty, status, error)
+        self._prepared = adopt.Prepared(release, staged)
+        blockers = tuple(Blocker("code", str(blocker)) for blocker in staged.blockers)
+        return evolve(self._in_phase(duty, status, Phase.READY), blockers=blockers)
+
+    def _withdraw(self) -> None:
+        self._prepared = self.offered = None
+
+    # -- after it --------------------------------------------------------------------------------
+
+    def _adopt(self, duty: Duty, state: State, status: Status, tell: Tell) -> Status:
+        held = status.phase_for(duty.errand, duty.digest) is Phase.HELD
+        held_since = status.adoption if held else None
+        tell(self._in_phase(duty, status, Phase.COMMITTING))
+        try:
+            self._walk(state, status)
+        except adopt.Held as still:
+            after = self._in_phase(duty, self._running(status), Phase.HELD, str(still))
+            if held_since is not None and after.adoption is not None:
+                after = evolve(after, adoption=evolve(after.adoption, since=held_since.since))
+            return evolve(after, blockers=_requests(still))
+        except HotpatchError as error:
+            self._log.error("hotpatch: can't go to %s in this worker: %s", _named(duty), error)
+            after = self._in_phase(duty, self._running(status), Phase.UNABLE, str(error))
+            return evolve(after, blockers=())
+        self._withdraw()
+        self._log.info("hotpatch: %s is live in this worker", _named(duty))
+        after = self._in_phase(duty, self._running(status), Phase.LIVE)
+        return evolve(after, blockers=(), memory=used())
+
+    def _walk(self, state: State, status: Status) -> None:
+        """From the stack that runs to the head's: back to where they part, then forward."""
+        program = self._program
+        target = [entry for entry in state.head if entry.version not in status.absorbs]
+        common = 0
+        for layer, entry in zip(program.layers, target, strict=False):
+            if layer.release.digest != entry.digest:
+                break
+            common += 1
+        while len(program.layers) > common:
+            adopt.take_back(program, partial(epochs.barrier, adopt.budget(program.top)))
+        for entry in target[common:]:
+            prepared = self._prepare(entry.digest, entry.at.time)
+            adopt.commit(program, prepared, partial(epochs.barrier, adopt.budget(prepared.release)))
+
+    def _prepare(self, digest: str, committed: float) -> adopt.Prepared:
+        if self._prepared is not None and self._prepared.release.digest == digest:
+            return self._prepared
+        release = self._shelf.committed(digest, committed)
+        if not fits(release, self._program.running_digest):
+            raise BaseDiffers(f"release {release.version} was not built against what runs in this worker")
+        self._prepared = adopt.Prepared(release, adopt.stage(self._program, release, self._app))
+        return self._prepared
+
+    # -- statuses --------------------------------------------------------------------------------
+
+    def _running(self, status: Status) -> Status:
+        """The status with what runs now, as the program itself has it."""
+        program = self._program
+        undoable = tuple(layer.release.version for layer in program.layers if layer.undo is not None)
+        moved = len(program.stack) - len(status.stack)
+        counters = status.counters
+        if moved > 0:
+            counters = evolve(counters, commits=counters.commits + moved)
+        elif moved < 0:
+            counters = evolve(counters, undos=counters.undos - moved)
+        return evolve(
+            status,
+            stack=program.stack,
+            digest=program.top.digest if program.top else "",
+            undoable=undoable,
+            epoch=epochs.current(),
+            counters=counters,
+        )
+
+    def _in_phase(self, duty: Duty, status: Status, phase: Phase, reason: str = "") -> Status:
+        return evolve(status, adoption=_adoption(duty, phase, None, reason))
+
+    def _refused(self, duty: Duty, status: Status, error: HotpatchError) -> Status:
+        self._log.error("hotpatch: release %s is refused: %s", duty.version, error)
+        return evolve(status, adoption=_adoption(duty, Phase.REFUSED, described(error), str(error)))
+
+
+def _adoption(duty: Duty, phase: Phase, problem: Problem | None, reason: str) -> Adoption:
+    return Adoption(duty.errand, duty.digest, duty.version, phase, now(), problem, reason)
+
+
+def _requests(held: adopt.Held) -> tuple[Blocker, ...]:
+    moment = time.time()
+    return tuple(
+        Blocker("request", "", flight.what, moment - flight.seconds) for flight in held.hold.waited_for[:20]
+    )
+
+
+def _named(duty: Duty) -> str:
+    return f"release {duty.version}" if duty.version else "the code as on disk"

@@ -1,0 +1,144 @@
+"""Releases for tests on real services: built, signed and offered as the commands do it, in this process."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from attrs import define, field
+
+from hotpatch import bundle
+from hotpatch.release import Check, Release
+from hotpatch.trust import keys, root
+from hotpatch_agent import facts, home, spool
+from hotpatch_agent.cli.preparing import Origin, prepare
+from hotpatch_agent.history import History
+from hotpatch_agent.status import Status, read_roll
+from tests.agent.service import Service, wait_until
+
+ENDS = (facts.Refused, facts.Failed, facts.Settled, facts.RolledBack, facts.Quarantined)
+
+
+@define
+class Pusher:
+    """Someone with a key, and the sources as they were last pushed."""
+
+    folder: Path
+    service: home.Service = field(default=home.Service("shop", "test", "app:app"))
+    version: int = 0
+    _key: keys.NewKey = field(factory=lambda: keys.generate("test", None))
+
+    def make_home(self) -> Path:
+        """A home folder that trusts this key."""
+        made = home.create(self.folder / "home", self.service)
+        data = root.create(self._key.key, self._key.signer, datetime.now(UTC) + timedelta(days=30))
+        (made.trust / "root.json").write_bytes(data)
+        return made.path
+
+    @property
+    def home(self) -> home.Home:
+        return home.open_home(self.folder / "home")
+
+    def bundle(
+        self,
+        old: Mapping[str, str],
+        new: Mapping[str, str],
+        checks: Sequence[Check] = (),
+        settings: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """A signed bundle of the next version, from these sources to those."""
+        self.version += 1
+        trees = []
+        for name, files in (("old", old), ("new", new)):
+            tree = self.folder / f"{name}-{self.version}"
+            shutil.rmtree(tree, ignore_errors=True)
+            for path, text in files.items():
+                (tree / path).parent.mkdir(parents=True, exist_ok=True)
+                (tree / path).write_text(text)
+            trees.append(str(tree))
+        origin = Origin(trees[0], trees[1], self.folder, ".", self.service.app)
+        prepared = prepare(origin, measured=True)
+        now = datetime.now(UTC).replace(microsecond=0)
+        release = Release(
+            service=self.service.name,
+            environment=self.service.environment,
+            version=self.version,
+            created=now,
+            expires=now + timedelta(days=1),
+            message="a test's",
+            python=prepared.python,
+            app=self.service.app,
+            base=prepared.change.base,
+            sources=prepared.change.sources,
+            measurement=prepared.measurement,
+            plan=prepared.plan,
+            checks=tuple(checks),
+            settings=dict(settings or {}),
+        )
+        return bundle.sign(bundle.build(release), self._key.signer)
+
+    def push(
+        self,
+        old: Mapping[str, str],
+        new: Mapping[str, str],
+        checks: Sequence[Check] = (),
+        settings: Mapping[str, str] | None = None,
+    ) -> facts.Fact:
+        """Offers the change from these sources to those; the fact that ends it."""
+        return self.await_end(lambda: spool.offer(self.home.spool, self.bundle(old, new, checks, settings)))
+
+    def roll_back(self, to: int | None = None) -> facts.Fact:
+        """Asks for it; the fact that ends it."""
+        return self.await_end(lambda: spool.ask(self.home.spool, spool.Request("rollback", to, "a test")))
+
+    def await_end(self, act: object) -> facts.Fact:
+        """Does something and waits for the record that ends what it began."""
+        before = self.last()
+        assert callable(act)
+        act()
+
+        def ended() -> facts.Fact | None:
+            found = [fact for seq, fact in self.records() if seq > before and isinstance(fact, ENDS)]
+            final = [fact for fact in found if not isinstance(fact, facts.RolledBack | facts.Quarantined)]
+            return final[0] if final else None
+
+        end: facts.Fact = wait_until(ended, "the release comes to an end")
+        return end
+
+    def records(self) -> list[tuple[int, facts.Fact]]:
+        """The ledger so far."""
+        return [(record.seq, record.fact) for record in History(self.home.ledger).ledger.history()]
+
+    def last(self) -> int:
+        return max((seq for seq, _ in self.records()), default=0)
+
+    def of_kind(self, kind: type) -> list[facts.Fact]:
+        """The facts of a kind, oldest first."""
+        return [fact for _, fact in self.records() if isinstance(fact, kind)]
+
+    def statuses(self) -> tuple[Status, ...]:
+        """Of the living workers."""
+        return read_roll(self.home.workers).alive
+
+
+def settled(pusher: Pusher, service: Service, workers: int) -> tuple[Status, ...]:
+    """Waits until so many workers serve; their statuses."""
+
+    def serving() -> tuple[Status, ...] | None:
+        found = tuple(one for one in pusher.statuses() if one.life.value == "serving")
+        return found if len(found) == workers and len(service.workers()) == workers else None
+
+    found: tuple[Status, ...] = wait_until(serving, f"{workers} workers serve")
+    return found
+
+
+def each_worker(service: Service, workers: int, path: str = "/pid") -> Iterator[str]:
+    """Asks until every worker has answered."""
+    seen: set[str] = set()
+    while len(seen) < workers:
+        answer = service.body(path)
+        if answer not in seen:
+            seen.add(answer)
+            yield answer
