@@ -1,0 +1,92 @@
+"""Which functions lead, by the names that they use, to code that changes.
+
+A cache in front of a function that didn't change itself may still hold answers that changed code gave.  Names
+are followed from the function's code: globals to what they are bound to, functions and classes of the
+program into their own code, attributes of unknown objects by name alone.  The answer errs on the side of
+yes: a cache emptied for nothing costs time, one kept wrongly gives wrong answers.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+
+from hotpatch.engine.codes import walk
+from hotpatch.refresh.update import Update, unwrapped
+
+_CALLED_ANYHOW = frozenset({"__init__", "__new__", "__call__", "__post_init__", "__get__"})
+
+
+class Leads:
+    """Answers for one update; remembers what it has followed."""
+
+    def __init__(self, update: Update) -> None:
+        self._update = update
+        self._spaces = {id(vars(module)): name for name, module in update.program.items()}
+        self._members = frozenset(name.rpartition(".")[2] for _, name in update.names if "." in name)
+        self._innocent: set[int] = set()
+
+    def to_change(self, value: object) -> bool:
+        """Whether calling this function, method, class or wrapper may run changed code or read a changed
+        name.
+        """
+        seen: dict[int, object] = {}
+        todo = list(_callables(value))
+        while todo:
+            found = todo.pop()
+            if id(found) in seen or id(found) in self._innocent:
+                continue
+            seen[id(found)] = found
+            if id(found) in self._update.functions or id(found) in self._update.classes:
+                return True
+            if isinstance(found, types.FunctionType):
+                if self._reads_change(found):
+                    return True
+                todo += self._used(found)
+            elif isinstance(found, type):
+                todo += [part for name in _CALLED_ANYHOW for part in _callables(vars(found).get(name))]
+        self._innocent |= seen.keys()
+        return False
+
+    def _reads_change(self, function: types.FunctionType) -> bool:
+        module = self._spaces.get(id(function.__globals__))
+        if module is None:
+            return False
+        names = _names(function)
+        if names & self._members or any((module, name) in self._update.names for name in names):
+            return True
+        used = (function.__globals__.get(name) for name in names)
+        modules = {value.__name__ for value in used if isinstance(value, types.ModuleType)}
+        return any(other in modules and name in names for other, name in self._update.names)
+
+    def _used(self, function: types.FunctionType) -> Iterator[object]:
+        """What the function's names are bound to, as far as it is the program's."""
+        if id(function.__globals__) not in self._spaces:
+            return
+        names = _names(function)
+        for cell in function.__closure__ or ():
+            try:
+                yield from _callables(cell.cell_contents)
+            except ValueError:
+                continue
+        for name in names:
+            value = function.__globals__.get(name)
+            yield from _callables(value)
+            if isinstance(value, types.ModuleType):
+                space = vars(value)
+                for attribute in names & space.keys():
+                    yield from _callables(space[attribute])
+            elif isinstance(value, type):
+                for attribute in names & vars(value).keys():
+                    yield from _callables(vars(value)[attribute])
+
+
+def _names(function: types.FunctionType) -> frozenset[str]:
+    return frozenset(name for code in walk(function.__code__) for name in code.co_names)
+
+
+def _callables(value: object) -> Iterator[object]:
+    """The functions and classes that a value is or wraps."""
+    for part in unwrapped(value):
+        if isinstance(part, types.FunctionType | type):
+            yield part

@@ -1,0 +1,86 @@
+"""Django: resolved URLs, compiled templates and the tables of models.
+
+A resolver keeps the patterns that it has read from a `urlconf` and the tables for `reverse` that it made
+from them, for each language; so do the resolvers of included patterns, which live on in the pattern lists.
+New tables are made aside, by a new resolver, and put into the old one by single assignments, so that a
+request meets the old table or the new one.  (`_reverse_dict`, `_namespace_dict`, `_app_dict`,
+`_callback_strs` of `URLResolver`, Django 4.2 to 5.2.)
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps  # type: ignore[import-untyped]
+from django.conf import settings  # type: ignore[import-untyped]
+from django.db.models import Model  # type: ignore[import-untyped]
+from django.template import engines  # type: ignore[import-untyped]
+from django.template.library import Library  # type: ignore[import-untyped]
+from django.urls import clear_url_caches, get_resolver  # type: ignore[import-untyped]
+from django.urls.resolvers import URLResolver  # type: ignore[import-untyped]
+from django.utils.translation import override  # type: ignore[import-untyped]
+
+from hotpatch.refresh.registry import Handler
+from hotpatch.refresh.update import Update
+
+_TABLES = ("_reverse_dict", "_namespace_dict", "_app_dict", "_callback_strs")
+
+
+def forget(update: Update) -> None:
+    if not settings.configured:
+        return
+    clear_url_caches()
+    if _templates_concerned(update):
+        for backend in engines.all():
+            for loader in getattr(getattr(backend, "engine", None), "template_loaders", ()):
+                loader.reset()
+    if any(issubclass(cls, Model) for cls in update.classes.values()):
+        apps.clear_cache()
+
+
+def rebuild(update: Update) -> None:
+    """Included resolvers get new tables, and the root resolver is filled before the next request needs it."""
+    if settings.configured and getattr(settings, "ROOT_URLCONF", None) in sys.modules:
+        root = get_resolver()
+        for resolver in _included(root.url_patterns, set()):
+            _renew(resolver)
+        _ = root.reverse_dict
+
+
+def _templates_concerned(update: Update) -> bool:
+    """Whether a module with template tags or filters changed, or an engine's own settings."""
+    modules = (sys.modules.get(name) for name in update.modules)
+    libraries = (value for module in modules if module for value in vars(module).values())
+    return any(isinstance(value, Library) for value in libraries) or any(
+        update.concerns(backend) for backend in engines.all()
+    )
+
+
+def _included(patterns: list[Any], seen: set[int]) -> Iterator[URLResolver]:
+    """The resolvers below a list of patterns, innermost first: an outer table is made from the inner ones."""
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver) and id(pattern) not in seen:
+            seen.add(id(pattern))
+            vars(pattern).pop("url_patterns", None)  # a cached property: read from the module again
+            yield from _included(pattern.url_patterns, seen)
+            yield pattern
+
+
+def _renew(resolver: URLResolver) -> None:
+    fresh = URLResolver(
+        resolver.pattern,
+        resolver.urlconf_name,
+        resolver.default_kwargs,
+        resolver.app_name,
+        resolver.namespace,
+    )
+    for language in list(resolver._reverse_dict):  # what requests have used so far is there from the start
+        with override(language):
+            _ = fresh.reverse_dict
+    for name in _TABLES:
+        setattr(resolver, name, getattr(fresh, name))
+
+
+HANDLER = Handler("django", forget=forget, rebuild=rebuild)

@@ -1,0 +1,47 @@
+"""`functools.lru_cache` and `cache` in front of functions that changed, or that lead to changed ones by name.
+
+Emptying a cache again is the inverse of emptying it: what the new code computed is as wrong after an undo
+as what the old code had computed is after a commit.  Caches are found as variables of the program's modules
+and as attributes of its classes; those that a function made at run time and keeps in a closure are the
+engine's.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+from hotpatch.refresh.leads import Leads
+from hotpatch.refresh.registry import Handler
+from hotpatch.refresh.update import Update, unwrapped
+
+_CACHE = type(functools.lru_cache(lambda: None))
+
+
+def caches(update: Update) -> Iterator[Any]:
+    """The program's caches, each once."""
+    seen: set[int] = set()
+    todo: list[object] = [
+        value for module in update.program.values() for value in list(vars(module).values())
+    ]
+    while todo:
+        value = todo.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, type):
+            if value.__module__ in update.program:
+                todo += list(vars(value).values())
+            continue
+        yield from (part for part in unwrapped(value) if type(part) is _CACHE)
+
+
+def forget(update: Update) -> None:
+    leads = Leads(update)
+    for cache in caches(update):
+        if leads.to_change(cache.__wrapped__):
+            cache.cache_clear()
+
+
+HANDLER = Handler("functools", forget=forget)

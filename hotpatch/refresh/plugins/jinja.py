@@ -1,0 +1,55 @@
+"""Jinja: compiled templates that were made with filters, tests, globals, extensions or loaders that changed.
+
+A filter's function is called through the environment, so a changed body runs at once; but a filter of
+constants (`{{ "a"|shout }}`) was evaluated when the template was compiled, a filter's marks
+(`pass_context`) were read then, and a loader of the program may give other sources.  So the environment's
+cache of templates is emptied, and they are compiled again as they are asked for.  A template that the
+program itself keeps is its own affair.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from jinja2 import Environment
+
+from hotpatch.refresh.leads import Leads
+from hotpatch.refresh.registry import Handler
+from hotpatch.refresh.search import instances
+from hotpatch.refresh.update import Update
+
+
+def environments(update: Update) -> Iterator[Environment]:
+    """Those that the program can be seen to hold, and those of Django's template settings."""
+    roots = list(update.roots())
+    django = sys.modules.get("django.template")
+    if django is not None:
+        roots.append(vars(django.engines).get("_engines"))
+    for found in instances((Environment,), roots):
+        assert isinstance(found, Environment)
+        yield found
+
+
+def concerned(environment: Environment, update: Update, leads: Leads) -> bool:
+    used = [
+        *environment.filters.values(),
+        *environment.tests.values(),
+        *environment.globals.values(),
+        *environment.extensions.values(),
+        environment.loader,
+        environment,
+    ]
+    tables = (environment.filters, environment.tests, environment.globals, environment.extensions)
+    changed = any(id(table) in update.owners for table in tables)
+    return changed or any(update.concerns(value) or leads.to_change(value) for value in used)
+
+
+def forget(update: Update) -> None:
+    leads = Leads(update)
+    for environment in environments(update):
+        if environment.cache is not None and concerned(environment, update, leads):
+            environment.cache.clear()
+
+
+HANDLER = Handler("jinja2", forget=forget)

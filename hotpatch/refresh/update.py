@@ -1,0 +1,156 @@
+"""What a commit or an undo changes, as refresh callbacks see it: derived from the ops, nothing looked up
+twice.
+
+An `Update` holds live objects; it lives in one process and as long as the round that it is made for.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import sys
+import types
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from attrs import field, frozen
+
+from hotpatch.engine.reading import class_module
+from hotpatch.engine.world import World
+from hotpatch.ops import Op, SlotKind
+
+
+class Outcome(enum.Enum):
+    """What came of a change, as `after` callbacks are told."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    """A handler refused: the change was not tried."""
+    FAILED = "failed"
+    """It was tried, and left no trace."""
+
+
+_ON_FUNCTION = frozenset({SlotKind.CODE, SlotKind.FUNCTION, SlotKind.FUNCTION_DICT})
+_ON_CLASS = frozenset({SlotKind.CLASS, SlotKind.BASES})
+
+
+@frozen(eq=False)
+class Update:
+    """One commit or undo."""
+
+    ops: tuple[Op, ...] = field(repr=False)
+    undo: bool = False
+    """True if the ops are taken back."""
+    outcome: Outcome | None = None
+    """None until it is known."""
+    app: Any = field(default=None, repr=False)
+    """The application object that the server calls, where there is one."""
+    root: str = ""
+    """The folder of the program's modules; without it, what lies outside the installed packages counts."""
+
+    @cached_property
+    def functions(self) -> Mapping[int, types.FunctionType]:
+        """id to function, for all functions whose code, defaults or other attributes change."""
+        found = (op.owner for op in self.ops if op.kind in _ON_FUNCTION)
+        return {id(owner): owner for owner in found if isinstance(owner, types.FunctionType)}
+
+    @cached_property
+    def classes(self) -> Mapping[int, type]:
+        """id to class, for all classes that get, lose or change an attribute, a base or a method's code."""
+        found = {id(op.owner): op.owner for op in self.ops if op.kind in _ON_CLASS}
+        for function in self.functions.values():
+            owner = _class_of(function)
+            if owner is not None:
+                found[id(owner)] = owner
+        return found
+
+    @cached_property
+    def owners(self) -> frozenset[int]:
+        """ids of everything that the ops write on, plain lists and dicts included."""
+        return frozenset(id(op.owner) for op in self.ops)
+
+    @cached_property
+    def names(self) -> frozenset[tuple[str, str]]:
+        """(module, dotted name) of all that changes and has a name: `("shop.prices", "Price.total")`."""
+        found: set[tuple[str, str]] = set()
+        for op in self.ops:
+            if op.kind is SlotKind.GLOBAL:
+                found.add((op.owner.__name__, op.key))
+            elif op.kind is SlotKind.CLASS:
+                found.add((class_module(op.owner), f"{op.owner.__qualname__}.{op.key}"))
+            elif op.kind is SlotKind.BASES:
+                found.add((class_module(op.owner), op.owner.__qualname__))
+            elif op.kind is SlotKind.MODULE:
+                found.add((op.key, ""))
+        found |= {(f.__module__, f.__qualname__) for f in self.functions.values()}
+        return frozenset(found)
+
+    @cached_property
+    def modules(self) -> frozenset[str]:
+        """Names of the modules in which something changes."""
+        return frozenset(module for module, _ in self.names)
+
+    @cached_property
+    def program(self) -> Mapping[str, types.ModuleType]:
+        """The program's own modules, by name."""
+        if self.root:
+            return World(self.root).local
+        installed = tuple({path for path in (sys.prefix, sys.base_prefix, sys.exec_prefix) if path})
+        return {
+            name: module
+            for name, module in sys.modules.copy().items()
+            if isinstance(module, types.ModuleType)
+            and (file := getattr(module, "__file__", None))
+            and (name in self.modules or not (file.startswith(installed) or "-packages/" in file))
+        }
+
+    def concerns(self, value: object) -> bool:
+        """Whether this very object changes, or is a wrapping of one that does, or an instance of a class
+        that does.
+        """
+        return any(
+            id(part) in self.functions or id(part) in self.classes or id(part) in self.owners
+            for part in unwrapped(value)
+        )
+
+    def roots(self) -> Iterator[object]:
+        """Where to look for what the program holds: the application and the variables of its modules."""
+        if self.app is not None:
+            yield self.app
+        yield from self.program.values()
+
+
+def unwrapped(value: object) -> Iterator[object]:
+    """An object, what it wraps in the ways that Python knows, and the classes of both."""
+    for _ in range(32):  # a wrapper that wraps itself ends here
+        yield value
+        yield type(value)
+        inner = _inner(value)
+        if inner is None:
+            return
+        value = inner
+
+
+def _inner(value: object) -> object | None:
+    if isinstance(value, types.MethodType | staticmethod | classmethod):
+        return value.__func__
+    if isinstance(value, functools.partial):
+        found: object = value.func
+        return found
+    if isinstance(value, property):
+        return value.fget
+    try:
+        space: dict[str, object] = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return None
+    return space.get("__wrapped__") if isinstance(space, dict) else None
+
+
+def _class_of(function: types.FunctionType) -> type | None:
+    """The class in whose body a method was written, if it is still to be found under its name."""
+    path = function.__qualname__.split(".")[:-1]
+    found: object = sys.modules.get(function.__module__)
+    for part in path:
+        found = vars(found).get(part) if isinstance(found, types.ModuleType | type) else None
+    return found if isinstance(found, type) else None
