@@ -16,6 +16,9 @@ from typing import Any
 
 from hotpatch.epochs.names import codes_within
 
+_alive: set[Alias] = set()
+"""Aliases that stand in some module; kept here, since their readers refer to them weakly at best."""
+
 
 class Alias:
     """One epoch's own variable in a module's dict."""
@@ -27,6 +30,7 @@ class Alias:
         self.name = name
         self.retired = False
         self._readers: dict[int, weakref.ref[CodeType]] = {}
+        _alive.add(self)
 
     def read_by(self, code: CodeType) -> None:
         """`code`, or code nested in it, may read the alias from now on."""
@@ -49,3 +53,4 @@ class Alias:
     def _remove_if_unread(self) -> None:
         if self.retired and not self._readers:
             self.module.pop(self.name, None)
+            _alive.discard(self)

@@ -74,10 +74,9 @@ class Version:
     """One release in this process.  Made by `install`; the object is also its undo record, and keeps the
     replaced code alive until it is dropped."""
 
-    def __init__(self, epoch: int, changes: tuple[Change, ...], graded: tuple[Graded, ...]) -> None:
+    def __init__(self, epoch: int, changes: tuple[Change, ...]) -> None:
         self.epoch = epoch
         self.state = State.STAGED
-        self.graded = graded
         self._changes = changes
         self._below = _in_effect
 
@@ -125,7 +124,7 @@ class Version:
                     "roll that back first"
                 )
             _nothing_undecided("a rollback")
-            back = _push(tuple(change.inverse() for change in reversed(self._changes)), ())
+            back = _push(tuple(change.inverse() for change in reversed(self._changes)))
             back.flip()
             _in_effect = self._below
             return back
@@ -193,7 +192,7 @@ def install(ops: Iterable[Op]) -> Version:
         if worst(graded) is not Grade.CANARY:
             reasons = "; ".join(f"{g.op.where}: {g.reason}" for g in graded if g.grade is not Grade.CANARY)
             raise PatchRefused(f"not all edits can run beside the old code; use a barrier. {reasons}")
-        return _push(_changes(graded), graded, functions)
+        return _push(_changes(graded), functions)
 
 
 def tend() -> None:
@@ -309,15 +308,11 @@ def _changes(graded: Iterable[Graded]) -> tuple[Change, ...]:
     return tuple(changes)
 
 
-def _push(
-    changes: tuple[Change, ...],
-    graded: tuple[Graded, ...],
-    functions: readers.FunctionsOf | None = None,
-) -> Version:
+def _push(changes: tuple[Change, ...], functions: readers.FunctionsOf | None = None) -> Version:
     global _undecided
     made: list[Change] = []
     epoch = _push_changes(changes, functions, made)
-    _undecided = Version(epoch, tuple(made), graded)
+    _undecided = Version(epoch, tuple(made))
     return _undecided
 
 
