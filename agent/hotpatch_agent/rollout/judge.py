@@ -43,7 +43,7 @@ from hotpatch_agent.rollout.evidence import NOT_WORSE, OFF_SHARE, WORSE, Bets
 from hotpatch_agent.rollout.sticky import BUCKETS
 
 TESTS: Final = ("errors", "p50", "p90", "p99")
-WEIGHTS: Final = (0.25, 0.10, 0.10, 0.20)
+WEIGHTS: Final = (0.30, 0.05, 0.10, 0.20)
 """Of alpha, for the tests on all requests."""
 ROUTES: Final = 1.0 - math.fsum(WEIGHTS)
 """Of alpha, for all routes together; split among their tests as WEIGHTS is."""
