@@ -115,6 +115,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # whoever read stdout went away, and the interpreter's own flush at exit must not complain
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    except SystemExit as end:
+        # click ends in this way where stdout breaks under it, and a command may
+        if isinstance(end.__context__, BrokenPipeError):
+            return BROKEN_PIPE
+        return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
     except (click.Abort, KeyboardInterrupt):
         return _report("Interrupted", INTERRUPTED, "interrupted", as_json)
     except click.exceptions.NoArgsIsHelpError as problem:
