@@ -8,9 +8,6 @@ from click.shell_completion import get_completion_class
 from hotpatch_agent.cli.command import cli_command
 from hotpatch_agent.cli.terminal import Terminal
 
-VARIABLE = "_HOTPATCH_COMPLETE"
-"""By this variable the script asks `hotpatch` itself what comes next; the name is click's convention."""
-
 
 @cli_command(
     "completion",
@@ -23,12 +20,12 @@ VARIABLE = "_HOTPATCH_COMPLETE"
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(terminal: Terminal, shell: str) -> int:
     """Print the completion script of a shell."""
-    from hotpatch_agent.cli.main import cli
+    from hotpatch_agent.cli.main import COMPLETION, cli
 
     completion = get_completion_class(shell)
     if completion is None:
         raise click.UsageError(f"there is no completion for {shell}")
-    script = completion(cli, {}, "hotpatch", VARIABLE).source()
+    script = completion(cli, {}, "hotpatch", COMPLETION).source()
     if terminal.as_json:
         return terminal.finish(f"The completion script of {shell}.", {"shell": shell, "script": script})
     click.echo(script)

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import CompletionItem, shell_complete
 
 from hotpatch.errors import DiskFull, HotpatchError, NotWritable
 from hotpatch_agent.cli.terminal import write_json
@@ -25,6 +25,9 @@ USAGE: Final = 64
 BUG: Final = 70
 INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141  # what a shell shows for a process that SIGPIPE ended
+
+COMPLETION: Final = "_HOTPATCH_COMPLETE"
+"""By this variable a shell's completion script asks what comes next; the name is click's convention."""
 
 COMMANDS: Final[Mapping[str, Mapping[str, str]]] = {
     "Make a release": {
@@ -108,18 +111,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     as_json = "--json" in arguments
     try:
-        returned = cli.main(list(arguments), prog_name="hotpatch", standalone_mode=False)
+        code = _run(list(arguments))
         sys.stdout.flush()
-        return returned if isinstance(returned, int) else 0
+        return code
     except BrokenPipeError:
         # whoever read stdout went away, and the interpreter's own flush at exit must not complain
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except SystemExit as end:
-        # click ends in this way where stdout breaks under it, and a command may
-        if isinstance(end.__context__, BrokenPipeError):
-            return BROKEN_PIPE
-        return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
     except (click.Abort, KeyboardInterrupt):
         return _report("Interrupted", INTERRUPTED, "interrupted", as_json)
     except click.exceptions.NoArgsIsHelpError as problem:
@@ -133,6 +131,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as problem:  # noqa: BLE001 - the outermost edge: a line, no traceback
         _debug()
         return _report_unexpected(problem, as_json)
+
+
+def _run(arguments: list[str]) -> int:
+    """The command's own exit code.  Not by `cli.main`, which takes broken pipes and interrupts for itself."""
+    if instruction := os.environ.get(COMPLETION):
+        return shell_complete(cli, {}, "hotpatch", COMPLETION, instruction)
+    try:
+        with cli.make_context("hotpatch", arguments) as context:
+            returned = cli.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    return returned if isinstance(returned, int) else 0
 
 
 def _report_unexpected(problem: Exception, as_json: bool) -> int:
