@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from attrs import define, field
-
-from hotpatch import bundle
-from hotpatch.release import Check, Release
-from hotpatch.trust import keys, root
 from hotpatch_agent import facts, home, spool
 from hotpatch_agent.cli.preparing import Origin, prepare
 from hotpatch_agent.history import History
 from hotpatch_agent.status import Status, read_roll
+
+from hotpatch import bundle
+from hotpatch.release import Check, Release
+from hotpatch.trust import keys, root
 from tests.agent.service import Service, wait_until
 
 ENDS = (facts.Refused, facts.Failed, facts.Settled, facts.RolledBack, facts.Quarantined)
