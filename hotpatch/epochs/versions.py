@@ -22,10 +22,10 @@ import enum
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from attrs import evolve, frozen
 
@@ -61,6 +61,13 @@ class Change:
     def inverse(self) -> Change:
         return evolve(self, before=self.after, after=self.before)
 
+
+BODY_PARTS: Final[Mapping[tuple[SlotKind, Any], str]] = {
+    (SlotKind.CODE, None): "code",
+    (SlotKind.FUNCTION, "__defaults__"): "defaults",
+    (SlotKind.FUNCTION, "__kwdefaults__"): "kwdefaults",
+}
+"""The slots that make up a function's body."""
 
 _lock = threading.RLock()
 _world = World()
@@ -220,8 +227,9 @@ def newest(owner: Any, kind: SlotKind, key: Any, otherwise: Any) -> Any:
     For whoever compares the living process with sources while several versions run.
     """
     with _lock:
-        if kind is SlotKind.CODE and (body := _world.newest_body(owner)) is not None:
-            return body.code
+        part = BODY_PARTS.get((kind, key))
+        if part is not None and (body := _world.newest_body(owner)) is not None:
+            return getattr(body, part)
         if (
             kind is SlotKind.GLOBAL
             and (of_module := _world.variables.get(id(vars(owner))))
@@ -299,7 +307,7 @@ def _changes(graded: Iterable[Graded]) -> tuple[Change, ...]:
         op = each.op
         if each.form is Form.BODY:
             _, parts = bodies.setdefault(id(op.owner), (op.owner, {}))
-            parts[{"__defaults__": "defaults", "__kwdefaults__": "kwdefaults"}.get(op.key, "code")] = op.after
+            parts[BODY_PARTS[op.kind, op.key]] = op.after
         else:
             changes.append(Change(each.form, op.owner, op.key, op.before, op.after))
     for function, parts in bodies.values():

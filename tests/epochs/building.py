@@ -15,6 +15,7 @@ from pathlib import Path
 from types import CellType, FunctionType, ModuleType
 from typing import Any
 
+from hotpatch.epochs import newest
 from hotpatch.epochs.closures import fit
 from hotpatch.ops import ABSENT, Op, SlotKind
 
@@ -47,7 +48,7 @@ class Program:
             exec(compile(source, path, "exec", dont_inherit=True), vars(modules[name]))
 
     def ops(self, sources: dict[str, str]) -> tuple[Op, ...]:
-        """The ops from what the modules are now (as far as they are plain) to `sources`, in import order."""
+        """The ops from what the newest version has to `sources`, in order of import."""
         fresh = {name: ModuleType(name) for name in sources}
         kept = {name: sys.modules.get(name) for name in sources}
         sys.modules.update(fresh)
@@ -92,7 +93,8 @@ class _Builder:
         for key in {**vars(live), **vars(fresh)}:
             if key in SKIPPED or "@" in key:
                 continue
-            old, new = vars(live).get(key, ABSENT), vars(fresh).get(key, ABSENT)
+            old = newest(live, SlotKind.GLOBAL, key, vars(live).get(key, ABSENT))
+            new = vars(fresh).get(key, ABSENT)
             self._slot(live, SlotKind.GLOBAL, key, old, new, f"{name}.{key}", vars(live))
 
     def _slot(
@@ -117,15 +119,21 @@ class _Builder:
     def _class(self, old: type, new: type, where: str, home: dict[str, Any]) -> None:
         for key in {**vars(old), **vars(new)}:
             if key not in SKIPPED_IN_CLASS:
-                before, after = vars(old).get(key, ABSENT), vars(new).get(key, ABSENT)
+                before = newest(old, SlotKind.CLASS, key, vars(old).get(key, ABSENT))
+                after = vars(new).get(key, ABSENT)
                 self._slot(old, SlotKind.CLASS, key, before, after, f"{where}.{key}", home)
 
     def _function(self, old: FunctionType, new: FunctionType, where: str, home: dict[str, Any]) -> None:
-        if old.__code__ != new.__code__ or old.__code__.co_consts != new.__code__.co_consts:
+        code = newest(old, SlotKind.CODE, None, old.__code__)
+        if code != new.__code__ or code.co_consts != new.__code__.co_consts:
             moved = self._moved(new, home, None, old)
-            self.found.append(Op(old, SlotKind.CODE, None, old.__code__, fit(old, moved), where))
+            self.found.append(Op(old, SlotKind.CODE, None, code, fit(old, moved), where))
+        for one, other in zip(old.__closure__ or (), new.__closure__ or (), strict=False):
+            if one is not other and all(_holds_function(cell) for cell in (one, other)):
+                self._function(one.cell_contents, other.cell_contents, f"{where}.<closure>", home)
         for part in FUNCTION_PARTS:
-            before, after = getattr(old, part), getattr(new, part)
+            before = newest(old, SlotKind.FUNCTION, part, getattr(old, part))
+            after = getattr(new, part)
             if before != after:
                 self.found.append(Op(old, SlotKind.FUNCTION, part, before, after, where))
 
@@ -160,6 +168,13 @@ class _Builder:
         moved.__annotations__, moved.__qualname__ = fresh.__annotations__, fresh.__qualname__
         moved.__module__ = fresh.__module__
         return moved
+
+
+def _holds_function(cell: CellType) -> bool:
+    try:
+        return isinstance(cell.cell_contents, FunctionType)
+    except ValueError:
+        return False
 
 
 def _parts(value: property) -> tuple[bool, ...]:
