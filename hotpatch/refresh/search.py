@@ -32,7 +32,7 @@ def instances(kinds: tuple[type, ...], roots: Iterable[object], limit: int = LIM
     found: list[object] = []
     todo: deque[object] = deque()
     for root in roots:
-        todo.extend(vars(root).values() if isinstance(root, types.ModuleType) else [root])
+        todo.extend(vars(root).values() if issubclass(type(root), types.ModuleType) else [root])
     seen: dict[int, object] = {}
     while todo and len(seen) < limit:
         value = todo.popleft()

@@ -12,11 +12,11 @@ import sys
 import types
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 
-from hotpatch.engine.reading import class_module
+from hotpatch.engine.reading import class_module, raw_dict
 from hotpatch.engine.world import World
 from hotpatch.ops import Op, SlotKind
 
@@ -31,6 +31,14 @@ class Outcome(enum.Enum):
     """It was tried, and left no trace."""
 
 
+_WRAPPING: Final[tuple[tuple[type, Any], ...]] = (
+    (types.MethodType, vars(types.MethodType)["__func__"]),
+    (staticmethod, vars(staticmethod)["__func__"]),
+    (classmethod, vars(classmethod)["__func__"]),
+    (functools.partial, vars(functools.partial)["func"]),
+    (property, vars(property)["fget"]),
+)
+"""Python's own wrappers, and the descriptor that gives what is inside."""
 _ON_FUNCTION = frozenset({SlotKind.CODE, SlotKind.FUNCTION, SlotKind.FUNCTION_DICT})
 _ON_CLASS = frozenset({SlotKind.CLASS, SlotKind.BASES})
 
@@ -122,10 +130,15 @@ class Update:
 
 
 def unwrapped(value: object) -> Iterator[object]:
-    """An object, what it wraps in the ways that Python knows, and the classes of both."""
+    """An object, what it wraps in the ways that Python knows, and the classes of all of these.
+
+    Runs no code of theirs.
+    """
     for _ in range(32):  # a wrapper that wraps itself ends here
         yield value
         yield type(value)
+        if type(value) is types.MethodType:
+            yield type(value.__self__)
         inner = _inner(value)
         if inner is None:
             return
@@ -133,18 +146,13 @@ def unwrapped(value: object) -> Iterator[object]:
 
 
 def _inner(value: object) -> object | None:
-    if isinstance(value, types.MethodType | staticmethod | classmethod):
-        return value.__func__
-    if isinstance(value, functools.partial):
-        found: object = value.func
-        return found
-    if isinstance(value, property):
-        return value.fget
-    try:
-        space: dict[str, object] = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return None
-    return space.get("__wrapped__") if isinstance(space, dict) else None
+    kind = type(value)
+    for cls, member in _WRAPPING:
+        if issubclass(kind, cls):
+            inner: object = member.__get__(value)
+            return inner
+    space = raw_dict(value)
+    return None if space is None else space.get("__wrapped__")
 
 
 def _class_of(function: types.FunctionType) -> type | None:
