@@ -81,7 +81,9 @@ class Service:
         self._short = Path(tempfile.mkdtemp(prefix="hp-"))  # a socket's path must be short
         self._settings = {"bind": "127.0.0.1:0", "workers": 1, "timeout": 30, "graceful_timeout": 20}
         self._settings |= {"control_socket": str(self._short / "ctl"), **(settings or {})}
-        self._config = config
+        self.config = config
+        self.config_argument = ""
+        """What `-c` is given; empty: the file that is written with `settings` and `config`."""
         self._environ = dict(environ or {})
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
@@ -106,14 +108,14 @@ class Service:
         """Starts the master; with `wait` returns when the first request is answered, whatever its status."""
         config = self.folder / "gunicorn.conf.py"
         lines = [f"{name} = {value!r}\n" for name, value in self._settings.items()]
-        config.write_text("".join(lines) + self._config)
+        config.write_text("".join(lines) + self.config)
         environ = {name: value for name, value in os.environ.items() if name != "HOTPATCH_HOME"}
         environ |= {"PYTHONUNBUFFERED": "1", **self._environ}
         if self.home is not None:
             environ["HOTPATCH_HOME"] = str(self.home)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "-c", str(config), self.app],
+                [sys.executable, "-m", "gunicorn", "-c", self.config_argument or str(config), self.app],
                 cwd=self.root,
                 env=environ,
                 stdin=subprocess.DEVNULL,

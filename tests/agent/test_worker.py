@@ -15,49 +15,14 @@ from hotpatch_agent.status import Phase
 from hotpatch.release import Check
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import Service, wait_until
+from tests.agent.shop import APP, THREE, TWO, bodies, make, rehearsing
 
-APP = {
-    "app.py": """
-import os
-from shop import answer
-
-import time
-
-def app(environ, start_response):
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    if environ["PATH_INFO"] == "/slow":
-        return slow()
-    return [answer(environ["PATH_INFO"]).encode()]
-
-def slow():
-    yield answer("").encode()
-    time.sleep(1.5)
-    yield b"..." + answer("").encode()
-""",
-    "shop.py": """
-VERSION = "one"
-
-def answer(path):
-    return VERSION
-""",
-}
-TWO = {**APP, "shop.py": APP["shop.py"].replace('"one"', '"two"')}
-THREE = {**APP, "shop.py": APP["shop.py"].replace('"one"', '"three"')}
 CLASSES = ("sync", "gthread")
 
 
 @pytest.fixture
 def pusher(tmp_path: Path) -> Pusher:
     return Pusher(tmp_path)
-
-
-def make(pusher: Pusher, worker_class: str = "gthread", workers: int = 2, **settings: object) -> Service:
-    return Service(
-        pusher.folder,
-        APP,
-        home=pusher.make_home(),
-        settings={"worker_class": worker_class, "workers": workers, "threads": 4, **settings},
-    )
 
 
 @pytest.mark.parametrize("worker_class", CLASSES)
@@ -254,17 +219,6 @@ def test_a_deployment_of_something_else_is_served_and_said(pusher: Pusher) -> No
 
 
 # -- what the tests above say in a word --------------------------------------------------------
-
-
-def bodies(service: Service, count: int) -> list[str]:
-    return [service.body() for _ in range(count)]
-
-
-def rehearsing(pusher: Pusher) -> int | None:
-    for status in pusher.statuses():
-        if status.adoption is not None and status.adoption.phase is Phase.REHEARSING:
-            return status.pid
-    return None
 
 
 @contextmanager

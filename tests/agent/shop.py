@@ -1,0 +1,81 @@
+"""The smallest program that tests push to, and what they do with it."""
+
+from __future__ import annotations
+
+from hotpatch_agent.status import Phase
+
+from tests.agent.pushing import Pusher
+from tests.agent.service import Service
+
+APP = {
+    "app.py": """
+import os
+import time
+from shop import answer
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    if environ["PATH_INFO"] == "/slow":
+        return slow()
+    if environ["PATH_INFO"] == "/pid":
+        return [str(os.getpid()).encode()]
+    return [answer(environ["PATH_INFO"]).encode()]
+
+def slow():
+    yield answer("").encode()
+    time.sleep(1.5)
+    yield b"..." + answer("").encode()
+""",
+    "shop.py": """
+VERSION = "one"
+
+def answer(path):
+    return VERSION
+""",
+}
+TWO = {**APP, "shop.py": APP["shop.py"].replace('"one"', '"two"')}
+THREE = {**APP, "shop.py": APP["shop.py"].replace('"one"', '"three"')}
+RELOAD = {
+    **APP,
+    "shop.py": """
+import threading
+
+VERSION = "reloaded"
+
+class Base(threading.Thread):
+    pass
+
+class Answer(Base):
+    __slots__ = ("text",)
+
+def answer(path):
+    return VERSION
+
+LOOP = threading.Thread(target=print, daemon=True)
+LOOP.start()
+""",
+}
+"""A change that no process can take live: its start does something."""
+
+
+def make(pusher: Pusher, worker_class: str = "gthread", workers: int = 2, **settings: object) -> Service:
+    """A service of this program, with a home, not started yet."""
+    return Service(
+        pusher.folder,
+        APP,
+        home=pusher.make_home(),
+        settings={"worker_class": worker_class, "workers": workers, "threads": 4, **settings},
+    )
+
+
+def bodies(service: Service, count: int) -> list[str]:
+    """So many answers, each on a connection of its own."""
+    return [service.body() for _ in range(count)]
+
+
+def rehearsing(pusher: Pusher) -> int | None:
+    """The pid of the worker that rehearses just now."""
+    for status in pusher.statuses():
+        if status.adoption is not None and status.adoption.phase is Phase.REHEARSING:
+            return status.pid
+    return None

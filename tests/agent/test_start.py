@@ -1,0 +1,98 @@
+"""A worker that can't start on the head does not end the service: its successor starts on what does start."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+from hotpatch_agent import facts
+from hotpatch_agent.status import Phase
+
+from tests.agent.pushing import Pusher, settled
+from tests.agent.service import wait_until
+from tests.agent.shop import APP, bodies, make
+
+
+@pytest.fixture
+def pusher(tmp_path: Path) -> Pusher:
+    return Pusher(tmp_path)
+
+
+def brittle(flag: Path, how: str) -> dict[str, str]:
+    """The program in a version that no longer starts once the flag is there."""
+    text = f"""
+import os
+
+VERSION = "brittle"
+
+def _start():
+    if os.path.exists({str(flag)!r}):
+        {how}
+    return 1
+
+STARTED = _start()
+
+def answer(path):
+    return VERSION
+"""
+    return {**APP, "shop.py": text}
+
+
+@pytest.mark.parametrize("how", ["raise RuntimeError('not here')", "os._exit(1)", "raise SystemExit(3)"])
+def test_a_release_that_fails_in_a_fresh_process_is_taken_back_and_the_service_lives(
+    pusher: Pusher, tmp_path: Path, how: str
+) -> None:
+    flag = tmp_path / "flag"
+    with make(pusher) as service:
+        settled(pusher, service, 2)
+        end = pusher.push(APP, brittle(flag, how))
+        assert isinstance(end, facts.Settled)
+        assert {*bodies(service, 10)} == {"brittle"}
+        flag.touch()
+        with service.load(clients=2, path="/slow") as load:
+            victim = service.workers()[0]
+            service.signal(signal.SIGTERM, victim)
+            wait_until(lambda: victim not in service.workers(), "it has gone")
+            wait_until(lambda: pusher.of_kind(facts.Quarantined), "the release is quarantined")
+            wait_until(lambda: set(bodies(service, 10)) == {"one"}, "all run the code on disk")
+        assert load.failed == []
+        assert service.ended is None
+        assert all(status.stack == () for status in settled(pusher, service, 2))
+
+
+def test_a_worker_that_fell_back_says_so(pusher: Pusher, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    with make(pusher, workers=1) as service:
+        settled(pusher, service, 1)
+        pusher.push(APP, brittle(flag, "raise RuntimeError('not here')"))
+        flag.touch()
+        service.signal(signal.SIGKILL, service.workers()[0])
+        wait_until(
+            lambda: service.ended is not None or "started on the code on disk" in service.text(), "told"
+        )
+        (status,) = settled(pusher, service, 1)
+        assert "could not start on release 1" in status.note
+        assert "not here" in status.note
+        assert service.body() == "one"
+
+
+def test_a_program_that_does_not_start_by_itself_fails_as_it_would_without(pusher: Pusher) -> None:
+    service = make(pusher)
+    service.write({"app.py": "raise RuntimeError('broken on disk')\n"})
+    with pytest.raises(AssertionError, match="gunicorn ended with 3"):
+        service.start()
+    service.stop()
+    assert Phase  # nothing of the service lives on: `stop` has looked
+
+
+def test_a_damaged_ledger_keeps_no_worker_from_serving(pusher: Pusher) -> None:
+    with make(pusher) as service:
+        settled(pusher, service, 2)
+        pusher.push(APP, {**APP, "shop.py": APP["shop.py"].replace("one", "two")})
+        (pusher.home.ledger / "0000000002.rec").write_text("nonsense\n")
+        service.signal(signal.SIGHUP)
+        wait_until(lambda: "damaged" in service.text(), "the damage is told")
+        assert set(bodies(service, 10)) <= {"one", "two"}
+        statuses = settled(pusher, service, 2)
+        assert all("damaged" in status.trouble for status in statuses)
