@@ -62,6 +62,7 @@ DESCRIPTORS: Final = (
     types.GetSetDescriptorType,
     types.ClassMethodDescriptorType,
 )
+PATHS: Final = frozenset({"PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath"})
 FUNCTION_PARTS: Final = (
     ("defaults", "__defaults__"),
     ("kwdefaults", "__kwdefaults__"),
@@ -170,6 +171,20 @@ def expand_c_object(shapes: Shapes, obj: Any, kind: type) -> Shape:
     return "reduced", name, kids, None
 
 
+def expand_path(shapes: Shapes, obj: Any) -> Shape:
+    """A path is its text.  Its parts are not told one by one: the name of the root's folder is one of them,
+    and says nothing about the program."""
+    kind = type(obj)
+    kids = [("make", kind), (("arg", 0), str(obj)), ("state", None)]
+    return "reduced", f"pathlib.{kind.__qualname__}", kids, None
+
+
+def is_path(kind: type) -> bool:
+    """One of the standard library's own, which are known to have no further state; not one derived from
+    it."""
+    return kind.__qualname__ in PATHS and class_module(kind) in ("pathlib", "pathlib._local")
+
+
 def _sequence(name: str) -> Callable[[Shapes, Any], Shape]:
     return lambda shapes, obj: (name, None, list(enumerate(obj)), None)
 
@@ -276,6 +291,8 @@ class Shapes:
             return direct(self, obj)
         if issubclass(kind, type):
             return expand_class(self, obj)
+        if is_path(kind):
+            return expand_path(self, obj)
         if is_python_class(kind):
             return expand_instance(self, obj, kind)
         return expand_c_object(self, obj, kind)

@@ -1,0 +1,42 @@
+"""Paths that a program makes of `__file__` are the same wherever its sources lie."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from hotpatch.engine import Start, measure, plan
+
+PROGRAM = """
+from pathlib import Path, PurePosixPath
+BASE = Path(__file__).parent
+TEMPLATES = {name: BASE / "templates" / name for name in ("page.html", "mail.html")}
+PURE = PurePosixPath(__file__)
+LIMIT = 1
+
+def limit():
+    return LIMIT
+"""
+
+
+def edits(tmp_path: Path, new: str) -> list[str]:
+    for folder, text in (("deployed", PROGRAM), ("somewhere-else", new)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "program.py").write_text(text)
+    old, fixed = (str(tmp_path / folder) for folder in ("deployed", "somewhere-else"))
+    start = Start(root=old, modules=("program",), python=sys.executable)
+    return [edit.name for edit in plan(measure(old, fixed, start)).edits]
+
+
+def test_a_path_below_the_root_is_no_edit(tmp_path: Path) -> None:
+    assert edits(tmp_path, PROGRAM.replace("return LIMIT", "return LIMIT + 1")) == ["limit"]
+
+
+@pytest.mark.parametrize("kind", ["Path", "PurePosixPath"])
+def test_a_path_that_changes_is_an_edit(tmp_path: Path, kind: str) -> None:
+    changed = PROGRAM.replace(f"= {kind}(__file__)", f"= {kind}(__file__ + 'x')")
+    assert {"Path": "BASE", "PurePosixPath": "PURE"}[kind] in [
+        name.partition(".")[0] for name in edits(tmp_path, changed)
+    ]
