@@ -51,6 +51,8 @@ class NewKey:
         Raises `KeyProblem` if either file is there already: a key is never overwritten.
         """
         public = public_path(private)
+        if not private.parent.is_dir():
+            raise KeyProblem(f"the key {private} can't be written: there is no folder {private.parent}")
         for path in (private, public):
             if path.exists():
                 raise KeyProblem(
