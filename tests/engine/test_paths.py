@@ -34,9 +34,11 @@ def test_a_path_below_the_root_is_no_edit(tmp_path: Path) -> None:
     assert edits(tmp_path, PROGRAM.replace("return LIMIT", "return LIMIT + 1")) == ["limit"]
 
 
-@pytest.mark.parametrize("kind", ["Path", "PurePosixPath"])
-def test_a_path_that_changes_is_an_edit(tmp_path: Path, kind: str) -> None:
-    changed = PROGRAM.replace(f"= {kind}(__file__)", f"= {kind}(__file__ + 'x')")
-    assert {"Path": "BASE", "PurePosixPath": "PURE"}[kind] in [
-        name.partition(".")[0] for name in edits(tmp_path, changed)
-    ]
+@pytest.mark.parametrize(
+    ("before", "after", "names"),
+    [("/ name", "/ f'{name}.j2'", {"TEMPLATES"}), ("(__file__)\nLIMIT", "(__file__ + 'x')\nLIMIT", {"PURE"})],
+)
+def test_a_path_that_changes_is_an_edit(tmp_path: Path, before: str, after: str, names: set[str]) -> None:
+    assert before in PROGRAM
+    found = edits(tmp_path, PROGRAM.replace(before, after))
+    assert {name.partition(".")[0] for name in found} == names
