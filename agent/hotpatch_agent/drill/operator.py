@@ -8,16 +8,17 @@ from pathlib import Path
 
 from hotpatch_agent.drill.commands import Done, run
 from hotpatch_agent.drill.failure import DrillFailed
-from hotpatch_agent.drill.patches import demo_root
+from hotpatch_agent.drill.patches import Patch, demo_root
 
+APP = "demo_app.wsgi:app"
 SERVICE, ENVIRONMENT = "port-amber", "drill"
 
 
-def copy_demo(folder: Path) -> Path:
-    """A copy of the demo application in this folder, which is then a tree that holds `demo_app`."""
-    shutil.copytree(
-        demo_root() / "demo_app", folder / "demo_app", ignore=shutil.ignore_patterns("__pycache__")
-    )
+def copy_demo(folder: Path, tree: Path | None = None) -> Path:
+    """A copy of a tree's demo application (by default of the one that comes with hotpatch) in this folder,
+    which is then a tree that holds `demo_app`."""
+    source = (tree or demo_root()) / "demo_app"
+    shutil.copytree(source, folder / "demo_app", ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 
@@ -28,8 +29,12 @@ class Operator:
         self.folder = folder
         self.home = folder / "home"
         self.deployed = deployed
+        self._key = folder / "release.key"
         self._tree = deployed
-        """The sources that run now."""
+        """The sources that run now; a bundle is built from them to what a patch makes of them."""
+        self._built: dict[Path, Path] = {}
+        """By bundle, the tree that it leads to."""
+        self._fixed: tuple[int, Path] | None = None
 
     def service_environ(self) -> Mapping[str, str]:
         return {"HOTPATCH_HOME": str(self.home)}
@@ -37,8 +42,63 @@ class Operator:
     def gunicorn_arguments(self) -> Sequence[str]:
         return ("--config=python:hotpatch_agent.gunicorn",)
 
+    def set_up(self) -> None:
+        """The home folder of the service, and a key that it trusts."""
+        init = ("init", "--service", SERVICE, "--environment", ENVIRONMENT, "--app", APP)
+        self.must(*init, "--root", self.deployed)
+        self.must("keygen", self._key, "--trust", self.home)
+
+    def build(self, patch: Patch) -> Path:
+        """A signed bundle of the patch; DrillFailed if there is none to be had."""
+        done = self.try_build(patch)
+        if done.code:
+            raise DrillFailed(f"hotpatch build failed with code {done.code}: {done.message}")
+        return self.bundle_of(patch)
+
+    def try_build(self, patch: Patch) -> Done:
+        tree = copy_demo(self.folder / "trees" / patch.name, self._tree)
+        patch.apply(tree)
+        self._built[self.bundle_of(patch)] = tree
+        return self.command(
+            *("build", "--from", self._tree, "--to", tree, "--key", self._key),
+            *("--check", patch.checks, "--message", patch.title, "--output", self.bundle_of(patch)),
+        )
+
+    def bundle_of(self, patch: Patch) -> Path:
+        return self.folder / f"{patch.name}.bundle"
+
+    def push(self, bundle: Path) -> Done:
+        done = self.must("push", bundle)
+        self._tree = self._built[bundle]
+        self._fixed = (int(done.answer["release"]), self._tree)
+        return done
+
+    def try_push(self, bundle: Path) -> Done:
+        return self.command("push", bundle)
+
+    def roll_back(self) -> Done:
+        done = self.must("rollback", "--reason", "the drill says so")
+        self._tree = self.deployed
+        return done
+
+    def roll_forward(self) -> Done:
+        """Back to the release that was pushed last."""
+        if self._fixed is None:
+            raise DrillFailed("nothing has been pushed that one could go forward to")
+        release, self._tree = self._fixed
+        return self.must("rollback", "--to", release, "--reason", "the drill says so")
+
     def command(self, *arguments: object) -> Done:
-        return run(*arguments, environ=self.service_environ())
+        return run(*arguments, environ={**self.service_environ(), **self._small_start()})
+
+    def _small_start(self) -> Mapping[str, str]:
+        """How the clean starts of a build are started: as the service is, with a small index and data of
+        their own."""
+        return {
+            "DEMO_DATA": str(self.folder / "build-data"),
+            "DEMO_INDEX_MB": "1",
+            "DEMO_INDEX_SECONDS": "0",
+        }
 
     def must(self, *arguments: object) -> Done:
         """A command that has to succeed; DrillFailed with its own words if it doesn't."""

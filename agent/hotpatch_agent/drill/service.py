@@ -116,7 +116,7 @@ class Service:
             connection.close()
         return answer
 
-    def tail(self, lines: int = 15) -> str:
+    def tail(self, lines: int = 60) -> str:
         return " | ".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def stop(self) -> None:
