@@ -1,0 +1,95 @@
+"""What a worker does for its part follows from the ledger and its own status, and from nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from attrs import evolve
+from hotpatch_agent import facts
+from hotpatch_agent.duty import NOTHING, Duty, Task, duty
+from hotpatch_agent.facts import How
+from hotpatch_agent.states import State
+from hotpatch_agent.status import Life, Phase, Status
+
+from tests.agent.rounds import COMMITTED, IN_PLACE, LIVE, NO, OFFERED, ONE, RELOAD, committed, here, lived
+from tests.agent.samples import adopting, digest, status, told
+
+VERIFY = Duty(Task.VERIFY, 1, digest(1), 1)
+STAGE = Duty(Task.STAGE, 1, digest(1), 1)
+ADOPT = Duty(Task.ADOPT, 1, digest(1), 1, (1,))
+WITHDRAW = Duty(Task.WITHDRAW, 1, digest(1), 1)
+FAILED = told(facts.Failed(1, digest(1), NO), state=OFFERED)
+
+
+@pytest.mark.parametrize(
+    ("state", "worker", "expected"),
+    [
+        (State(), ONE, NOTHING),
+        (OFFERED, ONE, VERIFY),
+        (OFFERED, here(1, Phase.VERIFIED), NOTHING),
+        (OFFERED, here(1, Phase.REFUSED), NOTHING),
+        (OFFERED, here(1, Phase.REHEARSING), NOTHING),
+        (LIVE, ONE, VERIFY),
+        (LIVE, here(1, Phase.VERIFIED), STAGE),
+        (LIVE, here(1, Phase.STAGING), NOTHING),
+        (LIVE, here(1, Phase.READY), NOTHING),
+        (LIVE, here(1, Phase.UNABLE), NOTHING),
+        (RELOAD, here(1, Phase.VERIFIED), NOTHING),
+        (COMMITTED, here(1, Phase.READY), ADOPT),
+        (COMMITTED, ONE, ADOPT),
+        (COMMITTED, here(1, Phase.HELD), ADOPT),
+        (COMMITTED, here(1, Phase.UNABLE), NOTHING),
+        (COMMITTED, here(1, Phase.FELL_BACK), NOTHING),
+        (COMMITTED, adopting(status(1, (1,)), Phase.LIVE, 1, 1), NOTHING),
+        (told(committed(how=How.RELOAD), state=RELOAD), here(1, Phase.VERIFIED), NOTHING),
+        (IN_PLACE, status(1, (1,)), NOTHING),
+        (IN_PLACE, ONE, ADOPT),
+        (FAILED, ONE, NOTHING),
+        (FAILED, here(1, Phase.READY), WITHDRAW),
+        (FAILED, here(1, Phase.REFUSED), WITHDRAW),
+        (FAILED, here(1, Phase.REHEARSING), WITHDRAW),
+    ],
+)
+def test_the_duty(state: State, worker: Status, expected: Duty) -> None:
+    assert duty(state, worker) == expected
+
+
+@pytest.mark.parametrize("life", [Life.BOOTING, Life.LEAVING])
+@pytest.mark.parametrize("state", [OFFERED, LIVE, COMMITTED, IN_PLACE, FAILED])
+def test_a_worker_that_starts_or_leaves_has_none(life: Life, state: State) -> None:
+    assert duty(state, evolve(ONE, life=life)) == NOTHING
+
+
+def test_the_same_release_offered_again_is_verified_again() -> None:
+    again = told(facts.Offered(1, digest(1), "again.bundle"), state=FAILED)
+
+    assert duty(again, here(1, Phase.REFUSED)) == evolve(VERIFY, errand=again.errand)
+
+
+def test_the_way_back_leads_to_the_whole_former_stack() -> None:
+    state = told(*lived(1), *lived(2), facts.RolledBack(2, 1, ""))
+    worker = adopting(status(1, (1, 2)), Phase.LIVE, 2, 5)
+
+    assert duty(state, worker) == Duty(Task.ADOPT, 1, digest(1), state.errand, (1,))
+    home = told(facts.RolledBack(2, 0, ""), state=told(*lived(1), *lived(2)))
+    assert duty(home, worker) == Duty(Task.ADOPT, 0, "", home.errand, ())
+
+
+def test_a_worker_that_has_missed_ten_releases_goes_to_the_head_at_once() -> None:
+    history = [fact for version in range(1, 11) for fact in lived(version)]
+
+    assert duty(told(*history), ONE).stack == tuple(range(1, 11))
+
+
+def test_a_release_that_went_in_by_reload_is_waited_for_until_one_is_replaced() -> None:
+    state = told(*lived(1, How.RELOAD), *lived(2))
+
+    assert duty(state, ONE) == NOTHING
+    assert duty(state, status(1, (1,))).task is Task.ADOPT
+
+
+def test_what_its_disk_holds_already_counts_as_run() -> None:
+    state = told(*lived(1, How.RELOAD), *lived(2))
+    fresh = evolve(status(1, (2,)), absorbs=(1,))
+
+    assert duty(state, fresh) == NOTHING
+    assert duty(state, evolve(ONE, absorbs=(1,))).task is Task.ADOPT

@@ -1,0 +1,84 @@
+"""A push finds its own answer in the ledger, and knows an end when it sees one."""
+
+from __future__ import annotations
+
+import pytest
+from hotpatch_agent import facts
+from hotpatch_agent.facts import Fact, How
+from hotpatch_agent.follow import Ending, Trail
+from hotpatch_agent.ledger import Record
+from hotpatch_agent.status import Problem
+
+from tests.agent.samples import at, digest
+
+NO = Problem("CheckFailed", 21, "no")
+OFFERED = facts.Offered(3, digest(3), "mine.bundle")
+OTHERS = facts.Offered(2, digest(2), "yours.bundle")
+REHEARSED = facts.Rehearsed(3, digest(3), How.LIVE, "1-1")
+COMMITTED = facts.Committed(3, digest(3), How.LIVE)
+SETTLED = facts.Settled(3, digest(3), 4)
+FAILED = facts.Failed(3, digest(3), NO)
+
+
+def trail(*history: Fact, name: str = "mine.bundle") -> Trail:
+    found = Trail(name, at(10.0))
+    for number, fact in enumerate(history):
+        found = found.after(Record(number + 1, at(10.5 + number), "1-1", fact, "", ""))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("history", "ending"),
+    [
+        ((), None),
+        ((OTHERS,), None),
+        ((OTHERS, facts.Failed(2, digest(2), NO)), None),
+        ((OFFERED, REHEARSED, COMMITTED), None),
+        ((OFFERED, REHEARSED, COMMITTED, SETTLED), Ending.DONE),
+        ((OFFERED, FAILED), Ending.REFUSED),
+        ((OFFERED, REHEARSED, FAILED), Ending.REFUSED),
+        ((facts.Refused("yours.bundle", NO),), None),
+        ((facts.Refused("mine.bundle", NO),), Ending.REFUSED),
+        ((OFFERED, REHEARSED, COMMITTED, facts.RolledBack(3, 0, "worse")), Ending.REVERTED),
+        ((OFFERED, facts.Quarantined(3, digest(3), "crashed")), Ending.REVERTED),
+        ((OFFERED, REHEARSED, COMMITTED, facts.Quarantined(3, digest(3), "crashed")), Ending.REVERTED),
+        ((OFFERED, REHEARSED, COMMITTED, facts.Quarantined(1, digest(1), "below")), Ending.REVERTED),
+    ],
+)
+def test_the_end_of_a_push(history: tuple[Fact, ...], ending: Ending | None) -> None:
+    end = trail(*history).end
+
+    assert (end.ending if end else None) is ending
+
+
+BACK = facts.RolledBack(3, 2, "asked for", "mine.request")
+
+
+@pytest.mark.parametrize(
+    ("history", "ending"),
+    [
+        ((BACK,), None),
+        ((facts.RolledBack(3, 2, "", "yours.request"), facts.Settled(2, digest(2), 4)), None),
+        ((BACK, facts.Settled(2, digest(2), 4)), Ending.DONE),
+        ((BACK, facts.RolledBack(2, 0, "further", "yours.request")), Ending.REVERTED),
+        ((facts.Failed(3, digest(3), NO, request="mine.request"),), Ending.CALLED_OFF),
+        ((facts.Refused("mine.request", NO),), Ending.REFUSED),
+    ],
+)
+def test_the_end_of_a_rollback(history: tuple[Fact, ...], ending: Ending | None) -> None:
+    end = trail(*history, name="mine.request").end
+
+    assert (end.ending if end else None) is ending
+
+
+def test_the_time_is_from_the_push_to_the_record_that_ends_it() -> None:
+    end = trail(OFFERED, REHEARSED, COMMITTED, SETTLED).end
+
+    assert end is not None
+    assert (end.seconds, end.workers, end.version) == (3.5, 4, 3)
+
+
+def test_what_comes_after_the_end_changes_nothing() -> None:
+    ended = trail(OFFERED, REHEARSED, COMMITTED, SETTLED)
+
+    assert ended.after(Record(9, at(99), "1-1", facts.RolledBack(3, 0, ""), "", "")) is ended
