@@ -17,6 +17,7 @@ import copyreg
 import functools
 import gc
 import logging
+import sys
 import types
 import typing
 import weakref
@@ -62,6 +63,8 @@ DESCRIPTORS: Final = (
     types.GetSetDescriptorType,
     types.ClassMethodDescriptorType,
 )
+MOST_COPIED: Final = 1 << 20
+"""Bytes."""
 PATHS: Final = frozenset({"PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath"})
 FUNCTION_PARTS: Final = (
     ("defaults", "__defaults__"),
@@ -71,6 +74,14 @@ FUNCTION_PARTS: Final = (
     ("module", "__module__"),
     ("type_params", "__type_params__"),
 )
+
+
+# C types that programs extend, and of what an instance consists, by the arguments of their __init__.
+WRAPPING: Final[dict[type, tuple[tuple[str, str], ...]]] = {
+    property: (("fget", "fget"), ("fset", "fset"), ("fdel", "fdel")),
+    staticmethod: (("func", "__func__"),),
+    classmethod: (("func", "__func__"),),
+}
 
 
 def expand_module(shapes: Shapes, obj: Any) -> Shape:
@@ -136,6 +147,8 @@ def expand_instance(shapes: Shapes, obj: Any, cls: type) -> Shape:
             kids.append(("factory", collections.defaultdict.__dict__["default_factory"].__get__(obj)))
     elif base in (set, frozenset):
         kids += shapes.labelled("item", list(base.__iter__(obj)))
+    elif base in WRAPPING:
+        kids += [(part, base.__dict__[attr].__get__(obj)) for part, attr in WRAPPING[base]]
     elif issubclass(base, BaseException):
         kids.append(("args", BaseException.__dict__["args"].__get__(obj)))
     elif base is not object:
@@ -152,9 +165,12 @@ def expand_instance(shapes: Shapes, obj: Any, cls: type) -> Shape:
 
 
 def expand_c_object(shapes: Shapes, obj: Any, kind: type) -> Shape:
-    """Values of C types say themselves how to build them again; what doesn't is opaque."""
+    """Values of C types say themselves how to build them again; what doesn't is opaque.  So is what is large:
+    it says so by a copy of its contents, and a serving process holds gigabytes of arrays."""
     name = f"{kind.__module__}.{kind.__qualname__}"
     try:
+        if sys.getsizeof(obj) > MOST_COPIED:
+            return "opaque", name, [], None
         table = copyreg.dispatch_table
         made = table[kind](obj) if kind in table else obj.__reduce_ex__(4)
     except Exception:  # noqa: BLE001  whatever a C type raises, it can't be copied
