@@ -45,10 +45,11 @@ on it. An error is one line on stderr, `hotpatch: ...`; with `--json` it is one 
 
 def classes() -> list[type[HotpatchError]]:
     """The errors that are raised as they are: those without a more special one below them."""
-    found = [
-        each for each in vars(errors).values() if inspect.isclass(each) and issubclass(each, HotpatchError)
+    named = vars(errors).values()
+    found = [each for each in named if inspect.isclass(each) and issubclass(each, HotpatchError)]
+    return [
+        each for each in found if not any(other is not each and issubclass(other, each) for other in found)
     ]
-    return [each for each in found if not each.__subclasses__()]
 
 
 def rows() -> list[tuple[int, str, str]]:

@@ -135,11 +135,12 @@ def extend(
     threshold: int | None,
     signers: Sequence[Signer],
     expires: datetime,
+    retired: Sequence[Key] = (),
 ) -> bytes:
-    """The root that follows `current`: `keys` may sign releases too, and `threshold` of all keys must.
+    """The root that follows `current`: `keys` may sign releases too, `retired` ones no more.
 
-    Without a threshold the old one stays.
-    Raises `KeyProblem` where `signers` are too few, or the threshold is above the number of keys.
+    `threshold` of all of them must; without one the old one stays.  Raises `KeyProblem` where `signers`
+    are too few or not root keys, a retired key was none, or the threshold is above the number of keys.
     """
     root = Metadata[Root].from_bytes(current.metadata.to_bytes()).signed
     may = root.roles[Root.type].keyids
@@ -149,6 +150,10 @@ def extend(
             raise KeyProblem(f"the key {name_of(current, key_id)} may not change the trust root; {who} may")
     root.version += 1
     root.expires = expires
+    for key in retired:
+        if key.keyid not in root.roles[RELEASES].keyids:
+            raise KeyProblem(f"the key {key.keyid[:8]} can't be retired: the trust root does not have it")
+        root.revoke_key(key.keyid, RELEASES)
     for key in keys:
         root.add_key(key, RELEASES)
     if threshold is not None:

@@ -85,6 +85,22 @@ def test_a_trust_root_is_renewed_without_a_new_key(cli: Cli, home: Path) -> None
     assert (trust.read_root(home / "trust" / "root.json").expires - before).days == 29
 
 
+def test_a_retired_key_s_releases_are_accepted_no_more(cli: Cli, home: Path, signed_release: Path) -> None:
+    cli("keygen", "bob.key", "--trust", home, "--root-key", "alice.key")
+    assert cli("verify", signed_release, "--home", home).code == 0
+    ran = cli("keygen", "--retire", "alice.pub", "--trust", home, "--root-key", "alice.key", "--json")
+    assert (ran.code, len(ran.data["keys"])) == (0, 1)
+    assert cli("verify", signed_release, "--home", home).code == 16
+    assert cli("keygen", "--retire", "alice.pub", "--trust", home, "--root-key", "alice.key").code == 30
+
+
+def test_the_last_key_can_not_be_retired(cli: Cli, home: Path) -> None:
+    cli("keygen", "alice.key", "--trust", home)
+    ran = cli("keygen", "--retire", "alice.pub", "--trust", home, "--root-key", "alice.key")
+    assert ran.code == 30
+    assert trust.read_root(home / "trust" / "root.json").version == 1
+
+
 def test_a_trust_root_needs_a_first_key(cli: Cli, home: Path) -> None:
     ran = cli("keygen", "--trust", home)
     assert ran.code == 30

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from attrs import frozen
 
 from hotpatch.errors import KeyProblem, NoHome
 from hotpatch_agent.cli.amounts import count, duration
@@ -21,6 +23,16 @@ if TYPE_CHECKING:
     from hotpatch.trust.keys import NewKey
 
 
+@frozen
+class _Wish:
+    """What is to become of the trust root, besides the new key."""
+
+    added: Sequence[SSlibKey]
+    retired: Sequence[SSlibKey]
+    threshold: int | None
+    until: datetime
+
+
 @cli_command(
     "keygen",
     examples=[
@@ -28,6 +40,7 @@ if TYPE_CHECKING:
         "hotpatch keygen release.key --passphrase --trust /srv/shop/hotpatch",
         "hotpatch keygen bob.key --trust /srv/shop/hotpatch --root-key release.key",
         "hotpatch keygen --add carol.pub --threshold 2 --trust /srv/shop/hotpatch --root-key release.key",
+        "hotpatch keygen --retire bob.pub --trust /srv/shop/hotpatch --root-key release.key",
     ],
 )
 @click.argument("key", required=False, type=click.Path(path_type=Path, dir_okay=False))
@@ -53,6 +66,14 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Trust this public key (.pub) too; may be repeated.",
 )
+@click.option(
+    "--retire",
+    "retired",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="No longer trust this public key (.pub) for releases; may be repeated.",
+)
 @click.option("--threshold", type=click.IntRange(1, 64), help="How many different keys must sign a release.")
 @click.option(
     "--expires",
@@ -69,6 +90,7 @@ def command(
     trust: Path | None,
     root_keys: tuple[str, ...],
     added: tuple[Path, ...],
+    retired: tuple[Path, ...],
     threshold: int | None,
     expires: timedelta,
 ) -> int:
@@ -79,18 +101,21 @@ def command(
     """
     if key is None and trust is None:
         raise click.UsageError("name the KEY file to make, or the --trust root to change")
-    if trust is None and (root_keys or added or threshold):
-        raise click.UsageError("--root-key, --add and --threshold belong to --trust")
+    if trust is None and (root_keys or added or retired or threshold):
+        raise click.UsageError("--root-key, --add, --retire and --threshold belong to --trust")
     if trust is not None and not trust.is_dir():
         raise NoHome(f"there is no home folder at {trust}: make one with `hotpatch init`")
     from hotpatch.trust import keys as key_files
 
-    others = [key_files.load_public(path) for path in added]
+    wish = _Wish(
+        added=[key_files.load_public(path) for path in added],
+        retired=[key_files.load_public(path) for path in retired],
+        threshold=threshold,
+        until=datetime.now(UTC) + expires,
+    )
     secret = new_passphrase() if passphrase and key is not None else None
     made = key_files.generate(key.stem, secret) if key is not None else None
-    changed = (
-        _changed_root(trust, made, others, root_keys, threshold, datetime.now(UTC) + expires) if trust else []
-    )
+    changed = _changed_root(trust, made, root_keys, wish) if trust else []
     told: list[str] = []
     data: dict[str, object] = {}
     if made is not None and key is not None:
@@ -113,14 +138,7 @@ def command(
     return terminal.finish(" ".join(told), data)
 
 
-def _changed_root(
-    home: Path,
-    made: NewKey | None,
-    others: list[SSlibKey],
-    root_keys: tuple[str, ...],
-    threshold: int | None,
-    until: datetime,
-) -> list[bytes]:
+def _changed_root(home: Path, made: NewKey | None, root_keys: Sequence[str], wish: _Wish) -> list[bytes]:
     """The roots that follow the one of `home`, or begin it.  Writes nothing."""
     from hotpatch.trust import root as roots
 
@@ -130,14 +148,16 @@ def _changed_root(
             raise KeyProblem(
                 f"{home} has a trust root already: name a key that may change it with --root-key"
             )
-        new = [made.key, *others] if made else others
-        return [roots.extend(roots.read(path), new, threshold, load_signers(root_keys), until)]
+        added = [made.key, *wish.added] if made else wish.added
+        signers = load_signers(root_keys)
+        return [roots.extend(roots.read(path), added, wish.threshold, signers, wish.until, wish.retired)]
     if made is None:
         raise KeyProblem(f"there is no trust root in {home} yet: name the KEY to begin with")
-    first = roots.create(made.key, made.signer, until)
-    if not others and threshold is None:
+    first = roots.create(made.key, made.signer, wish.until)
+    if not wish.added and wish.threshold is None:
         return [first]
-    return [first, roots.extend(roots.parse(first), others, threshold, [made.signer], until)]
+    second = roots.extend(roots.parse(first), wish.added, wish.threshold, [made.signer], wish.until)
+    return [first, second]
 
 
 def _write(folder: Path, changed: list[bytes]) -> TrustRoot:
