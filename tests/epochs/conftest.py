@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.two_versions import Program
 from hotpatch.epochs import carry, control, pins, tend, undecided_version
 from hotpatch.epochs.versions import is_plain
-from tests.epochs.building import Program
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks.two_versions import Program
 from hotpatch.epochs import install, is_plain
-from tests.epochs.building import Program
 from tests.epochs.requests import Open
 
 Make = Callable[..., Program]
@@ -170,7 +170,7 @@ def test_a_modules_own_class_and_getattr_survive(program: Make) -> None:
 def test_functions_set_aside_by_gc_freeze_are_found(tmp_path: Any) -> None:
     script = """
     import gc, pathlib
-    from tests.epochs.building import Program
+    from benchmarks.two_versions import Program
     from tests.epochs.requests import Open
     from hotpatch.epochs import install
     app = Program({"app": "X = 1\\ndef make():\\n    return lambda: X\\n"}, pathlib.Path("."))

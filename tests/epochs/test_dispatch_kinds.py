@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.two_versions import Program
 from hotpatch.epochs import install, is_plain
-from tests.epochs.building import Program
 from tests.epochs.requests import Open
 
 Make = Callable[..., Program]

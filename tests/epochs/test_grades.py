@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks.two_versions import Program
 from hotpatch.epochs import survey, worst
 from hotpatch.ops import ABSENT, Op, SlotKind
 from hotpatch.plan import Grade
-from tests.epochs.building import Program
 
 Make = Callable[..., Program]
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from benchmarks.two_versions import Program
 from hotpatch.epochs import install, is_plain, survey
 from hotpatch.plan import Grade
-from tests.epochs.building import Program
 from tests.epochs.requests import Open
 
 Make = Callable[..., Program]

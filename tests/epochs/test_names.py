@@ -106,12 +106,9 @@ def test_every_opcode_with_a_name_is_known() -> None:
     """A new CPython with a new opcode on names has to be looked at before it is believed."""
     import dis
 
-    known = {
-        "STORE_NAME", "DELETE_NAME", "STORE_ATTR", "DELETE_ATTR", "STORE_GLOBAL", "DELETE_GLOBAL",
-        "LOAD_NAME", "LOAD_ATTR", "IMPORT_NAME", "IMPORT_FROM", "LOAD_GLOBAL", "LOAD_METHOD", "LOAD_SUPER_ATTR",
-        "LOAD_FROM_DICT_OR_GLOBALS",
-    # pseudo and instrumented forms
-        "LOAD_SUPER_METHOD", "LOAD_ZERO_SUPER_METHOD", "LOAD_ZERO_SUPER_ATTR",
-        "INSTRUMENTED_LOAD_SUPER_ATTR",
-    }  # fmt: skip
+    plain = ["NAME", "GLOBAL", "ATTR"]
+    known = {f"{verb}_{what}" for verb in ("LOAD", "STORE", "DELETE") for what in plain}
+    known |= {"IMPORT_NAME", "IMPORT_FROM", "LOAD_METHOD", "LOAD_SUPER_ATTR", "LOAD_FROM_DICT_OR_GLOBALS"}
+    known |= {"LOAD_SUPER_METHOD", "LOAD_ZERO_SUPER_METHOD", "LOAD_ZERO_SUPER_ATTR"}  # pseudo instructions
+    known |= {"INSTRUMENTED_LOAD_SUPER_ATTR"}
     assert {dis.opname[code] for code in dis.hasname} <= known

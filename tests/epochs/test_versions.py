@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
+from benchmarks.two_versions import Program
 from hotpatch.epochs import State, Version, control, install, is_plain, newest, one_step, survey, tend
 from hotpatch.errors import Busy, PatchRefused
 from hotpatch.ops import SlotKind
 from hotpatch.plan import Grade
-from tests.epochs.building import Program
 from tests.epochs.requests import Open
 
 Make = Callable[..., Program]

@@ -3,12 +3,14 @@
     program = Program({"shop": OLD}, tmp_path)
     ops = program.ops({"shop": NEW})
 
-A small builder for tests: same names are the same definitions, functions keep their object, everything else
-that differs is a new value.  Each version is really executed, in a module of its own.
+A small builder for tests and benchmarks of `hotpatch.epochs`, so that these need no clean starts: same names
+are the same definitions, functions keep their object, everything else that differs is a new value.  Each
+version is really executed, in modules of its own that the running ones do not see.
 """
 
 from __future__ import annotations
 
+import builtins
 import linecache
 import sys
 from pathlib import Path
@@ -41,26 +43,27 @@ class Program:
             sys.modules.pop(name, None)
 
     def _execute(self, sources: dict[str, str], modules: dict[str, ModuleType]) -> None:
+        importing = {**vars(builtins), "__import__": _importer(modules)}
         for name, source in sources.items():
             path = str(self.folder / f"{name}.py")
             lines = source.splitlines(keepends=True)
             linecache.cache[path] = (len(source), None, lines, path)
+            if modules is not self.modules:
+                vars(modules[name])["__builtins__"] = importing
             exec(compile(source, path, "exec", dont_inherit=True), vars(modules[name]))
 
     def ops(self, sources: dict[str, str]) -> tuple[Op, ...]:
         """The ops from what the newest version has to `sources`, in order of import."""
         fresh = {name: ModuleType(name) for name in sources}
-        kept = {name: sys.modules.get(name) for name in sources}
-        sys.modules.update(fresh)
-        try:
-            self._execute(sources, fresh)
-        finally:
-            for name, module in kept.items():
-                if module is None:
-                    sys.modules.pop(name, None)
-                else:
-                    sys.modules[name] = module
+        self._execute(sources, fresh)
         return _Builder(self.modules, fresh).ops()
+
+
+def _importer(modules: dict[str, ModuleType]) -> Any:
+    def import_(name: str, *args: Any) -> Any:
+        return modules[name] if name in modules else __import__(name, *args)
+
+    return import_
 
 
 class _Builder:
@@ -100,10 +103,10 @@ class _Builder:
     def _slot(
         self, owner: Any, kind: SlotKind, key: str, old: Any, new: Any, where: str, home: dict[str, Any]
     ) -> None:
-        if self.counterparts.get(id(new)) is old and isinstance(new, FunctionType):
+        if self.counterparts.get(id(new)) is old and isinstance(old, FunctionType):
             if new.__module__ == home["__name__"]:
                 self._function(old, new, where, home)
-        elif self.counterparts.get(id(new)) is old and isinstance(new, type):
+        elif self.counterparts.get(id(new)) is old and isinstance(old, type):
             if new.__module__ == home["__name__"]:
                 self._class(old, new, where, home)
         elif isinstance(old, (staticmethod, classmethod)) and type(new) is type(old):
