@@ -55,7 +55,7 @@ def _cached(bets: Bets, new: bool, share: float) -> Bets:
 
 @pytest.mark.parametrize(("n1", "n0", "events"), [(1, 9, 1), (5, 5, 4), (10, 30, 12), (30, 10, 25)])
 def test_exchangeable_events_in_a_block_never_raise_the_mean(n1: int, n0: int, events: int) -> None:
-    """Setting 2: events fall on the block's requests in every way alike (hypergeometric), computed exactly."""
+    """Setting 2: all ways in which events can fall on the block's requests are alike; computed exactly."""
     share = n1 / (n1 + n0)
     mean = 0.0
     for k1 in range(max(0, events - n0), min(n1, events) + 1):
