@@ -8,8 +8,11 @@ What `status` shows is what the worker itself found to be so when it last wrote:
 from __future__ import annotations
 
 import enum
+import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from attrs import field, frozen
 
@@ -175,17 +178,25 @@ def start_of(stat: str) -> str:
     return Path(stat).read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
 
 
+class Held(Protocol):
+    """A lock that is held."""
+
+    def release(self) -> None: ...
+
+
 class Board:
     """This worker's own status file: holds its lock, writes when something changed.
 
     Made in the worker itself, after fork.  Not thread-safe: one thread of the agent writes.
     """
 
-    def __init__(self, folder: Path, worker: str, files: Files = OS_FILES) -> None:
+    def __init__(
+        self, folder: Path, worker: str, files: Files = OS_FILES, take: Callable[[Path], Held] = Lock.take
+    ) -> None:
         self._path = folder / f"{worker}.json"
         self._files = files
         self._last = b""
-        self._lock = Lock.take(folder / f"{worker}.lock")
+        self._lock = take(folder / f"{worker}.lock")
 
     def write(self, status: Status) -> bool:
         """Put the status on disk if it differs from what is there; says whether it was written.
@@ -202,21 +213,24 @@ class Board:
     def leave(self) -> None:
         """Take the file away and end being alive: the last act of a worker that ends in good order."""
         discard(str(self._path), self._files)
-        discard(str(self._lock.path), self._files)
+        discard(str(self._path.with_suffix(".lock")), self._files)
         self._lock.release()
 
 
-def read_roll(folder: Path, files: Files = OS_FILES) -> Roll:
-    """All workers that have a status file.  A file that vanishes while we read is no longer there."""
+def read_roll(folder: Path, files: Files = OS_FILES, held: Callable[[Path], bool] = is_held) -> Roll:
+    """All workers that have a status file.  A file that vanishes while we read is no longer there.
+
+    `held` tells whether a lock file is held: the kernel's word, or a simulation's.
+    """
     alive: list[Status] = []
     dead: list[Status] = []
     debris: list[str] = []
     names = {name.rpartition(".")[0] for name in files.names(str(folder)) if not is_temporary(name)}
     for worker in names:
         # First the lock, then the file: a worker that ends in between has taken its file with it.
-        living = is_held(folder / f"{worker}.lock")
+        living = held(folder / f"{worker}.lock")
         try:
-            status = wire.load(Status, files.read(str(folder / f"{worker}.json")))
+            status = _load(files.read(str(folder / f"{worker}.json")))
         except (FileNotFoundError, wire.Malformed):
             if not living:
                 debris.append(worker)
@@ -229,7 +243,23 @@ def read_roll(folder: Path, files: Files = OS_FILES) -> Roll:
     return Roll(tuple(sorted(alive, key=order)), tuple(sorted(dead, key=order)), tuple(sorted(debris)))
 
 
+@functools.lru_cache(maxsize=256)
+def _load(line: bytes) -> Status:
+    # Most files are as they were at the look before; a status is a frozen value, so one may be given out twice.
+    return wire.load(Status, line)
+
+
 def forget(folder: Path, worker: str, files: Files = OS_FILES) -> None:
-    """Remove what a dead worker has left.  The status goes first: without it the lock file means nothing."""
-    discard(str(folder / f"{worker}.json"), files)
-    discard(str(folder / f"{worker}.lock"), files)
+    """Remove what a dead worker has left; does nothing if it lives after all.
+
+    A worker that is just being born has made its lock file and does not hold it yet, and so looks dead for a
+    moment.  Held while its files go, the lock makes it wait, see that its file has gone, and begin anew.
+    """
+    lock = Lock.try_take(folder / f"{worker}.lock")
+    if lock is None:
+        return
+    try:
+        discard(str(folder / f"{worker}.json"), files)
+        discard(str(lock.path), files)
+    finally:
+        lock.release()

@@ -127,3 +127,13 @@ def test_time_goes_forward_between_two_looks() -> None:
     assert second.since(first) >= 0
     assert first.boot == second.boot
     assert second.since(evolve(first, boot="another")) == float("inf")
+
+
+def test_a_worker_that_took_its_lock_after_it_was_taken_for_dead_is_not_forgotten(tmp_path: Path) -> None:
+    (tmp_path / f"{worker_id()}.lock").touch()
+    assert read_roll(tmp_path).debris == (worker_id(),)
+    board = Board(tmp_path, worker_id())
+    forget(tmp_path, worker_id())
+    board.write(evolve(status(os.getpid()), worker=worker_id()))
+    assert [one.worker for one in read_roll(tmp_path).alive] == [worker_id()]
+    board.leave()
