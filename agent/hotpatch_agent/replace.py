@@ -43,6 +43,7 @@ class Replacer:
         self._asked_more: float | None = None
         self._asked_less: float | None = None
         self._worker = ""
+        self._among = 0
 
     def replace(self, act: Replace, alive: Sequence[Status], head: tuple[int, ...], age: float) -> None:
         """Goes on with this replacement, among the workers that are alive; `head` is what they should run,
@@ -50,6 +51,7 @@ class Replacer:
         if act.worker != self._worker:
             self._worker, self._asked_less = act.worker, None
             self._asked_more = None if age < BY_ANOTHER else time.monotonic()
+        self._among = act.among
         serving = [one for one in alive if one.life is Life.SERVING]
         coming = [one for one in alive if one.life is Life.BOOTING]
         if len(serving) + len(coming) <= act.among:
@@ -62,11 +64,10 @@ class Replacer:
         if self._asked_more is None or self._asked_less is not None:
             self._asked_more = self._asked_less = None
             return
-        serving = [one for one in alive if one.life is not Life.LEAVING]
-        newest = max(serving, key=lambda one: one.started.tick, default=None)
-        if newest is None or newest.life is Life.BOOTING:
-            return
-        self._name(newest.pid)
+        staying = [one for one in alive if one.life is not Life.LEAVING]
+        if len(staying) <= self._among or any(one.life is Life.BOOTING for one in staying):
+            return  # it is on its way, or it has gone by itself and its own successor is
+        self._name(max(staying, key=lambda one: one.started.tick).pid)
         self._pull(signal.SIGTTOU)
         self._asked_more = None
 

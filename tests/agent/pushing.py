@@ -11,6 +11,7 @@ from attrs import define, field
 from hotpatch_agent import facts, home, spool
 from hotpatch_agent.cli.preparing import Origin, prepare
 from hotpatch_agent.history import History
+from hotpatch_agent.ledger import Record
 from hotpatch_agent.status import Status, read_roll
 
 from hotpatch import bundle
@@ -89,6 +90,10 @@ class Pusher:
         """Offers the change from these sources to those; the fact that ends it."""
         return self.await_end(lambda: spool.offer(self.home.spool, self.bundle(old, new, checks, settings)))
 
+    def offer(self, data: bytes) -> str:
+        """Puts a bundle into the spool."""
+        return spool.offer(self.home.spool, data)
+
     def roll_back(self, to: int | None = None) -> facts.Fact:
         """Asks for it; the fact that ends it."""
         return self.await_end(lambda: spool.ask(self.home.spool, spool.Request("rollback", to, "a test")))
@@ -107,9 +112,12 @@ class Pusher:
         end: facts.Fact = wait_until(ended, "the release comes to an end")
         return end
 
+    def history(self) -> tuple[Record, ...]:
+        return History(self.home.ledger).ledger.history()
+
     def records(self) -> list[tuple[int, facts.Fact]]:
         """The ledger so far."""
-        return [(record.seq, record.fact) for record in History(self.home.ledger).ledger.history()]
+        return [(record.seq, record.fact) for record in self.history()]
 
     def last(self) -> int:
         return max((seq for seq, _ in self.records()), default=0)

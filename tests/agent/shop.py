@@ -17,13 +17,15 @@ def app(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     if environ["PATH_INFO"] == "/slow":
         return slow()
+    if environ["PATH_INFO"] == "/long":
+        return slow(5)
     if environ["PATH_INFO"] == "/pid":
         return [str(os.getpid()).encode()]
     return [answer(environ["PATH_INFO"]).encode()]
 
-def slow():
+def slow(seconds=1.5):
     yield answer("").encode()
-    time.sleep(1.5)
+    time.sleep(seconds)
     yield b"..." + answer("").encode()
 """,
     "shop.py": """
@@ -38,24 +40,15 @@ THREE = {**APP, "shop.py": APP["shop.py"].replace('"one"', '"three"')}
 RELOAD = {
     **APP,
     "shop.py": """
-import threading
+import os
 
-VERSION = "reloaded"
-
-class Base(threading.Thread):
-    pass
-
-class Answer(Base):
-    __slots__ = ("text",)
+os.environ["SHOP_VERSION"] = "reloaded"
 
 def answer(path):
-    return VERSION
-
-LOOP = threading.Thread(target=print, daemon=True)
-LOOP.start()
+    return os.environ["SHOP_VERSION"]
 """,
 }
-"""A change that no process can take live: its start does something."""
+"""A change that no process can take live: its start changes the process."""
 
 
 def make(pusher: Pusher, worker_class: str = "gthread", workers: int = 2, **settings: object) -> Service:

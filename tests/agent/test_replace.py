@@ -1,0 +1,152 @@
+"""A change that can't go live replaces the workers one at a time and drops nothing."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+from hotpatch_agent import facts
+
+from tests.agent.pushing import Pusher, settled
+from tests.agent.service import Service, wait_until
+from tests.agent.shop import APP, RELOAD, TWO, bodies, make
+
+CLASSES = ("sync", "gthread")
+
+
+@pytest.fixture
+def pusher(tmp_path: Path) -> Pusher:
+    return Pusher(tmp_path)
+
+
+class Headcount:
+    """How many workers there were at most, and at least, while it watched."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.seen: set[int] = set()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.seen.add(len(self.service.workers()))
+            except psutil.NoSuchProcess:
+                return
+            self._stop.wait(0.02)
+
+    def __enter__(self) -> Headcount:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+@pytest.mark.parametrize("worker_class", CLASSES)
+def test_a_reload_plan_replaces_every_worker_and_drops_nothing(pusher: Pusher, worker_class: str) -> None:
+    with make(pusher, worker_class, workers=2) as service:
+        settled(pusher, service, 2)
+        old = set(service.workers())
+        with service.load(clients=4) as load, Headcount(service) as headcount:
+            end = pusher.push(APP, RELOAD)
+            load.settle()
+        assert isinstance(end, facts.Settled), end
+        assert pusher.of_kind(facts.Committed)[0].how is facts.How.RELOAD
+        assert load.failed == []
+        assert headcount.seen <= {2, 3}
+        settled(pusher, service, 2)
+        assert not old & set(service.workers())
+        assert set(bodies(service, 20)) == {"reloaded"}
+
+
+def test_after_a_reload_the_number_of_workers_is_what_it_was(pusher: Pusher) -> None:
+    with make(pusher, workers=3) as service:
+        settled(pusher, service, 3)
+        pusher.push(APP, RELOAD)
+        settled(pusher, service, 3)
+        service.signal(signal.SIGTTOU)
+        settled(pusher, service, 2)
+
+
+def test_a_reload_whose_new_worker_does_not_start_leaves_all_old_ones(pusher: Pusher, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    text = (
+        RELOAD["shop.py"]
+        + f"\nimport os\nif os.path.exists({str(flag)!r}):\n    raise RuntimeError('no start')\n"
+    )
+    bundle = pusher.bundle(APP, {**RELOAD, "shop.py": text})
+    flag.touch()
+    with make(pusher, workers=2) as service:
+        settled(pusher, service, 2)
+        old = set(service.workers())
+        with service.load(clients=2) as load:
+            end = pusher.await_end(lambda: pusher.offer(bundle))
+            load.settle()
+        assert isinstance(end, facts.Settled)
+        assert end.version == 0
+        assert pusher.of_kind(facts.RolledBack)
+        assert load.failed == []
+        assert load.bodies().keys() == {"one"}
+        wait_until(lambda: set(service.workers()) == old, "the extra worker has gone, the old ones are there")
+
+
+def test_a_worker_whose_requests_do_not_end_is_replaced(pusher: Pusher) -> None:
+    with make(pusher, workers=2) as service:
+        settled(pusher, service, 2)
+        answers: list[str] = []
+        thread = threading.Thread(target=lambda: answers.append(service.body("/long")))
+        thread.start()
+        wait_until(lambda: any(one.counters is not None for one in pusher.statuses()), "a status")
+        with service.load(clients=2) as load:
+            end = pusher.push(APP, TWO, settings={"hold": "0.5"})
+        assert isinstance(end, facts.Settled)
+        assert load.failed == []
+        thread.join()
+        assert answers == ["one...one"]
+        assert set(bodies(service, 20)) == {"two"}
+
+
+def test_going_back_from_a_reload_is_a_reload_again(pusher: Pusher) -> None:
+    with make(pusher, workers=2) as service:
+        settled(pusher, service, 2)
+        pusher.push(APP, RELOAD)
+        with service.load(clients=2) as load:
+            end = pusher.roll_back()
+        assert isinstance(end, facts.Settled)
+        assert load.failed == []
+        assert set(bodies(service, 20)) == {"one"}
+
+
+def test_with_preload_a_reload_loads_the_program_anew_in_each_worker(pusher: Pusher) -> None:
+    with make(pusher, workers=2, preload_app=True) as service:
+        settled(pusher, service, 2)
+        with service.load(clients=2) as load:
+            end = pusher.push(APP, RELOAD)
+            load.settle()
+        assert isinstance(end, facts.Settled)
+        assert load.failed == []
+        assert set(bodies(service, 20)) == {"reloaded"}
+
+
+def test_the_leader_killed_during_a_reload_is_succeeded(pusher: Pusher) -> None:
+    with make(pusher, workers=3) as service:
+        settled(pusher, service, 3)
+
+        def act() -> None:
+            pusher.offer(pusher.bundle(APP, RELOAD, settings={"probation": "0"}))
+            (first,) = wait_until(lambda: pusher.of_kind(facts.Replacing), "a worker is being replaced")[:1]
+            leader = next(
+                int(record.who.partition("-")[0]) for record in pusher.history() if record.fact == first
+            )
+            service.signal(signal.SIGKILL, leader)
+
+        end = pusher.await_end(act)
+        assert isinstance(end, facts.Settled)
+        assert end.version == 1
+        assert set(bodies(service, 20)) == {"reloaded"}
