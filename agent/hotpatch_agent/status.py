@@ -245,7 +245,7 @@ def read_roll(folder: Path, files: Files = OS_FILES, held: Callable[[Path], bool
 
 @functools.lru_cache(maxsize=256)
 def _load(line: bytes) -> Status:
-    # Most files are as they were at the look before; a status is a frozen value, so one may be given out twice.
+    # Most files are as they were at the look before, and a status is a frozen value.
     return wire.load(Status, line)
 
 
