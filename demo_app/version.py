@@ -14,9 +14,9 @@ routes = Blueprint("version", __name__)
 
 def running_release() -> int | None:
     """The number of the hot release that this process runs; None without hotpatch, 0 for none yet."""
-    agent = sys.modules.get("hotpatch_agent.worker")
-    ask = getattr(agent, "running_release", None)
-    return ask() if ask is not None else None
+    running = sys.modules.get("hotpatch_agent.running")
+    found: int | None = running.release() if running is not None else None
+    return found
 
 
 def describe() -> dict[str, object]:

@@ -49,8 +49,11 @@ def create_app(settings: Settings | None = None) -> Flask:
         shop.prices.ensure_running()
 
     @made.after_request
-    def name_the_worker(response: Response) -> Response:
+    def say_who_answers(response: Response) -> Response:
         response.headers["X-Worker"] = str(os.getpid())
+        release = version.running_release()
+        if release is not None:
+            response.headers["X-Release"] = str(release)
         return response
 
     @made.errorhandler(HTTPException)

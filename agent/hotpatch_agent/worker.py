@@ -17,6 +17,7 @@ from attrs import evolve
 
 from hotpatch.errors import HotpatchError
 from hotpatch.release import Release
+from hotpatch_agent import running
 from hotpatch_agent.acts import ForWorker, Rehearse, Replace
 from hotpatch_agent.alive import Lock
 from hotpatch_agent.clock import now
@@ -199,6 +200,7 @@ class Agent:
     def _tell(self, status: Status) -> None:
         """This is so now, for all to see."""
         self._status = status
+        running.note(status.release)
         if self._stopping:
             return
         changed = evolve(status, written=self._written)

@@ -6,12 +6,22 @@ import http.client
 import time
 from collections.abc import Iterable, Mapping
 
+from attrs import frozen
+
 from hotpatch_agent.drill.failure import DrillFailed
 from hotpatch_agent.drill.patches import Probe
 from hotpatch_agent.drill.service import HOST, Service
 from hotpatch_agent.load.wire import Answer, Request
 
 PATIENCE_SECONDS = 60.0
+
+
+@frozen
+class Word:
+    """What one worker says: the version that its answers come from, and the release that it claims to run."""
+
+    label: str | None
+    release: int | None
 
 
 class Inquiry:
@@ -22,11 +32,11 @@ class Inquiry:
         self._nonce = 1 << 20
         self.asked = 0
 
-    def labels(self, probe: Probe) -> Mapping[int, str | None]:
-        """What the probe says of each worker, by pid.  All workers that live now are reached, by as many
-        connections as it takes; DrillFailed if one of them never answers."""
+    def ask_all(self, probe: Probe) -> Mapping[int, Word]:
+        """What each worker says, by pid.  All workers that live now are reached, by as many connections as it
+        takes; DrillFailed if one of them never answers."""
         wanted = set(self._service.workers())
-        found: dict[int, str | None] = {}
+        found: dict[int, Word] = {}
         deadline = time.monotonic() + PATIENCE_SECONDS
         while wanted - set(found):
             if time.monotonic() > deadline:
@@ -36,7 +46,8 @@ class Inquiry:
             answers = self._ask(probe.requests(self._nonce))
             worker = int(answers[0].headers.get("x-worker", "0"))
             if worker in wanted and worker not in found:
-                found[worker] = probe.judge(answers)
+                release = answers[0].headers.get("x-release")
+                found[worker] = Word(probe.judge(answers), None if release is None else int(release))
         return found
 
     def _ask(self, requests: Iterable[Request]) -> list[Answer]:

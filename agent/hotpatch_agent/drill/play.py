@@ -44,7 +44,7 @@ class Play:
                 f"{len(labels)} of {len(labels)} workers answer {'with' if label == 'old' else 'without'} it"
             )
 
-        self._step(f"asks each worker for the fault: {self.fault.title}", look)
+        self._step(f"asks each worker: {self.fault.title}?", look)
 
     def builds(self, patch: Patch) -> Path:
         """A signed bundle of the patch, on top of what runs."""
@@ -90,7 +90,7 @@ class Play:
             self._same_workers()
             return f"refused by {done.command}, code {done.code}: {done.message}"
 
-        self._step(f"tries a bad patch, which {bad.title}", refuse)
+        self._step(f"tries a bad patch: {bad.title}", refuse)
 
     def score(self, drill: str) -> Score:
         """The load's account, and the whole drill's."""
