@@ -36,7 +36,7 @@ from .reading import (
     slots_of,
     solid_base,
 )
-from .shape import FUNCTION_PARTS, Shapes, Step
+from .shape import FUNCTION_PARTS, WRAPPING, Shapes, Step
 from .world import World
 
 
@@ -324,6 +324,9 @@ def make_instance(builder: Builder, n: int, head: Any, kids: Mapping[Step, int])
         made = base.__new__(cls, builder.make(kids["payload"]))
     elif base in (tuple, frozenset):
         made = base.__new__(cls, [builder.make(child) for child in parts])
+    elif base in WRAPPING:
+        made = base.__new__(cls)
+        base.__init__(made, *[builder.make(kids[part]) for part, _ in WRAPPING[base]])
     elif issubclass(base, BaseException):
         made = base.__new__(cls, *builder.make(kids["args"]))
     else:

@@ -145,7 +145,7 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
     effects = effects_outside()
     witness.on = False
     world = World(root)
-    graph = Describer(world, with_blobs=True).run(extra)
+    graph = Describer(world, with_blobs=True).run(extra, job["opened"])
     tidy = world.tidy
     effects["import path"] = [tidy(p) for p in effects["import path"]]
     return {
@@ -185,7 +185,13 @@ def main(path: str) -> None:
     for one in job["starts"]:
         pid = os.fork()
         if not pid:
-            work(one | {key: job[key] for key in ("home", "path", "argv", "cwd", "setup", "app", "modules")})
+            work(
+                one
+                | {
+                    key: job[key]
+                    for key in ("home", "path", "argv", "cwd", "setup", "app", "modules", "opened")
+                }
+            )
         children.append(pid)
     for pid in children:
         os.waitpid(pid, 0)

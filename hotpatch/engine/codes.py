@@ -209,13 +209,23 @@ def _on_self(code: CodeType, operation: str) -> set[str]:
     me, found, last = code.co_varnames[:1], set[str](), None
     if not me or not code.co_argcount:
         return found
+    held = False  # `self` stays on the stack for the second half of `self.x += 1`
     for step in dis.get_instructions(code):
-        if step.opname == operation and last is not None and last.opname.startswith("LOAD_"):
-            loaded = last.argval[-1] if type(last.argval) is tuple else last.argval
-            if loaded == me[0]:
+        if last is not None and step.opname == "COPY" and _loads(last, me[0]):
+            held = True
+        elif step.opname == operation and last is not None:
+            if _loads(last, me[0]) or (held and last.opname in ("COPY", "SWAP")):
                 found.add(step.argval)
+            held = held and operation != "STORE_ATTR"
         last = step
     return found
+
+
+def _loads(step: dis.Instruction, name: str) -> bool:
+    if not step.opname.startswith("LOAD_"):
+        return False
+    loaded = step.argval[-1] if type(step.argval) is tuple else step.argval
+    return bool(loaded == name)
 
 
 def forwarding(old: CodeType, target: types.FunctionType) -> CodeType:

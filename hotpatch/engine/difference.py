@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from attrs import field, frozen
 
@@ -47,6 +48,10 @@ class Difference:
 
     def same_thing(self, pair: Pair) -> bool:
         return self.origin.get(pair[1]) == pair[0]
+
+
+FIXED_PARTS: Final = frozenset({"class", "payload", "args", "fget", "fset", "fdel", "func"})
+"""Parts of an instance that are set when it is made, and never after."""
 
 
 def derive(match: Match) -> Difference:
@@ -118,7 +123,7 @@ def _fixed_part(match: Match, parent: Pair, replaced: set[Pair]) -> bool:
     return any(
         child in replaced
         and (
-            step in ("class", "payload", "args")
+            step in FIXED_PARTS
             or (tuple_like and (is_sequence(step) or (type(step) is tuple and step[0] == "item")))
         )
         for step, _, child in match.edges[parent]

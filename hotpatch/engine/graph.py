@@ -11,11 +11,12 @@ from __future__ import annotations
 import gc
 import marshal
 import types
+from collections.abc import Collection
 from types import CodeType
 from typing import Any, Final, NamedTuple
 
-from . import codes
-from .reading import PLAIN
+from . import codes, outside
+from .reading import PLAIN, is_python_class
 from .shape import Shapes, Step
 from .world import World
 
@@ -145,15 +146,30 @@ class Describer:
         self._plain: dict[Any, int] = {}
         self._at = 0
 
-    def run(self, extra: dict[str, Any] | None = None) -> Graph:
-        """`extra` are further roots: the application object, and what else start-up handed out."""
+    def run(self, extra: dict[str, Any], opened: Collection[str] | None = None) -> Graph:
+        """`extra` are further roots: the application object, for one.  `opened` names containers of
+        outside modules that are described as well; None: those that hold something of the program."""
+        opened_objects = self.world.open(self._holding() if opened is None else opened)
         roots = {name: self._ref(module, -1, name) for name, module in self.world.local.items()}
-        for name, obj in (extra or {}).items():
+        for name, obj in extra.items():
+            roots[name] = self._ref(obj, -1, name)
+        self._drain()
+        for name, obj in opened_objects.items():
             roots[name] = self._ref(obj, -1, name)
         self._drain()
         roots.update(self._hidden())
         self._drain()
         return Graph(self.nodes, self.parents, roots)
+
+    def _holding(self) -> list[str]:
+        ours = {
+            id(value)
+            for module in self.world.local.values()
+            for value in vars(module).values()
+            if (type(value) in (list, dict, set) or is_python_class(type(value)))
+            and self.world.name_outside(value) is None
+        }
+        return outside.holding(self.world, ours)
 
     def _hidden(self) -> dict[str, int]:
         """Functions of the program that only C code or a thread holds: callbacks of atexit, for example."""

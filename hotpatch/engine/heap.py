@@ -47,15 +47,12 @@ class Exchange:
                     self.by_id[id(before)] = before, after
                     self.inner = self.inner or before is not old
         # Keyed by id: the record itself keeps the code alive.
-
-    @property
-    def changed(self) -> dict[int, tuple[types.CodeType, types.CodeType | None]]:
-        """Without those that differ in line numbers alone."""
-        return {
+        self.changed = {
             i: (before, after)
             for i, (before, after) in self.by_id.items()
             if after is None or not codes.same_body(before, after)
         }
+        """Without those that differ in line numbers alone."""
 
 
 def needs_scan(functions: Functions) -> bool:

@@ -24,12 +24,16 @@ def measure(old_root: str, new_root: str, start: Start) -> Measurement:
     be compared.
     """
     changed = changed_modules(old_root, new_root)
+    opened: tuple[str, ...] | None = None
     old, new, again = run(start, [old_root, new_root, new_root])
+    if old.opened != new.opened:
+        opened = tuple(sorted({*old.opened, *new.opened}))
+        old, new, again = run(start, [old_root, new_root, new_root], opened=opened)
     _must_start(start, changed, old, new, new_root)
     effects = _effects(old, new, again)
     if effects:  # or is it only what a library does that is imported for the first time?
         first = sorted(set(new.outside) - set(old.outside))
-        (old,) = run(start, [old_root], preload=[name for name in first if _standard(name)])
+        (old,) = run(start, [old_root], [name for name in first if _standard(name)], opened)
         effects = _effects(old, new, again)
     noise = noise_between(new.graph, again.graph)
     match = Match(old.graph, new.graph, noise)
@@ -40,6 +44,7 @@ def measure(old_root: str, new_root: str, start: Start) -> Measurement:
         python=this_python(),
         source_root=str(Path(new_root).absolute()),
         app=start.app,
+        opened=tuple(sorted({*old.opened, *new.opened})),
         difference=difference,
         problems=tuple(problems),
         notes=tuple(_notes(old, new)),

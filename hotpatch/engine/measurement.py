@@ -60,6 +60,8 @@ class Measurement:
     source_root: str
     """Where the new sources lay when they were compiled: what `co_filename` of the new code begins with."""
     app: str
+    opened: tuple[str, ...]
+    """Containers of outside modules that hold state of the program."""
     difference: Difference
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
@@ -95,6 +97,7 @@ class Measurement:
             "python": self.python,
             "source_root": self.source_root,
             "app": self.app,
+            "opened": list(self.opened),
             "problems": [(p.module, p.name, p.why) for p in self.problems],
             "notes": list(self.notes),
             "sources": dict(self.sources),
@@ -126,6 +129,7 @@ class Measurement:
                 python=rest["python"],
                 source_root=rest["source_root"],
                 app=rest["app"],
+                opened=tuple(rest["opened"]),
                 difference=_difference_in(marshal.loads(_unpack(rest["edit"]))),
                 problems=tuple(Problem(*p) for p in rest["problems"]),
                 notes=tuple(rest["notes"]),

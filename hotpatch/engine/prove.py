@@ -10,7 +10,8 @@ Made for a forked child in which nothing else runs: describing walks the whole p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import heap
@@ -25,10 +26,10 @@ Place = str
 Value = Any
 
 
-def describe_live(root: str, app: Any = None) -> Graph:
+def describe_live(root: str, app: Any, opened: Sequence[str]) -> Graph:
     """This process as a graph; the graph holds on to the objects, so that their ids say which is which."""
     describer = Describer(World(root), with_blobs=False)
-    graph = describer.run({} if app is None else {APP: app})
+    graph = describer.run({} if app is None else {APP: app}, opened)
     graph.objects = describer.objects
     return graph
 
@@ -41,10 +42,14 @@ def prove(staged: Staged) -> tuple[str, ...]:
     """
     apply(staged.ops, forward=False)
     try:
-        before = describe_live(staged.root, staged.app)
+        before = describe_live(staged.root, staged.app, staged.measurement.opened)
     finally:
         apply(staged.ops, forward=True)
-    return compare(staged, before, describe_live(staged.root, staged.app))
+    after = describe_live(staged.root, staged.app, staged.measurement.opened)
+    findings = compare(staged, before, after)
+    del before, after
+    gc.collect()  # what staging and describing held on to is no holder of the program's
+    return findings + of_the_heap(staged)
 
 
 def compare(staged: Staged, before: Graph, after: Graph) -> tuple[str, ...]:
@@ -55,9 +60,15 @@ def compare(staged: Staged, before: Graph, after: Graph) -> tuple[str, ...]:
     wrong = [place for place, value in left.items() if place in edited or state.get(place, _NOWHERE) != value]
     findings = [f"{place} is unlike a fresh start" for place in sorted(wrong)]
     findings += hidden_functions(after, proof.new, proof.old)
-    findings += Lacking(staged.functions, staged.ops).find(heap.all_objects())
+    return tuple(findings)
+
+
+def of_the_heap(staged: Staged) -> tuple[str, ...]:
+    """Objects that live and lack what the new code reads; containers that hold on to a class that is gone."""
+    objects = heap.all_objects()
+    findings = Lacking(staged.functions, staged.ops).find(objects)
     if staged.exchanged:
-        findings += heap.holders(staged.exchanged, heap.all_objects(), _own_records(staged))
+        findings += heap.holders(staged.exchanged, objects, _own_records(staged))
     return tuple(findings)
 
 

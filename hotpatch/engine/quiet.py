@@ -81,36 +81,31 @@ def blockers_of(
     )
 
 
-class _Busy(Exception):
-    def __init__(self, blocker: Blocker | None) -> None:
-        self.blocker = blocker
-
-
 def commit_quietly(staged: Staged, seconds: float = SECONDS) -> Undo:
     """Commit at a moment when no frame is in the way.  Raises PatchRefused, with nothing changed, if one
     never leaves, is suspended where it would call the new code in the old way, or stays for `seconds`."""
-
-    began = 0.0
-
-    def ready() -> None:
-        for blocker in staged.blockers_now():
-            if blocker.never_leaves or not blocker.running:
-                raise PatchRefused(str(blocker))
-            raise _Busy(blocker)
-        if time.perf_counter() - began > interval / 2:
-            raise _Busy(None)  # it took so long that another thread may have been let in between
-
-    deadline = time.monotonic() + seconds
     interval = sys.getswitchinterval()
+    try:
+        return commit(staged.ops, lambda: _wait(staged, seconds, interval))
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def _wait(staged: Staged, seconds: float, interval: float) -> None:
+    """Return in a moment when no frame is in the way, with the GIL newly ours: whoever wants it waits for
+    a whole interval, longer than the stores take."""
+    deadline = time.monotonic() + seconds
     while True:
-        time.sleep(0.001)  # the GIL is ours anew, and whoever wants it waits for a whole interval
+        sys.setswitchinterval(interval)
+        time.sleep(0.001)
         began = time.perf_counter()
         sys.setswitchinterval(1.0)
-        try:
-            return commit(staged.ops, ready)
-        except _Busy as busy:
-            if time.monotonic() > deadline:
-                who = busy.blocker or "the process is too busy to commit in one step"
-                raise PatchRefused(f"{who}: not left within {seconds:g} s") from None
-        finally:
-            sys.setswitchinterval(interval)
+        found = staged.blockers_now()
+        if not found and time.perf_counter() - began < interval / 2:
+            return
+        for blocker in found:
+            if blocker.never_leaves or not blocker.running:
+                raise PatchRefused(str(blocker))
+        if time.monotonic() > deadline:
+            who = found[0] if found else "the process is too busy to commit in one step"
+            raise PatchRefused(f"{who}: not left within {seconds:g} s")

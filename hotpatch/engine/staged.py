@@ -68,7 +68,7 @@ def stage(
     difference = measurement.difference
     world = World(root)
     shapes = Shapes(world)
-    extra = {} if app is None else {APP: app}
+    extra = world.open(measurement.opened) | ({} if app is None else {APP: app})
     locator = Locator(world, shapes, difference.old, extra)
     files = {name: f"{world.root}/{file}" for name, file in measurement.files.items()}
     builder = Builder(difference, world, shapes, locator, files, measurement.source_root)

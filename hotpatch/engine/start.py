@@ -19,7 +19,7 @@ from attrs import field, frozen
 from hotpatch.errors import PatchRefused
 
 from .graph import APP, Graph
-from .world import absolute
+from .world import OUTSIDE, absolute
 
 SCRIPT = Path(__file__).with_name("clean.py")
 
@@ -66,6 +66,11 @@ class Started:
     outside: tuple[str, ...]
 
     @property
+    def opened(self) -> tuple[str, ...]:
+        """Containers of outside modules that were described."""
+        return tuple(sorted(name for name in self.graph.roots if name.startswith(OUTSIDE)))
+
+    @property
     def problem(self) -> str | None:
         """Why the application itself did not load; None if it did."""
         return self.failed.get(APP)
@@ -81,10 +86,16 @@ def standard_modules() -> tuple[str, ...]:
     )
 
 
-def run(start: Start, roots: Sequence[str], preload: Sequence[str] = ()) -> list[Started]:
+def run(
+    start: Start,
+    roots: Sequence[str],
+    preload: Sequence[str] = (),
+    opened: Sequence[str] | None = None,
+) -> list[Started]:
     """Start the program once from each of `roots`, each in a process of its own, side by side.
 
-    Raises PatchRefused if a start gives no account of itself (it died, or took too long).
+    `opened` names containers of outside modules to be described; None: those that hold something of the
+    program. Raises PatchRefused if a start gives no account of itself (it died, or took too long).
     """
     home = absolute(start.root)
     # Not TemporaryDirectory: its finalizer would add an exit hook to a process that is patched.
@@ -101,13 +112,14 @@ def run(start: Start, roots: Sequence[str], preload: Sequence[str] = ()) -> list
             "app": start.app,
             "modules": list(start.modules),
             "preload": [*start.preload, *preload],
+            "opened": None if opened is None else list(opened),
             "starts": [
                 {"root": absolute(root), "out": str(out)} for root, out in zip(roots, outs, strict=True)
             ],
         }
         (folder / "job.json").write_text(json.dumps(job))
-        _spawn(start, folder / "job.json")
-        return [_read(out) for out in outs]
+        errors = _spawn(start, folder / "job.json")
+        return [_read(out, errors) for out in outs]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -116,7 +128,7 @@ def _own_path(start: Start) -> list[str]:
     return [entry for entry in sys.path if entry and absolute(entry) != absolute(start.root)]
 
 
-def _spawn(start: Start, job: Path) -> None:
+def _spawn(start: Start, job: Path) -> str:
     environment = dict(os.environ if start.environment is None else start.environment)
     environment.setdefault("PYTHONHASHSEED", "0")
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
@@ -144,6 +156,7 @@ def _spawn(start: Start, job: Path) -> None:
     if process.returncode:
         last = (errors.strip().splitlines() or [f"exit status {process.returncode}"])[-1]
         raise PatchRefused(f"a clean start of the program failed: {last}")
+    return errors
 
 
 def _end_group(process: subprocess.Popen[str]) -> None:
@@ -152,13 +165,13 @@ def _end_group(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
-def _read(out: Path) -> Started:
+def _read(out: Path, errors: str) -> Started:
     try:
         data = marshal.loads(out.read_bytes())
     except FileNotFoundError:
         raise PatchRefused(
-            "a clean start of the program ended without an account of itself; "
-            "it may have called os._exit or crashed: start it by hand to see"
+            "a clean start of the program ended without an account of itself; it may have called os._exit or "
+            f"crashed: start it by hand to see {(errors.strip().splitlines() or [''])[-1][:300]}"
         ) from None
     return Started(
         Graph.decode(data["graph"]),

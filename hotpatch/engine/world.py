@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from .reading import MISSING, PLAIN, class_dict, class_module, resolve
@@ -21,6 +21,8 @@ absolute = os.path.abspath
 """Not `Path.resolve`: a root may be a symbolic link, and modules remember the link."""
 
 TOKEN: Final = "\x00root\x00"
+OUTSIDE: Final = "<outside> "
+CELL: Final = "#"
 INSTALLED: Final = ("site-packages", "dist-packages")
 
 
@@ -32,6 +34,8 @@ class World:
         self.local: dict[str, types.ModuleType] = {}
         self.home_of: dict[int, str] = {}
         """id of a module's dictionary: the module's name."""
+        self.opened: set[int] = set()
+        """ids of outside objects that are described all the same, because they hold state of the program."""
         self._outside: dict[int, tuple[str, str]] | None = None
         for name, module in self._modules():
             self.home_of.setdefault(id(vars(module)), name)
@@ -80,6 +84,8 @@ class World:
 
     def name_outside(self, obj: Any) -> tuple[str, str] | None:
         """(module, qualified name) of an object that lives in a module outside the program."""
+        if id(obj) in self.opened:
+            return None
         kind = type(obj)
         if kind is types.FunctionType or kind is types.BuiltinFunctionType or issubclass(kind, type):
             module = class_module(obj) if issubclass(kind, type) else obj.__module__
@@ -95,9 +101,30 @@ class World:
         found = self.outside.get(id(obj))
         return found if found is not None and resolve(*found) is obj else None
 
+    def open(self, names: Iterable[str]) -> dict[str, Any]:
+        """Have these containers of outside modules described; returns those that exist here."""
+        found = {name: find(name) for name in names}
+        found = {name: obj for name, obj in found.items() if obj is not MISSING}
+        self.opened |= {id(obj) for obj in found.values()}
+        return found
+
     def is_local(self, obj: Any) -> bool:
         """Is this function or class written in the program?"""
         kind = type(obj)
         if kind is types.FunctionType:
             return self.home_of.get(id(obj.__globals__)) in self.local
         return issubclass(kind, type) and class_dict(obj).get("__module__", MISSING) in self.local
+
+
+def find(name: str) -> Any:
+    """What a name of an outside container stands for in this process; MISSING if nothing."""
+    module, _, rest = name.removeprefix(OUTSIDE).partition(":")
+    rest, _, cell = rest.partition(CELL)
+    found = resolve(module, rest)
+    if not cell or found is MISSING:
+        return found
+    cells = getattr(found, "__closure__", None) or ()
+    try:
+        return cells[int(cell)].cell_contents
+    except (IndexError, ValueError):
+        return MISSING
