@@ -11,9 +11,24 @@ import fcntl
 import os
 import weakref
 from pathlib import Path
-from typing import Self
+from typing import Final, Protocol, Self
 
 from hotpatch_agent.disk import explained
+
+
+class Held(Protocol):
+    """A lock that is held."""
+
+    def release(self) -> None: ...
+
+
+class Locks(Protocol):
+    """The edge to whoever keeps the locks: the kernel, or a simulation's."""
+
+    def take(self, path: Path) -> Held: ...
+    def try_take(self, path: Path) -> Held | None: ...
+    def is_held(self, path: Path) -> bool: ...
+
 
 _held: weakref.WeakSet[Lock] = weakref.WeakSet()
 
@@ -84,6 +99,22 @@ def is_held(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+class OsLocks:
+    """The kernel's locks."""
+
+    def take(self, path: Path) -> Held:
+        return Lock.take(path)
+
+    def try_take(self, path: Path) -> Held | None:
+        return Lock.try_take(path)
+
+    def is_held(self, path: Path) -> bool:
+        return is_held(path)
+
+
+OS_LOCKS: Final[Locks] = OsLocks()
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

@@ -14,6 +14,7 @@ from typing import Final
 from hotpatch.errors import DiskFull, NotABundle, NotWritable
 from hotpatch_agent import facts, spool
 from hotpatch_agent.acts import Append, Decision, Discard, Forget, ForWorker, Keep, Rehearse, Replace
+from hotpatch_agent.alive import OS_LOCKS, Locks
 from hotpatch_agent.clock import Instant
 from hotpatch_agent.decide import step
 from hotpatch_agent.disk import OS_FILES, Files, discard, is_temporary, sweep, write_whole
@@ -33,13 +34,20 @@ class Leader:
     """The hands of the worker that leads.  Not thread-safe; holds nothing but its history."""
 
     def __init__(
-        self, home: Home, history: History, me: str, clock: Callable[[], Instant], files: Files = OS_FILES
+        self,
+        home: Home,
+        history: History,
+        me: str,
+        clock: Callable[[], Instant],
+        files: Files = OS_FILES,
+        locks: Locks = OS_LOCKS,
     ) -> None:
         self._home = home
         self._history = history
         self._me = me
         self._clock = clock
         self._files = files
+        self._locks = locks
 
     def begin(self) -> None:
         """On becoming the leader: take away what writers that died have left half-written."""
@@ -74,7 +82,7 @@ class Leader:
                 case Discard(name):
                     spool.remove(self._home.spool, name, self._files)
                 case Forget(worker):
-                    forget(self._home.workers, worker, self._files)
+                    forget(self._home.workers, worker, self._files, self._locks)
                 case Append(fact):
                     changed = self._append(fact)
                     if changed and isinstance(fact, facts.Committed | facts.Quarantined | facts.Absorbed):

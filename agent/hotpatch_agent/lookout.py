@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from hotpatch.errors import BadRequest, BundleTooLarge, HotpatchError, NotABundle
 from hotpatch.release import Release
 from hotpatch_agent import spool
-from hotpatch_agent.alive import is_held
+from hotpatch_agent.alive import OS_LOCKS, Locks
 from hotpatch_agent.disk import OS_FILES, Files
 from hotpatch_agent.home import Home
 from hotpatch_agent.observe import BundleSeen, Observations, Rehearsal, RequestSeen
@@ -36,20 +35,20 @@ class Lookout:
         me: str,
         accept: Accept,
         files: Files = OS_FILES,
-        held: Callable[[Path], bool] = is_held,
+        locks: Locks = OS_LOCKS,
     ) -> None:
         self._home = home
         self._me = me
         self._accept = accept
         self._files = files
-        self._held = held
+        self._locks = locks
         self._judged: dict[str, BundleSeen | RequestSeen] = {}
 
     def look(self, rehearsal: Rehearsal | None = None) -> Observations:
         """Everything as it is now.  Raises OSError if the folder itself can't be read."""
         names = spool.waiting(self._home.spool, self._files)
         self._judged = {name: item for name in names if (item := self._item(name)) is not None}
-        roll = read_roll(self._home.workers, self._files, self._held)
+        roll = read_roll(self._home.workers, self._files, self._locks)
         items = tuple(self._judged.values())
         return Observations(self._me, roll.alive, roll.dead, roll.debris, items, rehearsal)
 

@@ -10,14 +10,12 @@ from __future__ import annotations
 import enum
 import functools
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from attrs import field, frozen
 
 from hotpatch_agent import wire
-from hotpatch_agent.alive import Lock, is_held
+from hotpatch_agent.alive import OS_LOCKS, Locks
 from hotpatch_agent.clock import Instant
 from hotpatch_agent.disk import OS_FILES, Files, discard, is_temporary, write_whole
 
@@ -178,25 +176,17 @@ def start_of(stat: str) -> str:
     return Path(stat).read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
 
 
-class Held(Protocol):
-    """A lock that is held."""
-
-    def release(self) -> None: ...
-
-
 class Board:
     """This worker's own status file: holds its lock, writes when something changed.
 
     Made in the worker itself, after fork.  Not thread-safe: one thread of the agent writes.
     """
 
-    def __init__(
-        self, folder: Path, worker: str, files: Files = OS_FILES, take: Callable[[Path], Held] = Lock.take
-    ) -> None:
+    def __init__(self, folder: Path, worker: str, files: Files = OS_FILES, locks: Locks = OS_LOCKS) -> None:
         self._path = folder / f"{worker}.json"
         self._files = files
         self._last = b""
-        self._lock = take(folder / f"{worker}.lock")
+        self._lock = locks.take(folder / f"{worker}.lock")
 
     def write(self, status: Status) -> bool:
         """Put the status on disk if it differs from what is there; says whether it was written.
@@ -217,18 +207,15 @@ class Board:
         self._lock.release()
 
 
-def read_roll(folder: Path, files: Files = OS_FILES, held: Callable[[Path], bool] = is_held) -> Roll:
-    """All workers that have a status file.  A file that vanishes while we read is no longer there.
-
-    `held` tells whether a lock file is held: the kernel's word, or a simulation's.
-    """
+def read_roll(folder: Path, files: Files = OS_FILES, locks: Locks = OS_LOCKS) -> Roll:
+    """All workers that have a status file.  A file that vanishes while we read is no longer there."""
     alive: list[Status] = []
     dead: list[Status] = []
     debris: list[str] = []
     names = {name.rpartition(".")[0] for name in files.names(str(folder)) if not is_temporary(name)}
-    for worker in names:
+    for worker in sorted(names):
         # First the lock, then the file: a worker that ends in between has taken its file with it.
-        living = held(folder / f"{worker}.lock")
+        living = locks.is_held(folder / f"{worker}.lock")
         try:
             status = _load(files.read(str(folder / f"{worker}.json")))
         except (FileNotFoundError, wire.Malformed):
@@ -249,17 +236,18 @@ def _load(line: bytes) -> Status:
     return wire.load(Status, line)
 
 
-def forget(folder: Path, worker: str, files: Files = OS_FILES) -> None:
+def forget(folder: Path, worker: str, files: Files = OS_FILES, locks: Locks = OS_LOCKS) -> None:
     """Remove what a dead worker has left; does nothing if it lives after all.
 
     A worker that is just being born has made its lock file and does not hold it yet, and so looks dead for a
     moment.  Held while its files go, the lock makes it wait, see that its file has gone, and begin anew.
     """
-    lock = Lock.try_take(folder / f"{worker}.lock")
+    path = folder / f"{worker}.lock"
+    lock = locks.try_take(path)
     if lock is None:
         return
     try:
         discard(str(folder / f"{worker}.json"), files)
-        discard(str(lock.path), files)
+        discard(str(path), files)
     finally:
         lock.release()
