@@ -32,6 +32,8 @@ class Operator:
         self._key = folder / "release.key"
         self._tree = deployed
         """The sources that run now; a bundle is built from them to what a patch makes of them."""
+        self.release = 0
+        """The release that runs now, as far as the commands have said."""
         self._built: dict[Path, Path] = {}
         """By bundle, the tree that it leads to."""
         self._fixed: tuple[int, Path] | None = None
@@ -69,8 +71,9 @@ class Operator:
 
     def push(self, bundle: Path) -> Done:
         done = self.must("push", bundle)
+        self.release = int(done.answer["release"])
         self._tree = self._built[bundle]
-        self._fixed = (int(done.answer["release"]), self._tree)
+        self._fixed = (self.release, self._tree)
         return done
 
     def try_push(self, bundle: Path) -> Done:
@@ -78,15 +81,15 @@ class Operator:
 
     def roll_back(self) -> Done:
         done = self.must("rollback", "--reason", "the drill says so")
-        self._tree = self.deployed
+        self.release, self._tree = 0, self.deployed
         return done
 
     def roll_forward(self) -> Done:
         """Back to the release that was pushed last."""
         if self._fixed is None:
             raise DrillFailed("nothing has been pushed that one could go forward to")
-        release, self._tree = self._fixed
-        return self.must("rollback", "--to", release, "--reason", "the drill says so")
+        self.release, self._tree = self._fixed
+        return self.must("rollback", "--to", self.release, "--reason", "the drill says so")
 
     def command(self, *arguments: object) -> Done:
         return run(*arguments, environ={**self.service_environ(), **self._small_start()})

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hotpatch_agent.drill.commands import Done
 from hotpatch_agent.drill.failure import DrillFailed
+from hotpatch_agent.drill.inquiry import Word
 from hotpatch_agent.drill.patches import Patch
 from hotpatch_agent.drill.score import Score, Step
 from hotpatch_agent.drill.stage import Stage
@@ -36,13 +37,13 @@ class Play:
 
         def look() -> str:
             time.sleep(SETTLE_SECONDS)
-            labels = self.stage.inquiry.labels(self.fault.probe())
-            others = {pid: found for pid, found in labels.items() if found != label}
+            expected = Word(label, self.stage.operator.release)
+            words = self.stage.inquiry.ask_all(self.fault.probe())
+            others = {pid: word for pid, word in words.items() if word != expected}
             if others:
-                raise DrillFailed(f"workers that answer otherwise than the {label} code: {others}")
-            return (
-                f"{len(labels)} of {len(labels)} workers answer {'with' if label == 'old' else 'without'} it"
-            )
+                raise DrillFailed(f"workers that answer otherwise than {expected}: {others}")
+            answer = "yes" if label == "old" else "no"
+            return f"{answer}, say {len(words)} of {len(words)} workers, on release {expected.release}"
 
         self._step(f"asks each worker: {self.fault.title}?", look)
 
