@@ -1,0 +1,117 @@
+"""`hotpatch drill` as a person runs it: in a process of its own, on real gunicorn."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hotpatch_agent.drill.patches import demo_root, read_patches
+
+DRILL = [sys.executable, "-m", "hotpatch_agent.cli", "drill"]
+LONGEST = 170
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """Every process of the drill has the test's own folder in its environment."""
+    return {**os.environ, "TMPDIR": str(tmp_path)}
+
+
+def drill(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*DRILL, *arguments], env=environ, capture_output=True, text=True, timeout=LONGEST, check=False
+    )
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Processes that have this folder in their environment, and files in it."""
+    mark = str(folder).encode()
+    found = [str(path) for path in folder.iterdir()]
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and mark in (entry / "environ").read_bytes():
+                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue
+    return found
+
+
+def test_the_list_names_every_patch(environ: dict[str, str]) -> None:
+    done = drill(environ, "--list", "--json")
+    names = {each["name"] for each in json.loads(done.stdout)["drills"]}
+    assert names == {"incident", *read_patches(demo_root())}
+    assert done.returncode == 0
+
+
+def test_an_unknown_drill_is_a_mistake_on_the_command_line(environ: dict[str, str]) -> None:
+    done = drill(environ, "no-such-drill")
+    assert done.returncode == 64
+    assert "no-such-drill" in done.stderr and "--list" in done.stderr
+
+
+def played(environ: dict[str, str], *arguments: str) -> dict[str, Any]:
+    done = drill(environ, *arguments, "--json", "--workers", "2", "--clients", "6")
+    assert done.stdout, done.stderr
+    score: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    assert [step for step in score["steps"] if not step["passed"]] == []
+    assert (score["dropped"], score["errors"], score["wrong"], score["cuts"]) == (0, 0, 0, 0), score
+    assert score["sent"] > 100 and score["passed"] and done.returncode == 0
+    return score
+
+
+@pytest.mark.slow
+def test_the_incident_passes_and_leaves_nothing_behind(environ: dict[str, str], tmp_path: Path) -> None:
+    score = played(environ)
+    assert len(score["steps"]) == 10
+    assert score["live_seconds"] > 0
+    assert len(score["report"]["streams"]) == 3
+    assert left_behind(tmp_path) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["missing-authorisation", "sql-injection", "raises-at-import", "exits"])
+def test_a_single_drill_passes(environ: dict[str, str], name: str) -> None:
+    played(environ, name)
+
+
+@pytest.fixture
+def started(environ: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A drill whose service runs under load."""
+    process = subprocess.Popen(
+        DRILL,
+        env={**environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("ok "):
+                break
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_drill_leaves_nothing_behind(
+    started: subprocess.Popen[str], how: signal.Signals, tmp_path: Path
+) -> None:
+    started.send_signal(how)
+    _, errors = started.communicate(timeout=LONGEST)
+    assert started.returncode == 130, errors
+    deadline = time.monotonic() + 60
+    while left_behind(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert left_behind(tmp_path) == []
