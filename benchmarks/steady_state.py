@@ -3,8 +3,8 @@
     python -m benchmarks.steady_state [--rounds 20] [--seconds 1.5] [--json]
 
 Two services run side by side, one with the agent and one without; the load goes to one and then the other,
-in pairs whose order alternates, as fast as it is answered.  The requests are the cheapest that the application
-has, so that what is added to each shows most.  A pair gives one ratio; the median of all is the figure.
+in pairs whose order alternates, as fast as it is answered.  The requests are the cheapest that the shop has,
+so that what is added to each shows most.  A pair gives one ratio; the median of all is the figure.
 `cpu_ratio` is the same in CPU time of the workers for each request, `memory_mib` what the service takes.
 """
 
