@@ -8,6 +8,7 @@ puts the release into quarantine.
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from hotpatch import errors
@@ -53,6 +54,22 @@ def failed_starts(view: View) -> tuple[Decision, ...]:
     return ()
 
 
+def died_starting(state: State, dead: tuple[Status, ...], digest: str) -> tuple[Status, ...]:
+    """Workers of this master that died, with a word or without, while they were started on this release.
+
+    Where every worker dies like this there is no leader to count them: a worker that is being started asks.
+    """
+    return tuple(
+        one
+        for one in dead
+        if one.life is Life.BOOTING
+        and one.adoption is not None
+        and one.adoption.digest == digest
+        and state.started is not None
+        and 0 <= one.started.since(state.started) < math.inf
+    )
+
+
 def judge(view: View) -> tuple[Decision, ...]:
     """Quarantine what crashed twice; stop a reload whose first new worker can't start."""
     state, rollout = view.state, view.state.rollout
@@ -89,7 +106,8 @@ def _charge(view: View, dead: Status) -> facts.Crashed | None:
         return None  # it went down with the machine, or with a former master
     if adoption is not None and adoption.phase in _AT_WORK and _version(state, adoption.digest) is not None:
         phase = _NEVER_STARTED if dead.life is Life.BOOTING else adoption.phase.value
-        return facts.Crashed(adoption.version, adoption.digest, dead.worker, phase)
+        reason = adoption.problem.text if adoption.problem else ""
+        return facts.Crashed(adoption.version, adoption.digest, dead.worker, phase, reason)
     top = state.top
     if (
         top is not None

@@ -20,8 +20,9 @@ from attrs import evolve
 from hotpatch import epochs
 from hotpatch.errors import HotpatchError, LedgerDamaged, PatchInvalid, PatchRefused
 from hotpatch.release import Release, python_tag
-from hotpatch_agent import adopt, facts
+from hotpatch_agent import adopt, facts, worker_classes
 from hotpatch_agent.clock import Instant, now
+from hotpatch_agent.crashes import LIMIT, died_starting
 from hotpatch_agent.history import History
 from hotpatch_agent.home import Home
 from hotpatch_agent.layers import Layers, layer
@@ -37,10 +38,6 @@ CANNOT_START: Final = 75
 """The exit status of a worker that can't start on the head (EX_TEMPFAIL); gunicorn starts another then."""
 BOOT_ERRORS: Final = (3, 4)
 """Exit statuses at which gunicorn's master ends the service: WORKER_BOOT_ERROR and APP_LOAD_ERROR."""
-ASKED_TO_GO: Final = ("handle_exit", "handle_exit_signal")
-"""The handlers of SIGTERM by worker class; each ends the worker's `alive`."""
-APPLICATION: Final = ("wsgi", "asgi")
-"""Where the worker classes keep the application after `load_wsgi`."""
 
 
 class Start:
@@ -58,17 +55,11 @@ class Start:
         self.failed = False
         worker.load_wsgi = self.load
         worker.run = self.run
-        for name in ASKED_TO_GO:
-            if hasattr(worker, name):
-                setattr(worker, name, self._noting(getattr(worker, name)))
+        worker_classes.prepare(worker, self._left)
 
-    def _noting(self, handler: Callable[..., None]) -> Callable[..., None]:
-        def handle(*arguments: Any) -> None:
-            handler(*arguments)
-            if self.agent is not None:
-                self.agent.wake()
-
-        return handle
+    def _left(self) -> None:
+        if self.agent is not None:
+            self.agent.leave()
 
     # -- what stands in for the worker's own methods -------------------------------------------
 
@@ -182,7 +173,7 @@ class Start:
             self._program.note_loaded()
             return
         self._load()
-        self._app = _application(self._worker)
+        self._app = worker_classes.application(self._worker)
         try:
             for release in layers.applied:
                 prepared = adopt.Prepared(release, adopt.stage(self._program, release, self._app))
@@ -196,10 +187,8 @@ class Start:
             self._program.note_loaded()
 
     def _pin(self) -> None:
-        self._app = _application(self._worker)
-        for name in APPLICATION:
-            if getattr(self._worker, name, None) is not None:
-                setattr(self._worker, name, epochs.pin_requests(self._app))
+        self._app = worker_classes.application(self._worker)
+        worker_classes.put_application(self._worker, epochs.pin_requests(self._app))
 
     def _hand_over(self, layers: Layers) -> None:
         """From here on the agent has the status."""
@@ -261,17 +250,16 @@ def choose(
 
 
 def why_not(state: State, roll: Roll, entry: Entry) -> Problem | None:
-    """Why a worker should not be started on this release: another one has tried, and could not."""
-    for status in (*roll.dead, *roll.alive):
-        adoption = status.adoption
-        if adoption is None or adoption.digest != entry.digest or adoption.problem is None:
-            continue
-        if status.life is Life.BOOTING or adoption.phase is Phase.FELL_BACK:
-            return adoption.problem
-    for crash in state.crashes:
-        if crash.digest == entry.digest and crash.phase == "never started":
-            return described(PatchInvalid(f"worker {crash.worker} died while it was started on it"))
-    return None
+    """Why a worker should not be started on this release: as many before it could not as put a release into
+    quarantine, and no leader was there to do that."""
+    victims = died_starting(state, roll.dead, entry.digest)
+    if len(victims) < LIMIT:
+        return None
+    words = [one.adoption.problem for one in victims if one.adoption and one.adoption.problem]
+    if words:
+        return words[-1]
+    told = ", ".join(one.worker for one in victims)
+    return described(PatchInvalid(f"{len(victims)} workers died while they were started on it: {told}"))
 
 
 def is_new_master(state: State, moment: Instant, master: float) -> bool:
@@ -289,11 +277,6 @@ def started_at(pid: int) -> float:
 def root_of(home: Home) -> Path:
     """The folder of the program's sources."""
     return Path(home.service.root) if home.service.root else Path.cwd()
-
-
-def _application(worker: Any) -> Any:
-    """The application object, as the program made it."""
-    return next(app for name in APPLICATION if (app := getattr(worker, name, None)) is not None)
 
 
 def _nobody_waits() -> Any:
