@@ -138,6 +138,7 @@ ATTACKS: list[tuple[str, Attack, type[BundleError], str]] = [
     ),
     # -- msgpack and JSON bombs
     ("nested arrays where a file belongs", raw(b"\x90\x91\x92\xa1a", b"\x91" * 500_000), NotABundle, "else"),
+    ("an array of 100 Mi where a file belongs", raw(b"\x90\x91\x92\xa1a\xdd\x06\0\0\0"), NotABundle, "else"),
     ("a map of 4 Gi where a file belongs", raw(b"\x90\x91\x92\xa1a\xdf", HUGE), NotABundle, "else"),
     ("an array of 4 Gi where a file belongs", raw(b"\x90\x91\x92\xa1a\xdd", HUGE), NotABundle, "else"),
     ("an extension where a file belongs", raw(b"\x90\x91\x92\xa1a\xd6\x2a\0\0\0\0"), NotABundle, "else"),
@@ -150,6 +151,12 @@ ATTACKS: list[tuple[str, Attack, type[BundleError], str]] = [
         lambda: pack([["targets", b'{"a":' * 50_000 + b"1" + b"}" * 50_000]], []),
         NotABundle,
         "JSON",
+    ),
+    (
+        "JSON nested as deep as any reader goes",
+        lambda: pack([["targets", b'{"a":' * 100 + b"1" + b"}" * 100]], []),
+        NotABundle,
+        "deeper than",
     ),
     (
         "a million empty lists",
@@ -234,6 +241,12 @@ ATTACKS: list[tuple[str, Attack, type[BundleError], str]] = [
     ("an expiry without end", forged(lambda f: f.signed.update(expires="never")), NotABundle, "time"),
     ("metadata of another role", forged(lambda f: f.signed.update(_type="root")), NotABundle, "form"),
     ("another TUF", forged(lambda f: f.signed.update(spec_version="2.0.0")), NotABundle, "form"),
+    (
+        "a second digest",
+        forged(lambda f: f.signed["targets"]["plan"]["hashes"].update(md5="0" * 32)),
+        NotABundle,
+        "does not know",
+    ),
     (
         "a weak digest",
         forged(lambda f: f.signed["targets"]["plan"].update(hashes={"md5": "0" * 32})),
