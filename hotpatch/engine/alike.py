@@ -39,10 +39,9 @@ class Alike:
         return self.locator.locate(i) is live
 
     def _same(self, live: Any, graph: Graph, i: int, depth: int, seen: set[tuple[int, int]]) -> bool:
-        node = graph.nodes.get(i) if type(graph.nodes) is dict else graph.nodes[i]
-        if node is None:  # pruned: nothing below here differs
+        if i not in graph:  # pruned: nothing below here differs
             return self._itself(live, graph, i)
-        kind, head, kids, code = node
+        kind, head, kids, code = graph.nodes[i]
         if kind == "outside":
             return resolve(*head) is live
         if kind == "plain":

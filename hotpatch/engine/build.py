@@ -82,8 +82,9 @@ class Builder:
             if live is not MISSING:
                 self.made[n] = live
                 return live
-        if type(self.new.nodes) is dict and n not in self.new.nodes:
-            raise Unbuildable(f"{self.new.path(n)} is not in the live process where it was started")
+        if n not in self.new:
+            where = self.new.path(n) if o is None else self.difference.old.path(o)
+            raise Unbuildable(f"{where} is not in the live process as it was started")
         kind, head, _, _ = self.new.nodes[n]
         maker = MAKERS.get(kind)
         if maker is None:
@@ -101,7 +102,12 @@ class Builder:
 
     def code(self, n: int) -> types.CodeType:
         """The new code, as compiled from the live folder."""
-        return codes.relocated(self.new.nodes[n][3].load(), self.source_root, self.world.root)
+        code = self.new.nodes[n][3]
+        if not code.blob:
+            raise Unbuildable(
+                f"{code.qualname} only moved in its file, and is other code in the live process"
+            )
+        return codes.relocated(code.load(), self.source_root, self.world.root)
 
     def key(self, step: Step, kids: Mapping[Step, int]) -> Any:
         """The key of a mapping, or the item of a set, that a step speaks of."""

@@ -42,6 +42,9 @@ class Difference:
     stale_caches: frozenset[Pair]
     """lru_caches whose function leads, by the names it uses, to something that changes."""
 
+    stale_dispatch: frozenset[Pair]
+    """Functions of `functools.singledispatch` near which something changes."""
+
     @property
     def empty(self) -> bool:
         return not self.visits and not (self.new.roots.keys() ^ self.old.roots.keys())
@@ -82,6 +85,7 @@ def derive(match: Match) -> Difference:
         moved=frozenset(match.moved),
         visits=tuple(sorted(different - inside)),
         stale_caches=frozenset(stale),
+        stale_dispatch=_stale_dispatch(match, different | replaced),
     )
 
 
@@ -166,6 +170,20 @@ def _stale_caches(match: Match, different: set[Pair], replaced: set[Pair]) -> se
         if node is not None and node[0] == "function" and node[3].qualname.rpartition(".")[2] in changed:
             stale.add(pair)
     return stale
+
+
+def _stale_dispatch(match: Match, changed: set[Pair]) -> frozenset[Pair]:
+    """`functools.singledispatch` has looked up classes in a registry: stale once something near it
+    changes."""
+    stale = set()
+    for pair, edges in match.edges.items():
+        if any(step == ("attr", "_clear_cache") for step, _, _ in edges):
+            near = {pair}
+            for _ in range(5):
+                near |= {child for p in near for _, _, child in match.edges.get(p, ())}
+            if near & changed:
+                stale.add(pair)
+    return frozenset(stale)
 
 
 def _changed_names(match: Match, different: set[Pair], replaced: set[Pair]) -> set[str]:

@@ -64,13 +64,25 @@ class Graph:
         nodes: dict[int, Node] | list[Node],
         parents: dict[int, tuple[int, Step]] | list[tuple[int, Step]],
         roots: dict[str, int],
+        leaves: Collection[int] = (),
     ) -> None:
         self.nodes: Any = nodes
         self.parents: Any = parents
         self.roots = roots
+        self.leaves = frozenset(leaves)
+        """Nodes of a pruned graph that are kept without their children, to be found and named, never
+        built."""
         self.objects: list[Any] | None = None
         """Of a graph of this process: the objects themselves, by node."""
         self._kids: dict[int, dict[Step, int]] = {}
+
+    def __contains__(self, i: int) -> bool:
+        """Is the node here with its children?"""
+        return (
+            (i in self.nodes and i not in self.leaves)
+            if type(self.nodes) is dict
+            else 0 <= i < len(self.nodes)
+        )
 
     def kids(self, i: int) -> dict[Step, int]:
         found = self._kids.get(i)
@@ -90,6 +102,8 @@ class Graph:
         """The root's name, then the steps down from it."""
         steps: list[Step] = []
         while i >= 0:
+            if type(self.parents) is dict and i not in self.parents:
+                return ["...", *reversed(steps)]
             i, step = self.parents[i]
             steps.append(step)
         steps.reverse()
@@ -107,15 +121,17 @@ class Graph:
             (kind, head, kids, None if code is None else tuple(code if blobs else code._replace(blob=b"")))
             for kind, head, kids, code in nodes
         ]
-        return numbers, rows, self.parents, self.roots
+        return numbers, rows, self.parents, self.roots, list(self.leaves)
 
     @staticmethod
     def decode(data: tuple[Any, ...]) -> Graph:
-        numbers, rows, parents, roots = data
+        numbers, rows, parents, roots, leaves = data
         nodes: list[Node] = [
             row if row[3] is None else (row[0], row[1], row[2], Code(*row[3])) for row in rows
         ]
-        return Graph(nodes if numbers is None else dict(zip(numbers, nodes, strict=True)), parents, roots)
+        return Graph(
+            nodes if numbers is None else dict(zip(numbers, nodes, strict=True)), parents, roots, leaves
+        )
 
 
 def spoken(way: list[Step]) -> str:

@@ -42,6 +42,8 @@ class Locator:
         return self.found[o]
 
     def _find(self, o: int) -> Any:
+        if o not in self.graph and o not in self.graph.leaves:
+            return MISSING  # pruned
         parent, step = self.graph.parents[o]
         if parent < 0:
             if step.startswith(HIDDEN):

@@ -12,6 +12,7 @@ from .difference import Difference, derive, unchangeable
 from .heap import names_of
 from .match import Match, noise_between
 from .measurement import Measurement, Problem, Proof, this_python
+from .prune import prune
 from .start import Start, Started, run
 from .world import INSTALLED
 
@@ -45,7 +46,7 @@ def measure(old_root: str, new_root: str, start: Start) -> Measurement:
         source_root=str(Path(new_root).absolute()),
         app=start.app,
         opened=tuple(sorted({*old.opened, *new.opened})),
-        difference=difference,
+        difference=prune(difference),
         problems=tuple(problems),
         notes=tuple(_notes(old, new)),
         sources=_sources(new_root, new.local, changed),

@@ -120,16 +120,8 @@ def _scan(
 
 
 def _clear_dispatch(merger: Merger, difference: Difference, locator: Locator) -> None:
-    """`functools.singledispatch` has looked up classes in a registry that changes: what it remembers is
-    stale."""
-    changed = set(difference.visits) | difference.replaced
-    for pair, edges in difference.edges.items():
-        if not any(step == ("attr", "_clear_cache") for step, _, _ in edges):
-            continue
-        near = {pair}
-        for _ in range(5):
-            near |= {child for p in near for _, _, child in difference.edges.get(p, ())}
-        if near & changed and (live := locator.locate(pair[0])) is not MISSING:
+    for pair in difference.stale_dispatch:
+        if (live := locator.locate(pair[0])) is not MISSING:
             merger.call(vars(live)["_clear_cache"], f"{difference.old.path(pair[0])} dispatch cache")
 
 
