@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from hotpatch_agent.native import start_thread
 from hotpatch_agent.observe import Rehearsal
 from hotpatch_agent.program import Program
 from hotpatch_agent.status import Blocker, Problem
+from hotpatch_agent.worker_classes import lifespan_state
 
 PATIENCE: Final = 0.1
 """Seconds for which the first fork waits for a moment without requests; they are not held up for it."""
@@ -31,14 +32,13 @@ class Rehearsing:
     """At most one rehearsal at a time.  `begin` and `take` are for the agent's thread; `done` is called from
     the rehearsal's."""
 
-    def __init__(self, program: Program, app: Any, done: Callable[[], None]) -> None:
+    def __init__(self, program: Program, app: Any, worker: Any, done: Callable[[], None]) -> None:
         self._program = program
         self._app = app
+        self._worker = worker
         self._done = done
         self._errand: int | None = None
         self._result: Rehearsal | None = None
-        self.state: Mapping[str, Any] = {}
-        """What an ASGI lifespan has left for requests."""
 
     @property
     def busy_with(self) -> int | None:
@@ -69,7 +69,8 @@ class Rehearsing:
         if release.plan.effect is not Effect.LIVE:
             return planned(release)
         steps = Steps(self._program, release, self._app)
-        return rehearse(steps, release.checks, self._app, limits, state=self.state, quiet=quiet)
+        state = lifespan_state(self._worker)
+        return rehearse(steps, release.checks, self._app, limits, state=state, quiet=quiet)
 
 
 def limits(release: Release, service: Service) -> Limits:

@@ -27,8 +27,6 @@ LEAVER: Final = "leaver"
 """The file of the home folder that names the worker to go: its pid, as text."""
 FRESH: Final = 10.0
 """Seconds for which the name counts: a TTOU that a person sends later means the oldest worker again."""
-BY_ANOTHER: Final = 2.0
-"""A replacement that is older than this when it is first seen was begun by a leader before this one."""
 PATIENCE: Final = 15.0
 """Seconds after which a lever that has shown no effect is pulled again."""
 
@@ -45,12 +43,12 @@ class Replacer:
         self._worker = ""
         self._among = 0
 
-    def replace(self, act: Replace, alive: Sequence[Status], head: tuple[int, ...], age: float) -> None:
-        """Goes on with this replacement, among the workers that are alive; `head` is what they should run,
-        `age` how many seconds ago the replacement was decided."""
+    def replace(self, act: Replace, alive: Sequence[Status], head: tuple[int, ...], mine: bool) -> None:
+        """Goes on with this replacement, among the workers that are alive; `head` is what they should run.
+        If it is not this leader's own decision (`mine`), another may have pulled the levers already."""
         if act.worker != self._worker:
-            self._worker, self._asked_less = act.worker, None
-            self._asked_more = None if age < BY_ANOTHER else time.monotonic()
+            self._worker = act.worker
+            self._asked_more = self._asked_less = None if mine else time.monotonic()
         self._among = act.among
         serving = [one for one in alive if one.life is Life.SERVING]
         coming = [one for one in alive if one.life is Life.BOOTING]

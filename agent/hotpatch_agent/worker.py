@@ -47,7 +47,7 @@ FAREWELL: Final = 5.0
 
 
 class Agent:
-    """Made by the worker before its first request; all but `start`, `served`, `wake` and `stop` runs on the
+    """Made by the worker before its first request; all but `start`, `served`, `leave` and `stop` runs on the
     agent's own thread."""
 
     def __init__(
@@ -70,13 +70,15 @@ class Agent:
         self._watch = Watch()
         self._shelf = Shelf(home)
         self._tasks = Tasks(program, app, self._shelf, worker.log)
-        self._rehearsing = Rehearsing(program, app, self._watch.wake)
+        self._rehearsing = Rehearsing(program, app, worker, self._watch.wake)
         self._replacer = Replacer(home.path, os.getppid(), worker.log)
         self._lookout = Lookout(home, status.worker, self._accept)
         self._leader = Leader(home, history, status.worker, now)
         self._lock: Lock | None = None
         self._leads = False
+        self._led_since = math.inf
         self._stopping = False
+        self._is_leaving = False
         self._gone = threading.Event()
         self._held_for = RETRY[0]
         self._back_off = TROUBLE[0]
@@ -94,8 +96,9 @@ class Agent:
         self.has_served = True
         self._watch.wake()
 
-    def wake(self) -> None:
-        """Look again: something about the worker has changed.  Safe in a signal handler."""
+    def leave(self) -> None:
+        """The worker no longer accepts connections.  Safe in a signal handler."""
+        self._is_leaving = True
         self._watch.wake()
 
     def stop(self) -> None:
@@ -169,7 +172,7 @@ class Agent:
         life = self._status.life
         if life is Life.BOOTING and self.has_served:
             life = Life.SERVING
-        if life is Life.SERVING and not self._worker.alive:
+        if life is Life.SERVING and self._is_leaving:
             life = Life.LEAVING
         if life is not self._status.life:
             self._tell(evolve(self._status, life=life, memory=used()))
@@ -217,6 +220,7 @@ class Agent:
             return math.inf
         if not self._leads:
             self._leader.begin()
+            self._led_since = now().tick
             self._watch.add(self._home.spool)
             self._watch.add(self._home.workers)
             self._leads = True
@@ -237,8 +241,8 @@ class Agent:
         if isinstance(act, Rehearse):
             self._rehearse(act)
         elif isinstance(act, Replace) and state.replacement is not None:
-            age = now().since(state.replacement.since)
-            self._replacer.replace(act, seen.alive, state.versions, age)
+            mine = self._led_since <= state.replacement.since.tick
+            self._replacer.replace(act, seen.alive, state.versions, mine)
 
     def _rehearse(self, act: Rehearse) -> None:
         release = self._tasks.offered

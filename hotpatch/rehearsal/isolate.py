@@ -29,6 +29,8 @@ KEPT: Final = frozenset({0, 1, 2})
 STARTS_A_PROCESS: Final = frozenset(
     {"os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system", "subprocess.Popen"}
 )
+EPOLL: Final = getattr(select, "epoll", None)
+"""Taken while it is there: gevent removes it from the module."""
 IGNORED_BY_PYTHON: Final = frozenset({signal.SIGPIPE, signal.SIGXFSZ})
 
 
@@ -86,7 +88,7 @@ class _Dead:
         os.close(writer)
         reader, self.writer = os.pipe()
         os.close(reader)
-        self.epoll = select.epoll()
+        self.epoll = EPOLL() if EPOLL is not None else None
 
     def substitute(self, target: str, descriptor: int) -> int | None:
         """What stands in for a descriptor whose link says `target`; None if it may stay."""
@@ -96,7 +98,7 @@ class _Dead:
             mode = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
             return self.reader if mode == os.O_RDONLY else self.writer
         if "[eventpoll]" in target:
-            return self.epoll.fileno()
+            return self.epoll.fileno() if self.epoll is not None else self.socket
         if target.startswith("anon_inode:"):
             return self.socket
         return None
@@ -104,7 +106,8 @@ class _Dead:
     def close(self) -> None:
         for descriptor in (self.socket, self.reader, self.writer):
             os.close(descriptor)
-        self.epoll.close()
+        if self.epoll is not None:
+            self.epoll.close()
 
 
 def fresh_output() -> None:

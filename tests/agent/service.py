@@ -316,7 +316,7 @@ def describe_home(home: Path) -> str:
         return f"--- no home at {home} ---\n"
     parts = []
     for path in sorted(home.rglob("*")):
-        if path.is_file():
+        if path.is_file() and path.parent.name != "trust":
             small = path.suffix in (".json", ".rec", ".request") and path.stat().st_size < 4000
             parts.append(f"{path.relative_to(home)}: {path.read_text() if small else '...'}\n")
     return f"--- the home folder ---\n{''.join(parts)}"
