@@ -6,6 +6,7 @@ bundle; only who holds the keys can make one count.  It is made for its owner al
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,32 +45,32 @@ class Home:
     path: Path
     service: Service
 
-    @property
+    @functools.cached_property
     def trust(self) -> Path:
         """Root metadata and public keys."""
         return self.path / "trust"
 
-    @property
+    @functools.cached_property
     def spool(self) -> Path:
         """Bundles and requests arrive here, by rename."""
         return self.path / "spool"
 
-    @property
+    @functools.cached_property
     def ledger(self) -> Path:
         """One file a decision."""
         return self.path / "ledger"
 
-    @property
+    @functools.cached_property
     def bundles(self) -> Path:
         """Accepted bundles, named by their digest."""
         return self.path / "bundles"
 
-    @property
+    @functools.cached_property
     def workers(self) -> Path:
         """One status file and one lock file a worker."""
         return self.path / "workers"
 
-    @property
+    @functools.cached_property
     def leader_lock(self) -> Path:
         """Held by the worker that decides."""
         return self.ledger / "leader.lock"

@@ -185,7 +185,7 @@ class Board:
     def __init__(self, folder: Path, worker: str, files: Files = OS_FILES, locks: Locks = OS_LOCKS) -> None:
         self._path = folder / f"{worker}.json"
         self._files = files
-        self._last = b""
+        self._last: Status | None = None
         self._lock = locks.take(folder / f"{worker}.lock")
 
     def write(self, status: Status) -> bool:
@@ -193,11 +193,10 @@ class Board:
 
         Not synced to the disk: a status means nothing after a power cut, since its worker is dead.
         """
-        data = wire.dump(status)
-        if data == self._last:
+        if status == self._last:
             return False
-        write_whole(str(self._path), data, "status", self._files, durable=False)
-        self._last = data
+        write_whole(str(self._path), wire.dump(status), "status", self._files, durable=False)
+        self._last = status
         return True
 
     def leave(self) -> None:
@@ -217,7 +216,7 @@ def read_roll(folder: Path, files: Files = OS_FILES, locks: Locks = OS_LOCKS) ->
         # First the lock, then the file: a worker that ends in between has taken its file with it.
         living = locks.is_held(folder / f"{worker}.lock")
         try:
-            status = _load(files.read(str(folder / f"{worker}.json")))
+            status = _load(files.read(f"{folder}/{worker}.json"))
         except (FileNotFoundError, wire.Malformed):
             if not living:
                 debris.append(worker)
