@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator
+from typing import Any
 
 from hotpatch.engine.codes import walk
+from hotpatch.engine.reading import class_dict
 from hotpatch.refresh.update import Update, unwrapped
 
 _CALLED_ANYHOW = frozenset({"__init__", "__new__", "__call__", "__post_init__", "__get__"})
@@ -30,8 +32,8 @@ class Leads:
         """Whether calling this function, method, class or wrapper may run changed code or read a changed
         name.
         """
-        seen: dict[int, object] = {}
-        todo = list(_callables(value))
+        seen: dict[int, Any] = {}
+        todo: list[Any] = list(_callables(value))
         while todo:
             found = todo.pop()
             if id(found) in seen or id(found) in self._innocent:
@@ -39,12 +41,13 @@ class Leads:
             seen[id(found)] = found
             if id(found) in self._update.functions or id(found) in self._update.classes:
                 return True
-            if isinstance(found, types.FunctionType):
+            if type(found) is types.FunctionType:
                 if self._reads_change(found):
                     return True
                 todo += self._used(found)
-            elif isinstance(found, type):
-                todo += [part for name in _CALLED_ANYHOW for part in _callables(vars(found).get(name))]
+            else:
+                own = class_dict(found)
+                todo += [part for name in _CALLED_ANYHOW for part in _callables(own.get(name))]
         self._innocent |= seen.keys()
         return False
 
@@ -56,7 +59,7 @@ class Leads:
         if names & self._members or any((module, name) in self._update.names for name in names):
             return True
         used = (function.__globals__.get(name) for name in names)
-        modules = {value.__name__ for value in used if isinstance(value, types.ModuleType)}
+        modules = {vars(value)["__name__"] for value in used if _is_module(value)}
         return any(other in modules and name in names for other, name in self._update.names)
 
     def _used(self, function: types.FunctionType) -> Iterator[object]:
@@ -70,15 +73,20 @@ class Leads:
             except ValueError:
                 continue
         for name in names:
-            value = function.__globals__.get(name)
+            value: Any = function.__globals__.get(name)
             yield from _callables(value)
-            if isinstance(value, types.ModuleType):
+            if _is_module(value):
                 space = vars(value)
                 for attribute in names & space.keys():
                     yield from _callables(space[attribute])
-            elif isinstance(value, type):
-                for attribute in names & vars(value).keys():
-                    yield from _callables(vars(value)[attribute])
+            elif issubclass(type(value), type):
+                own = class_dict(value)
+                for attribute in names & own.keys():
+                    yield from _callables(own[attribute])
+
+
+def _is_module(value: object) -> bool:
+    return issubclass(type(value), types.ModuleType)  # not isinstance: it would wake a lazy proxy
 
 
 def _names(function: types.FunctionType) -> frozenset[str]:
@@ -88,5 +96,5 @@ def _names(function: types.FunctionType) -> frozenset[str]:
 def _callables(value: object) -> Iterator[object]:
     """The functions and classes that a value is or wraps."""
     for part in unwrapped(value):
-        if isinstance(part, types.FunctionType | type):
+        if type(part) is types.FunctionType or issubclass(type(part), type):
             yield part

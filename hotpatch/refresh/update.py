@@ -108,7 +108,7 @@ class Update:
         return {
             name: module
             for name, module in sys.modules.copy().items()
-            if isinstance(module, types.ModuleType)
+            if issubclass(type(module), types.ModuleType)
             and (file := getattr(module, "__file__", None))
             and (name in self.modules or not (file.startswith(installed) or "-packages/" in file))
         }
@@ -158,7 +158,9 @@ def _inner(value: object) -> object | None:
 def _class_of(function: types.FunctionType) -> type | None:
     """The class in whose body a method was written, if it is still to be found under its name."""
     path = function.__qualname__.split(".")[:-1]
-    found: object = sys.modules.get(function.__module__)
+    found: Any = sys.modules.get(function.__module__)
     for part in path:
-        found = vars(found).get(part) if isinstance(found, types.ModuleType | type) else None
-    return found if isinstance(found, type) else None
+        if not issubclass(type(found), types.ModuleType | type):
+            return None
+        found = vars(found).get(part)
+    return found if issubclass(type(found), type) else None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
 from types import FunctionType, ModuleType
@@ -37,6 +39,32 @@ def programs(root: Path) -> Iterator[Programs]:
     yield found
     found.drop()
     sys.path.remove(str(root))
+
+
+@contextmanager
+def asked_for_ever(ask: Callable[[], object], threads: int = 3) -> Iterator[None]:
+    """Other threads call `ask` again and again; what it raises is raised at the end."""
+    stop, errors = threading.Event(), []
+
+    def work() -> None:
+        while not stop.is_set():
+            try:
+                ask()
+            except BaseException as error:  # noqa: BLE001  whatever a request would have met
+                errors.append(error)
+                return
+
+    workers = [threading.Thread(target=work, daemon=True) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for worker in workers:
+            worker.join(60)
+    if errors:
+        raise errors[0]
 
 
 def new_code(function: FunctionType, source: str) -> Op:

@@ -1,9 +1,10 @@
-"""Flask: the table by which URLs are matched, made again from the rules.
+"""Flask: the table by which URLs are matched, made again from the application's rules.
 
-Werkzeug sorts its tables in place the first time that a rule was added, and a list being sorted looks empty
-to other threads.  So a new matcher is made aside from the map's rules, sorted, and put in place with one
-assignment; the rules for building URLs likewise.  (`_matcher`, `_rules_by_endpoint` and `_remap` of `Map`,
-Werkzeug 2.2 to 3.1.) View functions are looked up at each request, so nothing is kept of them.
+Werkzeug keeps the rules, which a change may have added to or taken from, and a tree of states made of
+them.  It sorts both in place, and a list being sorted looks empty to other threads.  So a new tree is made
+aside and put in place with one assignment.  The objects that a change wrote on stay the same, or it could
+not be undone. (`_matcher`, its `_root`, and `_rules_by_endpoint` of `Map`, Werkzeug 2.2 to 3.1.)  View
+functions are looked up at each request, so nothing is kept of them.
 """
 
 from __future__ import annotations
@@ -30,16 +31,15 @@ def rebuild(update: Update) -> None:
 
 def renew(url_map: Map) -> None:
     matcher = StateMachineMatcher(url_map.merge_slashes)
-    by_endpoint = {}
-    for endpoint, rules in list(url_map._rules_by_endpoint.items()):
-        by_endpoint[endpoint] = sorted(rules, key=lambda rule: rule.build_compare_key())
-        for rule in rules:
+    for rules in list(url_map._rules_by_endpoint.values()):
+        ordered = sorted(rules, key=lambda rule: rule.build_compare_key())
+        if ordered != rules:
+            rules[:] = ordered
+        for rule in ordered:
             if not rule.build_only:
                 matcher.add(rule)
     matcher.update()
-    url_map._matcher = matcher
-    url_map._rules_by_endpoint = by_endpoint
-    url_map._remap = False
+    url_map._matcher._root = matcher._root
 
 
 HANDLER = Handler("flask", rebuild=rebuild)

@@ -8,33 +8,29 @@ engine's.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from typing import Any
 
+from hotpatch.engine.reading import LRU, class_dict, class_module
 from hotpatch.refresh.leads import Leads
 from hotpatch.refresh.registry import Handler
 from hotpatch.refresh.update import Update, unwrapped
-
-_CACHE = type(functools.lru_cache(lambda: None))
 
 
 def caches(update: Update) -> Iterator[Any]:
     """The program's caches, each once."""
     seen: set[int] = set()
-    todo: list[object] = [
-        value for module in update.program.values() for value in list(vars(module).values())
-    ]
+    todo: list[Any] = [value for module in update.program.values() for value in list(vars(module).values())]
     while todo:
         value = todo.pop()
         if id(value) in seen:
             continue
         seen.add(id(value))
-        if isinstance(value, type):
-            if value.__module__ in update.program:
-                todo += list(vars(value).values())
+        if issubclass(type(value), type):  # not isinstance: it would wake a lazy proxy
+            if class_module(value) in update.program:
+                todo += list(class_dict(value).values())
             continue
-        yield from (part for part in unwrapped(value) if type(part) is _CACHE)
+        yield from (part for part in unwrapped(value) if type(part) is LRU)
 
 
 def forget(update: Update) -> None:

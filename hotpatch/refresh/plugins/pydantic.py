@@ -10,6 +10,7 @@ stand-in waits, or compiles the model itself.  (`_mock_val_ser`, `__pydantic_com
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any, get_args
 
@@ -66,7 +67,8 @@ def changed(cls: Any, update: Update) -> bool:
     fields = cls.__pydantic_fields__
     if id(cls) in update.owners or id(fields) in update.owners or any(map(update.concerns, fields.values())):
         return True
-    kinds = vars(cls.__pydantic_decorators__).values()
+    decorators = cls.__pydantic_decorators__
+    kinds = (getattr(decorators, kind.name) for kind in dataclasses.fields(decorators))
     return any(update.concerns(decorator.func) for kind in kinds for decorator in kind.values())
 
 

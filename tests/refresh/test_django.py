@@ -1,0 +1,165 @@
+"""Django: URLs, templates and models follow the code.  In a process of its own: its settings are for ever."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+PROGRAM = {
+    "shop_urls.py": """
+        from django.http import HttpResponse
+        from django.urls import include, path
+        def front(request): return HttpResponse("front")
+        def old(request): return HttpResponse("old")
+        urlpatterns = [path("", front, name="front"), path("sub/", include("shop_sub"))]
+    """,
+    "shop_sub.py": """
+        from django.http import HttpResponse
+        from django.urls import path
+        app_name = "sub"
+        def one(request): return HttpResponse("one")
+        urlpatterns = [path("one", one, name="one")]
+    """,
+    "shop_tags.py": """
+        from django import template
+        register = template.Library()
+        @register.filter
+        def mark(text): return text + "!"
+    """,
+}
+
+SETUP = """
+    import django
+    from django.conf import settings
+    pages = {"page": "{% load shop_tags %}{{ 'hi'|mark }}", "plain": "plain"}
+    loaders = [("django.template.loaders.cached.Loader", [("django.template.loaders.locmem.Loader", pages)])]
+    settings.configure(
+        ROOT_URLCONF="shop_urls", ALLOWED_HOSTS=["*"], SECRET_KEY="x", USE_I18N=True,
+        TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates",
+                    "OPTIONS": {"loaders": loaders, "libraries": {"shop_tags": "shop_tags"}}}],
+    )
+    django.setup()
+    from django.test import Client
+    from django.urls import NoReverseMatch, path, reverse
+    from django.template import engines
+    from hotpatch.engine.commit import commit
+    from hotpatch.ops import ABSENT, Op, SlotKind
+    from hotpatch.refresh import begin
+    from tests.refresh.programs import asked_for_ever, elements, item, new_code, new_global
+    client = Client()
+    def get(url): return client.get(url).content.decode()
+    def apply(*ops):
+        with begin(ops, root=ROOT) as round_:
+            undo = commit(ops)
+        assert round_.report.failures == (), round_.report.failures
+        return undo
+    assert get("/") == "front" and get("/sub/one") == "one"
+    assert reverse("sub:one") == "/sub/one"
+    import shop_urls, shop_sub, shop_tags
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> object:
+    for name, text in PROGRAM.items():
+        (tmp_path / name).write_text(dedent(text))
+    home = str(Path(__file__).parents[2])
+
+    def in_process(code: str) -> None:
+        head = f"import sys; ROOT = {str(tmp_path)!r}; sys.path[:0] = [ROOT, {home!r}]"
+        source = "\n".join([head, dedent(SETUP), dedent(code)])
+        done = subprocess.run(
+            [sys.executable, "-c", source], capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+    return in_process
+
+
+def test_a_url_that_came_is_resolved_and_reversed(run: object) -> None:
+    run(  # type: ignore[operator]
+        """
+        assert client.get("/old").status_code == 404
+        new = [*shop_urls.urlpatterns, path("old", shop_urls.old, name="old")]
+        undo = apply(elements(shop_urls.urlpatterns, new))
+        assert get("/old") == "old" and reverse("old") == "/old"
+        with begin(undo.ops, undo=True, root=ROOT):
+            undo.revert()
+        assert client.get("/old").status_code == 404
+        try:
+            reverse("old")
+        except NoReverseMatch:
+            pass
+        else:
+            raise AssertionError("still reversed")
+        """
+    )
+
+
+def test_a_url_that_came_in_an_included_module_is_resolved_and_reversed(run: object) -> None:
+    run(  # type: ignore[operator]
+        """
+        two = path("two", shop_sub.one, name="two")
+        apply(new_global(shop_sub, "urlpatterns", [*shop_sub.urlpatterns, two]))
+        assert get("/sub/two") == "one" and reverse("sub:two") == "/sub/two"
+        assert reverse("sub:one") == "/sub/one"
+        """
+    )
+
+
+def test_tables_of_all_languages_are_renewed(run: object) -> None:
+    run(  # type: ignore[operator]
+        """
+        from django.utils.translation import override
+        with override("de"):
+            assert reverse("sub:one") == "/sub/one"
+        two = path("two", shop_sub.one, name="two")
+        apply(elements(shop_sub.urlpatterns, [*shop_sub.urlpatterns, two]))
+        for language in ("de", "fr", "en-us"):
+            with override(language):
+                assert reverse("sub:two") == "/sub/two"
+        """
+    )
+
+
+def test_templates_are_compiled_again_where_tags_changed(run: object) -> None:
+    run(  # type: ignore[operator]
+        """
+        def page(name): return engines["django"].get_template(name).render()
+        kept = engines["django"].get_template("page").template
+        assert page("page") == "hi!"
+        apply(new_code(shop_urls.front, "def front(request): return HttpResponse('new')"))
+        assert get("/") == "new"
+        assert engines["django"].get_template("page").template is kept, "a view is nothing to a template"
+        def mark(text): return text + "?"
+        apply(item(shop_tags.register.filters, "mark", mark), new_global(shop_tags, "mark", mark))
+        assert page("page") == "hi?"
+        """
+    )
+
+
+def test_requests_go_on_while_tables_are_renewed(run: object) -> None:
+    run(  # type: ignore[operator]
+        """
+        def ask():
+            assert reverse("sub:one") == "/sub/one" and get("/sub/one") == "one"
+        with asked_for_ever(ask):
+            for number in range(30):
+                more = [p for p in shop_sub.urlpatterns if p.name == "one"]
+                more.append(path(f"n{number}", shop_sub.one, name=f"n{number}"))
+                apply(elements(shop_sub.urlpatterns, more))
+                assert reverse(f"sub:n{number}") == f"/sub/n{number}"
+        """
+    )
+
+
+def test_a_django_that_is_imported_and_not_configured_is_left_alone(run: object, tmp_path: Path) -> None:
+    code = "import django.apps\nfrom hotpatch.refresh import begin\nprint(begin(()).complete().failures)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.strip() == "()"
