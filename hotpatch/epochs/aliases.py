@@ -1,6 +1,6 @@
 """How long a renamed global lives: as long as code that reads it.
 
-A stream that began in an epoch goes on reading that epoch's `TIMEOUT@7` after the collapse, when `TIMEOUT`
+A stream that began in an epoch goes on reading that epoch's `TIMEOUT@1` after the collapse, when `TIMEOUT`
 itself has long got the value: the code object it runs was made to read that name.  So an alias is taken out
 of the module when it has been retired *and* the last code object that reads it is gone, by reference count.
 
@@ -16,21 +16,29 @@ from typing import Any
 
 from hotpatch.epochs.names import codes_within
 
-_alive: set[Alias] = set()
-"""Aliases that stand in some module; kept here, since their readers refer to them weakly at best."""
+_alive: dict[tuple[int, str], Alias] = {}
+"""Aliases that stand in some module, or may be read there, by the module dict's id and the alias's name; kept
+here, since their readers refer to them weakly at best."""
 
 
 class Alias:
-    """One epoch's own variable in a module's dict."""
+    """One epoch's own variable in a module's dict, named `TIMEOUT@1`, `TIMEOUT@2` ..., the first name free.
+
+    Not numbered by epoch: CPython (from 3.12 on) keeps every name that code has read for ever, so that a new
+    name for each release would be memory lost.
+    """
 
     __slots__ = ("__weakref__", "_readers", "module", "name", "retired")
 
     def __init__(self, module: dict[str, Any], name: str) -> None:
+        number = 1
+        while (id(module), f"{name}@{number}") in _alive:
+            number += 1
         self.module = module
-        self.name = name
+        self.name = f"{name}@{number}"
         self.retired = False
         self._readers: dict[int, weakref.ref[CodeType]] = {}
-        _alive.add(self)
+        _alive[id(module), self.name] = self
 
     def read_by(self, code: CodeType) -> None:
         """`code`, or code nested in it, may read the alias from now on."""
@@ -53,4 +61,4 @@ class Alias:
     def _remove_if_unread(self) -> None:
         if self.retired and not self._readers:
             self.module.pop(self.name, None)
-            _alive.discard(self)
+            _alive.pop((id(self.module), self.name), None)

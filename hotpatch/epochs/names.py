@@ -1,6 +1,6 @@
 """A changed global by epoch, at no cost: new code reads a name of its own in the same module.
 
-`TIMEOUT` of the old version and `TIMEOUT@7` of the new stand side by side in the module's dict, and the code
+`TIMEOUT` of the old version and `TIMEOUT@1` of the new stand side by side in the module's dict, and the code
 of the new version reads the second, because its `co_names` says so.  Pure functions on code objects; what
 they refuse raises `CannotRename`, and the edit then takes a barrier.
 

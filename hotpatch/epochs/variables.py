@@ -33,7 +33,7 @@ class Variable:
 
     def push(self, epoch: int, value: Any) -> None:
         """The value that `epoch` has from now on; nobody is on it yet, and no code reads its alias yet."""
-        alias = Alias(self.dict, f"{self.name}@{epoch}")
+        alias = Alias(self.dict, self.name)
         if value is not ABSENT:
             self.dict[alias.name] = value
         elif hasattr(builtins, self.name):

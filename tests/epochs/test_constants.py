@@ -84,7 +84,7 @@ def test_stream_outlives_collapse_of_renamed_constant(program: Make) -> None:
     new.end()
     assert third.collapse()
     assert next(items) == 2, "it goes on reading what it began with"
-    assert [name for name in vars(app["app"]) if "@" in name] == [f"X@{version.epoch}"]
+    assert [name for name in vars(app["app"]) if "@" in name] == ["X@1"]
     del items
     assert not [name for name in vars(app["app"]) if "@" in name], "the alias goes with its last reader"
 
