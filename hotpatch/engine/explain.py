@@ -4,7 +4,7 @@ it.
 Measurement decides *what* differs between a clean start of the old and of the new sources; syntax says
 *why*.  The two check each other: a changed statement that no measured difference follows from is
 `unexplained`, and the plan names it; a measured difference without a changed statement of its own is
-derived, and `cause` says from what.
+derived, and `cause` says from what.  `explained` does both for a plan.
 
 Everything here is a pure function of the sources; it parses only the files that differ and those that a
 question leads to.
@@ -18,7 +18,7 @@ from hotpatch.engine.syntax_changes import Act, Change, Changes, ModuleChange
 from hotpatch.engine.syntax_compare import compare
 from hotpatch.engine.syntax_follow import Place
 from hotpatch.engine.syntax_read import read
-from hotpatch.engine.syntax_reasons import Measured, cause, edits, notes, unexplained
+from hotpatch.engine.syntax_reasons import Measured, cause, edits, explained, notes, unexplained
 from hotpatch.engine.syntax_units import Kind, Module, SideEffect, module_name
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "cause",
     "edits",
     "explain",
+    "explained",
     "notes",
     "unexplained",
 ]

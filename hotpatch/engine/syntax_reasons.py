@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from hotpatch.engine.syntax_changes import Act, Change, Changes
 from hotpatch.engine.syntax_follow import Place
 from hotpatch.engine.syntax_trace import Trace
 from hotpatch.engine.syntax_units import NEVER_RUN, Kind
-from hotpatch.plan import Edit, Effect, Grade
+from hotpatch.plan import Edit, Effect, Grade, Plan
 
+UNKNOWN = "differs between the two clean starts; no changed statement leads to it"
 _EFFECTS = (Effect.LIVE, Effect.RELOAD, Effect.REFUSE)
 _GRADES = (None, Grade.CANARY, Grade.BARRIER, Grade.RELOAD)
 
@@ -78,6 +79,28 @@ def edits(changes: Changes, measured: Iterable[Measured]) -> tuple[Edit, ...]:
     return tuple(sorted(found.values(), key=lambda e: (trace.file(e.module), e.line or 0, e.name, e.kind)))
 
 
+def explained(plan: Plan, changes: Changes) -> Plan:
+    """A plan of measured differences, told by what in the sources led to them.
+
+    Edits of names that a module binds get their kinds, lines and causes from the syntax; the reasons of those
+    that are not live stay as they are, and so do edits of what has no name in a module (the application
+    object).  The notes gain the changed statements that no difference follows from.
+    """
+    named = [edit for edit in plan.edits if edit.module]
+    measured = [
+        Measured(e.module, e.name, e.effect, e.reason if e.effect is not Effect.LIVE else "", e.grade, e.kind)
+        for e in named
+    ]
+    given = {(e.module, e.name): e.reason for e in named}
+    found = (
+        evolve(e, reason=given.get((e.module, e.name), e.reason)) if e.reason == UNKNOWN else e
+        for e in edits(changes, measured)
+    )
+    rest = (edit for edit in plan.edits if not edit.module)
+    left = notes(changes, [each.place for each in measured])
+    return Plan((*found, *rest), (*plan.notes, *left))
+
+
 def _edits_of(each: Measured, trace: Trace) -> Iterator[Edit]:
     direct = trace.named(each.place)
     for change in direct:
@@ -94,7 +117,7 @@ def _derived(each: Measured, trace: Trace) -> Edit:
     line = units[-1].first if units else None
     origin = next(trace.causes(each.place), None)
     if origin is None:
-        reason = each.reason or "differs between the two clean starts; no changed statement leads to it"
+        reason = each.reason or UNKNOWN
     else:
         follows = f"follows {_reference(origin, each.module)}"
         reason = f"{each.reason} ({follows})" if each.reason else follows

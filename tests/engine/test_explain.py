@@ -16,11 +16,12 @@ from hotpatch.engine.explain import (
     cause,
     edits,
     explain,
+    explained,
     notes,
     unexplained,
 )
 from hotpatch.errors import PatchInvalid
-from hotpatch.plan import Effect, Grade
+from hotpatch.plan import Edit, Effect, Grade, Plan
 
 
 def tree(files: Mapping[str, str]) -> dict[str, bytes]:
@@ -542,3 +543,26 @@ def test_changes_are_values() -> None:
     assert one == other
     assert isinstance(one.statements[0], Change)
     assert hash(one.statements) == hash(other.statements)
+
+
+def test_a_measured_plan_is_told_by_what_led_to_it() -> None:
+    changes = changes_of("A = 1\nB = A\nprint(1)\nO = 1", "A = 2\nB = A\nprint(2)\nO = 1")
+    live, reload = Effect.LIVE, Effect.RELOAD
+    plan = Plan(
+        (
+            Edit("m", "A", "value", live, "measured"),
+            Edit("m", "B", "value", reload, "it is live state"),
+            Edit("m", "O", "value", live, "measured"),
+            Edit("", "routes[0]", "value", live, "of the application"),
+        ),
+        ("a note",),
+    )
+    told = explained(plan, changes)
+    assert [(e.name, e.kind, e.effect, e.reason) for e in told.edits] == [
+        ("A", "constant", live, "constant changed"),
+        ("B", "value", reload, "it is live state (follows A)"),
+        ("O", "value", live, "measured"),
+        ("routes[0]", "value", live, "of the application"),
+    ]
+    assert told.notes[0] == "a note"
+    assert "print(2)" in told.notes[1]
