@@ -6,20 +6,9 @@ import pytest
 from attrs import evolve
 from hotpatch_agent import wire
 from hotpatch_agent.rollout.progress import Began, Moved
+from hotpatch_agent.rollout.seen import Answer, Asked, CheckResult, Record, Refuse, Seen
 from hotpatch_agent.rollout.states import ENDED, TABLE, VERBS, Event, Station, goes_to
-from hotpatch_agent.rollout.steps import (
-    Answer,
-    Asked,
-    CheckResult,
-    Record,
-    Refuse,
-    Seen,
-    exit_code,
-    gate,
-    step,
-    target,
-    wake_in,
-)
+from hotpatch_agent.rollout.steps import exit_code, gate, step, target, wake_in
 from hotpatch_agent.rollout.strategy import (
     By,
     CheckSpec,

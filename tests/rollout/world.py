@@ -6,8 +6,9 @@ from attrs import evolve
 from hotpatch_agent.clock import Instant
 from hotpatch_agent.rollout.judge import Outcome, Verdict
 from hotpatch_agent.rollout.progress import Began, Moved, Progress, advance, begin
+from hotpatch_agent.rollout.seen import Asked, Record, Refuse, Seen
 from hotpatch_agent.rollout.states import Event
-from hotpatch_agent.rollout.steps import Asked, Record, Refuse, Seen, step
+from hotpatch_agent.rollout.steps import step
 from hotpatch_agent.rollout.strategy import Kind, Step, Strategy
 
 CANARY = Strategy(

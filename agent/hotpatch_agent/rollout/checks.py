@@ -14,7 +14,7 @@ import urllib.parse
 from typing import Any
 
 from hotpatch_agent.rollout import outside
-from hotpatch_agent.rollout.steps import CheckResult
+from hotpatch_agent.rollout.seen import CheckResult
 from hotpatch_agent.rollout.strategy import CheckSpec
 
 

@@ -67,7 +67,12 @@ class Meter:
         self.scopes: dict[str, Scope] = {WHOLE: Scope(self._borders.get(WHOLE, NEVER), keyed)}
 
     def note(self, route: str, bucket: int | None, seconds: float, failed: bool) -> None:
-        """A request was answered after so many seconds.  Any thread; no lock; one to two microseconds."""
+        """A request was answered after so many seconds.  Any thread; no lock; one to two microseconds.
+
+        In a keyed meter a request without a bucket is not counted: no lot was drawn for it.
+        """
+        if bucket is None and self._keyed:
+            return
         index = sketch.index_of(seconds)
         _count(self.scopes[WHOLE], bucket, index, failed)
         scope = self.scopes.get(route)
@@ -131,6 +136,14 @@ class Window:
 
 
 @frozen
+class Measured:
+    """What a worker's status says of a rollout: both versions' counts in the round that it knows of."""
+
+    new: Window
+    old: Window
+
+
+@frozen
 class Units:
     """How many buckets of keys were seen, erred and were slow."""
 
@@ -149,11 +162,14 @@ class Total:
     units: Units | None = None
 
 
-def combine(windows: Iterable[Window], window: str) -> dict[str, Total]:
-    """The sum over workers, by scope; windows of another name (a worker that is late) are left out."""
+def combine(windows: Iterable[Window], window: str | None) -> dict[str, Total]:
+    """The sum over workers, by scope; windows of another name (a worker that is late) are left out.
+
+    None takes all of them, whatever their name.
+    """
     parts: dict[str, list[ScopeCounts]] = {}
     for one in windows:
-        if one.window == window:
+        if window is None or one.window == window:
             for name, counts in one.scopes.items():
                 parts.setdefault(name, []).append(counts)
     return {name: _sum(counts) for name, counts in parts.items()}

@@ -20,10 +20,10 @@ Result = TypeVar("Result")
 
 
 class _Errand(Generic[Result]):
-    __slots__ = ("began", "given_up", "result", "thread")
+    __slots__ = ("ends", "given_up", "result", "thread")
 
-    def __init__(self, work: Callable[[], Result], done: Callable[[], None]) -> None:
-        self.began = monotonic()
+    def __init__(self, work: Callable[[], Result], limit: float, done: Callable[[], None]) -> None:
+        self.ends = monotonic() + limit
         self.result: Result | None = None
         self.given_up: Result | None = None
 
@@ -51,19 +51,19 @@ class Errands(Generic[Result]):
         """
         errand = self._errands.get(name)
         if errand is None:
-            errand = self._errands[name] = _Errand(work, self._wake)
+            errand = self._errands[name] = _Errand(work, limit, self._wake)
         if errand.given_up is not None:
             return errand.given_up
         if errand.result is not None:
             return errand.result
-        if monotonic() - errand.began > limit:
+        if monotonic() > errand.ends:
             errand.given_up = instead()
         return errand.given_up
 
-    def due(self, limit: float) -> float:
+    def due(self) -> float:
         """Seconds until the next errand under way is given up; infinite if there is none."""
         waits = [
-            errand.began + limit - monotonic()
+            errand.ends - monotonic()
             for errand in self._errands.values()
             if errand.result is None and errand.given_up is None
         ]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hotpatch_agent.rollout import outside
-from hotpatch_agent.rollout.steps import Answer
+from hotpatch_agent.rollout.seen import Answer
 from hotpatch_agent.rollout.strategy import GateSpec
 
 

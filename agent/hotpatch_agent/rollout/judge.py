@@ -114,6 +114,8 @@ class Side:
     events: tuple[int, ...] = (0, 0, 0, 0)
     seen: int = 0
     unit_events: tuple[int, ...] = (0, 0, 0, 0)
+    measured: tuple[bool, ...] = (True, True, True, True)
+    """Which tests have a measure: without borders nothing is slow, and nothing is shown to be fast."""
 
 
 @frozen
@@ -215,7 +217,10 @@ def _advance(how: Comparison, line: Line, new: Side, old: Side) -> Line:
         for test, bets in enumerate(line.clears)
     )
     needed = math.log(1 / rules.pass_alpha)
-    cleared = tuple(was or bets.log_wealth >= needed for was, bets in zip(line.cleared, clears, strict=True))
+    cleared = tuple(
+        was or (bets.log_wealth >= needed and new.measured[test] and old.measured[test])
+        for test, (was, bets) in enumerate(zip(line.cleared, clears, strict=True))
+    )
     return evolve(line, clears=clears, cleared=cleared, block_new=new, block_old=old)
 
 
@@ -280,6 +285,7 @@ def _side(totals: Mapping[str, Total], name: str, borders: Mapping[str, Borders]
         (total.errors, *(slow or (0, 0, 0))),
         units.seen,
         (units.erred, *units.slow),
+        (True, *(bool(slow),) * len(QUANTILES)),
     )
 
 
@@ -308,6 +314,8 @@ def _verdict(how: Comparison, course: Course, new: Mapping[str, Total], old: Map
     if missing:
         which = ", ".join(missing)
         text = f"not decided after {mine.requests} requests: a rise can't be ruled out yet in {which}"
+        if not all(line.new.measured):
+            text += "; how fast the old version was before this step is not known, for want of requests"
         return Verdict(inconclusive, "undecided", text, figures)
     text = f"no worse, within the tolerance: errors {_rates(line.new, line.old, 0)}"
     return Verdict(Outcome.BETTER_OR_EQUAL, "passed", text, figures)

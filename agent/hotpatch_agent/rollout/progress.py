@@ -13,6 +13,7 @@ from attrs import evolve, field, frozen
 
 from hotpatch.errors import LedgerDamaged
 from hotpatch_agent.clock import Instant
+from hotpatch_agent.rollout.counters import Borders
 from hotpatch_agent.rollout.states import ENDED, RETURNING, STOPPED, Event, Station, goes_to
 from hotpatch_agent.rollout.strategy import Strategy
 
@@ -45,6 +46,8 @@ class Moved:
     step: int | None = None
     """Which step it is at afterwards, where the event says so."""
     figures: Mapping[str, float] = field(factory=dict)
+    borders: Mapping[str, Borders] = field(factory=dict)
+    """Where it begins a round: above which latencies the old version counts as slow in it, by scope."""
 
 
 @frozen
@@ -90,6 +93,8 @@ class Progress:
     """The round for which an alert was written down."""
     reason: str = ""
     """Of the last record."""
+    borders: Mapping[str, Borders] = field(factory=dict)
+    """Of the present round."""
     returning: Event | None = None
     """What sent it back, once something has."""
 
@@ -151,11 +156,16 @@ def advance(progress: Progress, fact: Moved, at: Instant) -> Progress:
         return _stopped(progress, moved, at)
     if progress.station is Station.PAUSED and to is progress.back:
         return evolve(moved, spent=progress.spent)
-    if to is Station.MOVING or (progress.station is Station.HELD and to is Station.WATCHING):
-        moved = evolve(moved, round=progress.round + 1)
+    if begins_round(progress, to):
+        moved = evolve(moved, round=progress.round + 1, borders=fact.borders)
     if to in RETURNING and progress.station not in RETURNING:
         moved = evolve(moved, returning=fact.event)
     return moved
+
+
+def begins_round(progress: Progress, to: Station) -> bool:
+    """Does going there begin a step, or begin it anew?"""
+    return to is Station.MOVING or (progress.station is Station.HELD and to is Station.WATCHING)
 
 
 def _stopped(before: Progress, moved: Progress, at: Instant) -> Progress:

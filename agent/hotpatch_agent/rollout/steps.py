@@ -23,11 +23,12 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve
 
 from hotpatch_agent.clock import Instant
-from hotpatch_agent.rollout.judge import Outcome, Verdict
-from hotpatch_agent.rollout.progress import Moved, Progress
+from hotpatch_agent.rollout.judge import Outcome
+from hotpatch_agent.rollout.progress import Moved, Progress, begins_round
+from hotpatch_agent.rollout.seen import Answer, CheckResult, Decision, Gate, Record, Refuse, Seen
 from hotpatch_agent.rollout.states import (
     COMMITTED,
     ENDED,
@@ -48,83 +49,6 @@ from hotpatch_agent.rollout.strategy import (
     target_of,
     times_of,
 )
-
-
-@frozen
-class Asked:
-    """A person's verb, as it lies in the spool."""
-
-    request: str
-    """Its name in the spool."""
-    verb: Event
-    by: str = ""
-    reason: str = ""
-
-
-@frozen
-class Answer:
-    """What a gate said; silence has become a no by then."""
-
-    yes: bool
-    reason: str = ""
-
-
-@frozen
-class CheckResult:
-    """What one of the user's checks said last."""
-
-    name: str
-    critical: bool
-    yes: bool | None
-    """None: inconclusive, such as a metric that matches nothing."""
-    reason: str = ""
-
-
-@frozen
-class Seen:
-    """What the leader sees of a rollout at one moment; anything may be late."""
-
-    workers: int
-    """Living workers that serve."""
-    reached: bool
-    """Does every one of them run what `target` says?"""
-    window: str = ""
-    """The round that `verdict` and `checks` are about (`Progress.window`)."""
-    verdict: Verdict | None = None
-    checks: tuple[CheckResult, ...] = ()
-    gates: Mapping[str, Answer] = field(factory=dict)
-    """By `Gate.id`."""
-    asked: tuple[Asked, ...] = ()
-    newer: str = ""
-    """A push that asks to supersede this rollout: what it is, for the record."""
-    lost: str = ""
-    """Why the release has no future, if it hasn't."""
-
-
-@frozen
-class Record:
-    """Write this to the ledger.  Always the last of a round."""
-
-    fact: Moved
-
-
-@frozen
-class Refuse:
-    """Answer this request with `VerbRefused`: nothing is changed."""
-
-    request: str
-    reason: str
-
-
-@frozen
-class Gate:
-    """Ask the gates of this point; `id` names the question for good, so that it is asked once."""
-
-    point: str
-    id: str
-
-
-Decision = Record | Refuse
 
 
 def target(progress: Progress, workers: int) -> Target:
@@ -163,6 +87,7 @@ def step(progress: Progress, seen: Seen, now: Instant) -> tuple[Decision, ...]:
         wanted = rule(progress, seen, now)
         done.extend(wanted)
         if wanted and isinstance(wanted[-1], Record):
+            done[-1] = _with_borders(progress, seen, wanted[-1].fact)
             break
     return tuple(done)
 
@@ -314,6 +239,14 @@ def _record(
         return ()
     fact = Moved(progress.version, event, reason, step=_step_after(progress, event), figures=figures or {})
     return (Record(fact),)
+
+
+def _with_borders(progress: Progress, seen: Seen, fact: Moved) -> Record:
+    """A record that begins a round fixes what counts as slow in it, before any of it has happened."""
+    to = goes_to(progress.station, progress.back, fact.event)
+    if to is None or not begins_round(progress, to):
+        return Record(fact)
+    return Record(evolve(fact, borders=seen.borders))
 
 
 def _step_after(progress: Progress, event: Event) -> int | None:
