@@ -91,6 +91,10 @@ class Operator:
         self.release, self._tree = self._fixed
         return self.must("rollback", "--to", self.release, "--reason", "the drill says so")
 
+    def history(self) -> list[str]:
+        """What the ledger tells of releases and workers, oldest first."""
+        return [str(record["text"]) for record in self.must("log").answer["records"]]
+
     def command(self, *arguments: object) -> Done:
         return run(*arguments, environ={**self.service_environ(), **self._small_start()})
 

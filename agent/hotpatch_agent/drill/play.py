@@ -129,7 +129,8 @@ class Play:
     def _same_workers(self) -> None:
         now = set(self.stage.service.workers())
         if now != self._workers:
-            raise DrillFailed(f"workers were replaced: {sorted(self._workers)} before, {sorted(now)} now")
+            told = "; ".join(self.stage.operator.history())
+            raise DrillFailed(f"workers were replaced, {sorted(self._workers)} by {sorted(now)}: {told}")
 
     def _step(self, name: str, act: Callable[[], str]) -> None:
         began = time.monotonic()
