@@ -3,9 +3,10 @@
     ["hotpatch-bundle", 1, [[role, statement], ...], [[name, contents], ...]]
 
 `statement` is TUF metadata as JSON; `contents` are bytes.  Roles and names are strings, unique and in
-ascending order of code points.  Every length is checked against its bound before anything of that length is
-made, the reader is driven by this layout and never descends into a value where a plain one belongs, and at
-the end the contents are packed again and must give the same bytes: there is no second way to write a bundle.
+ascending order of code points.  The reader is driven by this layout: it knows what must come next and never
+descends into anything else, so no value of a hostile file is built but these.  Every length is checked
+against its bound before anything of that length is made, and must be written in the shortest way: there is
+no second way to write a bundle.
 
 This layer knows nothing of what the bytes mean, and trusts nothing.  Pure functions; thread-safe.
 """
@@ -14,9 +15,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgpack
 from attrs import frozen
@@ -78,9 +79,7 @@ def unpack(data: bytes) -> Container:
                 "the bundle ends within its first bytes; copy it again" if data else "the bundle is empty"
             )
         raise NotABundle("this is no hotpatch bundle: it does not begin as one")
-    reader = _Reader(data)
-    reader.array(4, "the bundle")
-    reader.text("its kind")
+    reader = _Reader(data, len(MAGIC))
     form = reader.number("the format's number")
     if form != FORMAT:
         raise NotABundle(
@@ -89,10 +88,7 @@ def unpack(data: bytes) -> Container:
     statements = reader.pairs(bounds.MAX_STATEMENTS, bounds.MAX_STATEMENT, "statement")
     files = reader.pairs(bounds.MAX_FILES, bounds.MAX_FILE, "file")
     reader.end()
-    container = Container(statements, files)
-    if pack(container) != data:
-        raise NotABundle("the bundle is not written in the one form that its contents have")
-    return container
+    return Container(statements, files)
 
 
 def read(path: Path) -> bytes:
@@ -124,82 +120,91 @@ def _within(count: int, bound: int, what: str) -> None:
         raise BundleTooLarge(f"the bundle has {count:,} {what}; {bound:,} are allowed")
 
 
-_LENGTH_WIDTHS: Final = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4}
-"""By a value's first byte, how many bytes of length follow: bin 8, 16, 32 and str 8, 16, 32 of msgpack."""
+@frozen
+class _Kind:
+    """How msgpack writes the length of one kind of value."""
+
+    short: int
+    """First byte of a value of length 0, where a single byte may hold type and length."""
+    most: int
+    """The longest length that such a byte can hold; -1 if there is no such byte."""
+    wide: Mapping[int, int]
+    """First byte: how many bytes of length follow; shortest first."""
+
+
+_ARRAY: Final = _Kind(0x90, 15, {0xDC: 2, 0xDD: 4})
+_TEXT: Final = _Kind(0xA0, 31, {0xD9: 1, 0xDA: 2, 0xDB: 4})
+_BYTES: Final = _Kind(0xC4, -1, {0xC4: 1, 0xC5: 2, 0xC6: 4})
+_MOST_SMALL_NUMBER: Final = 0x7F
 
 
 class _Reader:
-    """msgpack values one after another, each of the type and within the bound that its place demands."""
+    """The values of a bundle one after another, each of the kind and within the bound that its place demands.
 
-    def __init__(self, data: bytes) -> None:
+    Not msgpack's own `Unpacker`: that one looks at its limits only once all the declared bytes are there,
+    and copies them twice over.
+    """
+
+    def __init__(self, data: bytes, at: int) -> None:
         self._data = data
-        self._size = len(data)
-        self._unpacker = msgpack.Unpacker(
-            strict_map_key=True,
-            max_buffer_size=bounds.MAX_BUNDLE,
-            max_str_len=bounds.MAX_NAME,
-            max_bin_len=bounds.MAX_FILE,
-            # a leaf is never a container: whatever nesting a hostile file declares, none is built
-            max_array_len=0,
-            max_map_len=0,
-            max_ext_len=0,
-        )
-        self._unpacker.feed(data)
+        self._at = at
 
-    def _next(self, take: Callable[[], Any], what: str) -> Any:
-        at = self._unpacker.tell()
-        try:
-            return take()
-        except msgpack.OutOfData:
+    def _take(self, count: int, what: str) -> bytes:
+        """The next bytes; there are never more asked for than the bounds allow."""
+        end = self._at + count
+        if end > len(self._data):
             raise BundleCutShort(
-                f"the bundle ends after {self._size:,} bytes, within {what}: copy it again"
-            ) from None
-        except (ValueError, msgpack.UnpackException):
-            raise NotABundle(f"at byte {at:,}, there is something else than {what}") from None
+                f"the bundle ends after {len(self._data):,} bytes, within {what}: copy it again"
+            )
+        found = self._data[self._at : end]
+        self._at = end
+        return found
 
-    def _declared(self, what: str, bound: int) -> None:
-        """Refuse a text or bytes whose header declares more than `bound`, before it is read.  msgpack itself
-        looks at its limits only once all the declared bytes are there."""
-        at = self._unpacker.tell()
-        width = _LENGTH_WIDTHS.get(self._data[at]) if at < self._size else None
-        if width is not None and at + 1 + width <= self._size:
-            _within(int.from_bytes(self._data[at + 1 : at + 1 + width], "big"), bound, f"bytes in {what}")
+    def _length(self, kind: _Kind, bound: int, what: str, unit: str) -> int:
+        """The length of the value that comes next, which must be of this kind."""
+        at = self._at
+        first = self._take(1, what)[0]
+        shorter = kind.most
+        if kind.short <= first <= kind.short + kind.most:
+            return self._bounded(first - kind.short, bound, unit)
+        for mark, width in kind.wide.items():
+            if first == mark:
+                length = int.from_bytes(self._take(width, what), "big")
+                if length <= shorter:
+                    raise NotABundle(f"at byte {at:,}, a length is not written in the one form that it has")
+                return self._bounded(length, bound, unit)
+            shorter = (1 << 8 * width) - 1
+        raise NotABundle(f"at byte {at:,}, there is something else than {what}")
 
-    def array(self, length: int | None, what: str, most: int = 0) -> int:
-        """The header of an array: of exactly `length` items, or of `most` at most."""
-        found = self._next(self._unpacker.read_array_header, what)
-        if length is not None and found != length:
-            raise NotABundle(f"{what} has {found} parts where {length} belong")
-        if length is None:
-            _within(found, most, f"{what}s")
-        return int(found)
+    @staticmethod
+    def _bounded(length: int, bound: int, unit: str) -> int:
+        _within(length, bound, unit)
+        return length
 
     def number(self, what: str) -> int:
-        found = self._next(self._unpacker.unpack, what)
-        if type(found) is not int:
-            raise NotABundle(f"{what} is no number")
+        """A number below 128."""
+        found = self._take(1, what)[0]
+        if found > _MOST_SMALL_NUMBER:
+            raise NotABundle(f"{what} is no number that this hotpatch knows")
         return found
 
     def text(self, what: str) -> str:
-        self._declared(what, bounds.MAX_NAME)
-        found = self._next(self._unpacker.unpack, what)
-        if not isinstance(found, str):
-            raise NotABundle(f"{what} is no text")
-        return found
+        length = self._length(_TEXT, bounds.MAX_NAME, what, f"bytes in {what}")
+        try:
+            return self._take(length, what).decode("utf-8")
+        except UnicodeDecodeError:
+            raise NotABundle(f"{what} is something else than UTF-8") from None
 
     def contents(self, bound: int, what: str) -> bytes:
-        self._declared(what, bound)
-        found = self._next(self._unpacker.unpack, what)
-        if not isinstance(found, bytes):
-            raise NotABundle(f"{what} is no sequence of bytes")
-        return found
+        return self._take(self._length(_BYTES, bound, what, f"bytes in {what}"), what)
 
     def pairs(self, most: int, bound: int, what: str) -> dict[str, bytes]:
         """`[[name, contents], ...]` with unique names in ascending order."""
         found: dict[str, bytes] = {}
         last: str | None = None
-        for _ in range(self.array(None, what, most)):
-            self.array(2, f"a {what}")
+        for _ in range(self._length(_ARRAY, most, f"the {what}s", f"{what}s")):
+            if self._length(_ARRAY, most, f"a {what}", f"parts in a {what}") != 2:
+                raise NotABundle(f"a {what} has other parts than a name and contents")
             name = self.text(f"a {what}'s name")
             if last is not None and name <= last:
                 order = "appears twice" if name == last else "is out of order"
@@ -209,5 +214,5 @@ class _Reader:
         return found
 
     def end(self) -> None:
-        if (rest := self._size - self._unpacker.tell()) > 0:
+        if rest := len(self._data) - self._at:
             raise NotABundle(f"the bundle goes on for {rest:,} bytes after its end")

@@ -173,6 +173,11 @@ ATTACKS: list[tuple[str, Attack, type[BundleError], str]] = [
     ("not a number", lambda: pack([["targets", b'{"a":NaN}']], []), NotABundle, "JSON"),
     ("a fraction", lambda: pack([["targets", b'{"a":1.5}']], []), NotABundle, "JSON"),
     # -- one form only
+    ("a name's length in its long form", raw(b"\x90\x91\x92\xd9\x01a\xc4\x00"), NotABundle, "one form"),
+    ("contents' length in its long form", raw(b"\x90\x91\x92\xa1a\xc5\x00\x01x"), NotABundle, "one form"),
+    ("a count in its long form", raw(b"\x90\xdc\x00\x00"), NotABundle, "one form"),
+    ("three parts where two belong", raw(b"\x90\x91\x93\xa1a\xc4\x00\xc4\x00"), NotABundle, "other parts"),
+    ("a format in its long form", lambda: MAGIC + b"\xcc\x01\x90\x90", NotABundle, "no number"),
     ("bytes after the end", lambda: honest() + b"\0", NotABundle, "goes on"),
     ("two bundles in a row", lambda: honest() * 2, NotABundle, "goes on"),
     ("a length in its long form", long_form_of_a_length, NotABundle, "one form"),

@@ -130,6 +130,35 @@ def test_what_is_packed_is_unpacked_as_it_was(files: dict[str, bytes]) -> None:
     assert container.pack(container.unpack(data)) == data
 
 
+@given(
+    st.lists(st.tuples(st.text(max_size=20), st.binary(max_size=50)), max_size=5),
+    st.lists(st.tuples(st.text(max_size=20), st.binary(max_size=50)), max_size=5),
+    st.integers(0, 300),
+)
+def test_what_is_accepted_is_what_msgpack_would_read(statements: object, files: object, form: int) -> None:
+    data = msgpack.packb(["hotpatch-bundle", form, statements, files], use_bin_type=True)
+    try:
+        found = container.unpack(data)
+    except BundleError:
+        return
+    layout = msgpack.unpackb(data)
+    assert layout[1] == container.FORMAT
+    assert [*map(list, found.statements.items())] == layout[2]
+    assert [*map(list, found.files.items())] == layout[3]
+
+
+@pytest.mark.parametrize("length", [0, 1, 31, 32, 255, 256, 1000])
+def test_a_name_of_any_length_is_read_as_it_was_written(length: int) -> None:
+    contents = Container({}, {"n" * length: b"c" * (65_000 + length)})
+    assert container.unpack(container.pack(contents)) == contents
+
+
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 4096])
+def test_any_number_of_files_is_read_as_it_was_written(count: int) -> None:
+    contents = Container({}, {f"{number:05}": b"x" for number in range(count)})
+    assert container.unpack(container.pack(contents)) == contents
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_as_a_plan_give_a_bundle_error_or_a_plan(data: bytes) -> None:
     try:
