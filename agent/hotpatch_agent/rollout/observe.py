@@ -118,7 +118,7 @@ class Observer:
         return tuple(one for one in found if one is not None)
 
     def _check_one(self, progress: Progress, spec: CheckSpec) -> CheckResult | None:
-        """What it said last in this window; begins anew when its time has come.  One that hangs stays a no."""
+        """What it said last in this window; begins anew in its time.  One that hangs stays a no."""
         began, said = self._checked.get(spec.name, (self._clock(), None))
         name, limit = f"{self._window}.{spec.name}", spec.timeout + GRACE
         result = self._results.result(
