@@ -1,25 +1,28 @@
-"""From one release to another in a process that serves: stage beside, commit in one step, take back.
+"""From one release to another in a process that serves: built beside, committed in one step, taken back.
 
-The parts of `engine` and `epochs` put together for a worker.  All of it runs on the agent's thread; the
-commit itself happens while no request is in flight.
+The parts of `engine`, `epochs` and `refresh` put together for a worker; all of it runs on the agent's thread.
+What has a parallel form is installed beside the old code and becomes the default by one flip, waiting for
+nobody; anything else goes in at a moment when no request is in flight, with new ones held for a budget.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 from attrs import define, frozen
 
-from hotpatch import engine, epochs
-from hotpatch.errors import PatchRefused
+from hotpatch import engine, epochs, refresh
+from hotpatch.errors import Busy, CheckFailed, PatchRefused
 from hotpatch.release import Release
 from hotpatch_agent import boot
 from hotpatch_agent.program import Layer, Program
 
 BARRIER_MS: Final = "barrier_ms"
 """The setting of a release that says how long new requests may be held, in milliseconds."""
+PLAIN_WITHIN: Final = 5.0
+"""Seconds that staging waits for the last requests on the code before the present one."""
 UNMEASURED: Final = (
     "the release was built without a measurement of the program, so only a new worker can start on it; "
     "build it where the service's own interpreter and libraries are"
@@ -34,75 +37,96 @@ class Held(Exception):
         self.hold = hold
 
 
-@define
-class Steps:
-    """A release applied in a rehearsal child: the `Steps` of `hotpatch.rehearsal`."""
-
-    program: Program
-    release: Release
-    app: Any
-    """The application object, as it was loaded."""
-    staged: Any = None
-
-    def stage(self) -> Sequence[str]:
-        """Builds it; the blockers, as text."""
-        self.staged = stage(self.program, self.release, self.app)
-        return [str(blocker) for blocker in self.staged.blockers]
-
-    def commit(self) -> None:
-        """No barrier: there are no requests in the child."""
-        engine.commit(self.staged.ops)
-        self.program.push(Layer(self.release))
-        show(self.program, self.release)
-
-    def prove(self) -> Sequence[str]:
-        """What is unlike a fresh start."""
-        return engine.prove(self.staged)
-
-
-def stage(program: Program, release: Release, app: Any) -> Any:
-    """The release built beside what runs.  Raises PatchRefused: it has no live form here."""
-    if not release.measurement:
-        raise PatchRefused(UNMEASURED)
-    return engine.stage(engine.Measurement.load(release.measurement), str(program.root), app)
-
-
-def budget(release: Release | None) -> float:
-    """Seconds for which new requests may be held."""
-    text = release.settings.get(BARRIER_MS, "") if release else ""
-    return int(text) / 1000 if text.isdecimal() else epochs.BUDGET
-
-
-@frozen
+@frozen(eq=False)
 class Prepared:
     """A release that is one step away from running."""
 
     release: Release
-    staged: Any
+    staged: engine.Staged
+    version: epochs.Version | None
+    """Both versions side by side; None where the release has no such form."""
 
 
-def commit(program: Program, prepared: Prepared, barrier: Callable[[], AbstractContextManager[Any]]) -> None:
-    """The one step.  Raises Held if the requests in flight did not end in time; nothing was changed then."""
-    with barrier() as hold:
-        if not hold.quiet:
-            raise Held(hold)
-        undo = engine.commit(prepared.staged.ops)
-        program.push(Layer(prepared.release, undo.revert))
+@define(eq=False)
+class Running:
+    """A release that was committed here, with all that it takes to take it back."""
+
+    prepared: Prepared
+    app: Any
+    undo: engine.Undo | None = None
+    round: refresh.Round | None = None
+    settled: bool = False
+
+    def settle(self) -> None:
+        """Once nobody runs the old code any more: forget what it may have computed meanwhile."""
+        if not self.settled and self.round is not None:
+            self.settled = True
+            self.round.settle()
+
+
+def prepare(program: Program, release: Release, app: Any) -> Prepared:
+    """The release built beside what runs; nothing visible changes.
+
+    Raises PatchRefused if it has no live form here, or if requests are still on the code before the present
+    one: then what runs can't be told from what is on its way out.
+    """
+    end = time.monotonic() + PLAIN_WITHIN
+    while not _is_plain() and time.monotonic() < end:
+        time.sleep(0.01)
+    if not epochs.is_plain():
+        flights = epochs.requests_in_flight()
+        who = f"; the longest is {flights[0].what}" if flights else ""
+        raise PatchRefused(f"requests are still on the release before the present one{who}")
+    staged = _stage(program, release, app)
+    try:
+        version = epochs.install(staged.ops)
+    except (PatchRefused, Busy):
+        version = None
+    return Prepared(release, staged, version)
+
+
+def discard(prepared: Prepared) -> None:
+    """The release won't come."""
+    if prepared.version is not None and prepared.version.state is epochs.State.STAGED:
+        prepared.version.withdraw()
+        epochs.tend()
+
+
+def commit(program: Program, prepared: Prepared, app: Any, budget: float | None = None) -> Running:
+    """The one step.  Raises Held if it needs a moment without requests and there was none; nothing was
+    changed then."""
+    running = Running(prepared, app)
+    if prepared.version is not None:
+        with _round(program, prepared, app) as running.round:
+            prepared.version.flip()
+    else:
+        with _one_step(_budget(prepared.release) if budget is None else budget):
+            with _round(program, prepared, app) as running.round:
+                running.undo = engine.commit(prepared.staged.ops)
+        running.settled = True
+    program.push(Layer(prepared.release, running))
     show(program, prepared.release)
+    return running
 
 
-def take_back(program: Program, barrier: Callable[[], AbstractContextManager[Any]]) -> None:
+def take_back(program: Program) -> None:
     """The topmost release undone, exactly.  Raises Held; PatchRefused if it was there from the start."""
     layer = program.layers[-1]
-    if layer.undo is None:
+    running = layer.running
+    if not isinstance(running, Running):
         raise PatchRefused(
             f"the worker was started on release {layer.release.version}: it can't be taken back in it"
         )
-    with barrier() as hold:
-        if not hold.quiet:
-            raise Held(hold)
-        layer.undo()
-        program.pop()
+    prepared = running.prepared
+    if prepared.version is not None:
+        with _round(program, prepared, running.app, undo=True):
+            prepared.version.rollback()
+    else:
+        assert running.undo is not None
+        with _one_step(_budget(prepared.release)):
+            with _round(program, prepared, running.app, undo=True):
+                running.undo.revert()
+    program.pop()
     show(program, layer.release)
 
 
@@ -116,3 +140,72 @@ def show(program: Program, release: Release) -> None:
             boot.show_disk(located)
         else:
             boot.show(located, text)
+
+
+@define
+class Steps:
+    """A release applied in a rehearsal child: the `Steps` of `hotpatch.rehearsal`."""
+
+    program: Program
+    release: Release
+    app: Any
+    """The application object, as it was loaded."""
+    staged: Any = None
+
+    def stage(self) -> Sequence[str]:
+        """Builds it; the blockers, as text."""
+        epochs.tend()  # the requests of the worker do not exist here: whatever they held is let go
+        self.staged = _stage(self.program, self.release, self.app)
+        return [str(blocker) for blocker in self.staged.blockers]
+
+    def commit(self) -> None:
+        """No barrier: there are no requests in the child.  Raises CheckFailed if a refresh handler fails."""
+        round_ = refresh.begin(self.staged.ops, app=self.app, root=str(self.program.root))
+        with round_:
+            engine.commit(self.staged.ops)
+        self.program.push(Layer(self.release))
+        show(self.program, self.release)
+        if round_.report is not None and round_.report.failures:
+            raise CheckFailed(str(round_.report.failures[0]))
+
+    def prove(self) -> Sequence[str]:
+        """What is unlike a fresh start."""
+        return engine.prove(self.staged)
+
+
+def _is_plain() -> bool:
+    epochs.tend()
+    return epochs.is_plain()
+
+
+def _stage(program: Program, release: Release, app: Any) -> engine.Staged:
+    if not release.measurement:
+        raise PatchRefused(UNMEASURED)
+    measurement = engine.Measurement.load(release.measurement)
+    return engine.stage(measurement, str(program.root), app, release.settings)
+
+
+def _budget(release: Release) -> float:
+    """Seconds for which new requests may be held."""
+    text = release.settings.get(BARRIER_MS, "")
+    return int(text) / 1000 if text.isdecimal() else epochs.BUDGET
+
+
+def _round(program: Program, prepared: Prepared, app: Any, undo: bool = False) -> refresh.Round:
+    return refresh.begin(prepared.staged.ops, undo=undo, app=app, root=str(program.root))
+
+
+class _one_step:
+    """`epochs.one_step` that raises Held where requests did not end in time."""
+
+    def __init__(self, budget: float) -> None:
+        self._step = epochs.one_step(budget)
+
+    def __enter__(self) -> None:
+        hold = self._step.__enter__()
+        if not hold.quiet:
+            self._step.__exit__(None, None, None)
+            raise Held(hold)
+
+    def __exit__(self, *error: Any) -> None:
+        self._step.__exit__(*error)

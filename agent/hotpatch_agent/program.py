@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from attrs import define, field, frozen
@@ -25,8 +25,8 @@ class Layer:
     """A release that runs here."""
 
     release: Release
-    undo: Callable[[], None] | None = None
-    """Takes it back, exactly; None if it was there from the start."""
+    running: object | None = None
+    """What it takes to take it back (`adopt.Running`); None if it was there from the start."""
 
 
 @define

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -176,8 +175,8 @@ class Start:
         self._app = worker_classes.application(self._worker)
         try:
             for release in layers.applied:
-                prepared = adopt.Prepared(release, adopt.stage(self._program, release, self._app))
-                adopt.commit(self._program, prepared, _nobody_waits)
+                prepared = adopt.prepare(self._program, release, self._app)
+                adopt.commit(self._program, prepared, self._app)
         except PatchRefused as reason:
             self._worker.log.info("hotpatch: loading the program anew in this worker: %s", reason)
             self._program.forget_modules()
@@ -277,11 +276,6 @@ def started_at(pid: int) -> float:
 def root_of(home: Home) -> Path:
     """The folder of the program's sources."""
     return Path(home.service.root) if home.service.root else Path.cwd()
-
-
-def _nobody_waits() -> Any:
-    """The barrier of a process that has no requests yet."""
-    return nullcontext(epochs.Hold(quiet=True, waited_for=(), seconds=0.0))
 
 
 def _named(stack: tuple[int, ...]) -> str:

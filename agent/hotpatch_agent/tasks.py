@@ -7,10 +7,10 @@ agent's thread.  Raises nothing for a bad release: what is wrong with it is in t
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from attrs import evolve
 
@@ -29,6 +29,8 @@ from hotpatch_agent.states import State
 from hotpatch_agent.status import Adoption, Blocker, Phase, Problem, Status
 
 Tell = Callable[[Status], None]
+TEND: Final = 0.25
+"""Seconds between two looks at whether the last request on old code has ended."""
 
 
 class Tasks:
@@ -70,16 +72,17 @@ class Tasks:
             return evolve(status, adoption=None)  # verified by a life before this one: begin anew
         tell(self._in_phase(duty, status, Phase.STAGING))
         try:
-            staged = adopt.stage(self._program, release, self._app)
+            self._prepared = adopt.prepare(self._program, release, self._app)
         except PatchRefused as error:
             return self._in_phase(duty, status, Phase.UNABLE, str(error))
         except HotpatchError as error:
             return self._refused(duty, status, error)
-        self._prepared = adopt.Prepared(release, staged)
-        blockers = tuple(Blocker("code", str(blocker)) for blocker in staged.blockers)
+        blockers = tuple(Blocker("code", str(blocker)) for blocker in self._prepared.staged.blockers)
         return evolve(self._in_phase(duty, status, Phase.READY), blockers=blockers)
 
     def _withdraw(self) -> None:
+        if self._prepared is not None:
+            adopt.discard(self._prepared)
         self._prepared = self.offered = None
 
     # -- after it --------------------------------------------------------------------------------
@@ -94,7 +97,7 @@ class Tasks:
             after = self._in_phase(duty, self._running(status), Phase.HELD, str(still))
             if held_since is not None and after.adoption is not None:
                 after = evolve(after, adoption=evolve(after.adoption, since=held_since.since))
-            return evolve(after, blockers=_requests(still))
+            return evolve(after, blockers=_requests(still.hold.waited_for))
         except HotpatchError as error:
             self._log.error("hotpatch: can't go to %s in this worker: %s", _named(duty), error)
             after = self._in_phase(duty, self._running(status), Phase.UNABLE, str(error))
@@ -114,10 +117,11 @@ class Tasks:
                 break
             common += 1
         while len(program.layers) > common:
-            adopt.take_back(program, partial(epochs.barrier, adopt.budget(program.top)))
+            adopt.take_back(program)
         for entry in target[common:]:
             prepared = self._prepare(entry.digest, entry.at.time)
-            adopt.commit(program, prepared, partial(epochs.barrier, adopt.budget(prepared.release)))
+            adopt.commit(program, prepared, self._app)
+            self._prepared = None
 
     def _prepare(self, digest: str, committed: float) -> adopt.Prepared:
         if self._prepared is not None and self._prepared.release.digest == digest:
@@ -125,15 +129,32 @@ class Tasks:
         release = self._shelf.committed(digest, committed)
         if not fits(release, self._program.running_digest):
             raise BaseDiffers(f"release {release.version} was not built against what runs in this worker")
-        self._prepared = adopt.Prepared(release, adopt.stage(self._program, release, self._app))
+        self._prepared = adopt.prepare(self._program, release, self._app)
         return self._prepared
+
+    # -- the transition --------------------------------------------------------------------------
+
+    def tend(self, status: Status) -> tuple[Status, float]:
+        """Takes out what no request needs any more; the status, which names those that still need it, and the
+        seconds until the next look (infinite once there is none)."""
+        if not epochs.is_plain():
+            epochs.tend()
+        if not epochs.is_plain():
+            waiting = [flight for flight in epochs.requests_in_flight() if flight.epoch < epochs.current()]
+            return evolve(status, blockers=_requests(waiting)), TEND
+        for layer in self._program.layers:
+            if isinstance(layer.running, adopt.Running):
+                layer.running.settle()
+        adoption = status.adoption
+        over = adoption is not None and adoption.phase is Phase.LIVE and status.blockers
+        return (evolve(status, blockers=()) if over else status), math.inf
 
     # -- statuses --------------------------------------------------------------------------------
 
     def _running(self, status: Status) -> Status:
         """The status with what runs now, as the program itself has it."""
         program = self._program
-        undoable = tuple(layer.release.version for layer in program.layers if layer.undo is not None)
+        undoable = tuple(layer.release.version for layer in program.layers if layer.running is not None)
         moved = len(program.stack) - len(status.stack)
         counters = status.counters
         if moved > 0:
@@ -161,10 +182,10 @@ def _adoption(duty: Duty, phase: Phase, problem: Problem | None, reason: str) ->
     return Adoption(duty.errand, duty.digest, duty.version, phase, now(), problem, reason)
 
 
-def _requests(held: adopt.Held) -> tuple[Blocker, ...]:
+def _requests(flights: Sequence[epochs.InFlight]) -> tuple[Blocker, ...]:
     moment = time.time()
     return tuple(
-        Blocker("request", "", flight.what, moment - flight.seconds) for flight in held.hold.waited_for[:20]
+        Blocker("request", "", flight.what, round(moment - flight.seconds, 2)) for flight in flights[:20]
     )
 
 

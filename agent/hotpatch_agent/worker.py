@@ -159,7 +159,7 @@ class Agent:
         while True:
             self._history.refresh()
             before = self._history.state.seq
-            wait = self._do_duties()
+            wait = min(self._do_duties(), self._tend())
             lead_wait = self._lead()
             if self._history.state.seq == before and not self._is_due():
                 break
@@ -199,6 +199,12 @@ class Agent:
                 return pause
             self._held_for = RETRY[0]
         return math.inf
+
+    def _tend(self) -> float:
+        after, wait = self._tasks.tend(self._status)
+        if after != self._status:
+            self._tell(after)
+        return wait
 
     def _tell(self, status: Status) -> None:
         """This is so now, for all to see."""

@@ -44,14 +44,14 @@ class Rehearsal:
     state: Mapping[str, Any] | None = None
 
 
-def live(rehearsal: Rehearsal, limits: Limits, pipe: int) -> NoReturn:
+def live(rehearsal: Rehearsal, limits: Limits, pipe: int, worker: int) -> NoReturn:
     """The whole life of the child.  Never returns, whatever happens."""
     status = 1
     pid = os.getpid()
     teller = Teller(pipe)
     try:
         teller.tell(step="isolation")
-        isolate(limits, pipe)
+        isolate(limits, pipe, worker)
         verdict = _Run(rehearsal, teller, pid).verdict()
         teller.tell(verdict=verdict.dump())
         sys.stdout.flush()

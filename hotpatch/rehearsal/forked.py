@@ -55,6 +55,7 @@ def run_forked(rehearsal: Rehearsal, limits: Limits, quiet: AbstractContextManag
 
 
 def _spawn(rehearsal: Rehearsal, limits: Limits) -> _Child:
+    worker = os.getpid()
     reader, writer = os.pipe()
     fork: Callable[[], int] = original("os", "fork")
     try:
@@ -64,7 +65,7 @@ def _spawn(rehearsal: Rehearsal, limits: Limits) -> _Child:
         os.close(writer)
         raise
     if pid == 0:
-        live(rehearsal, limits, writer)
+        live(rehearsal, limits, writer, worker)
     os.close(writer)
     return _Child(pid, reader)
 

@@ -12,6 +12,7 @@ Linux only: the descriptors come from /proc/self/fd.  All of it runs in the chil
 from __future__ import annotations
 
 import _socket  # the bare descriptor pair; the runtime opens no connection
+import ctypes
 import fcntl
 import os
 import resource
@@ -31,6 +32,7 @@ STARTS_A_PROCESS: Final = frozenset(
 )
 EPOLL: Final = getattr(select, "epoll", None)
 """Taken while it is there: gevent removes it from the module."""
+PR_SET_PDEATHSIG: Final = 1
 IGNORED_BY_PYTHON: Final = frozenset({signal.SIGPIPE, signal.SIGXFSZ})
 
 
@@ -38,14 +40,22 @@ class TooManyProcesses(BaseException):
     """A step started more processes than it may.  No Exception: a check must not survive it."""
 
 
-def isolate(limits: Limits, keep: int) -> None:
-    """Cuts this child off; `keep` is the descriptor of the pipe to its parent."""
+def isolate(limits: Limits, keep: int, worker: int) -> None:
+    """Cuts this child off; `keep` is the descriptor of the pipe to its parent, the process `worker`."""
     os.setsid()
+    die_with_the_worker(worker)
     default_signals()
     deaden_descriptors(KEPT | {keep})
     fresh_output()
     limit_resources(limits)
     limit_processes(limits.processes)
+
+
+def die_with_the_worker(worker: int) -> None:
+    """The kernel ends this child when the thread that forked it ends, however that comes."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    if os.getppid() != worker:
+        os._exit(1)  # it ended before the kernel had been told
 
 
 def default_signals() -> None:

@@ -13,10 +13,14 @@ import os
 import time
 from shop import answer
 
+BEGUN = []
+
 def app(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     if environ["PATH_INFO"] == "/slow":
         return slow()
+    if environ["PATH_INFO"] == "/begun":
+        return [str(len(BEGUN)).encode()]
     if environ["PATH_INFO"] == "/long":
         return slow(5)
     if environ["PATH_INFO"] == "/pid":
@@ -24,6 +28,7 @@ def app(environ, start_response):
     return [answer(environ["PATH_INFO"]).encode()]
 
 def slow(seconds=1.5):
+    BEGUN.append(seconds)
     yield answer("").encode()
     time.sleep(seconds)
     yield b"..." + answer("").encode()

@@ -112,14 +112,38 @@ def test_a_push_that_is_not_for_what_runs_is_refused(pusher: Pusher) -> None:
     assert "shop" in end.problem.text
 
 
-def test_a_stream_in_flight_finishes_on_the_code_that_it_began(pusher: Pusher) -> None:
-    with make(pusher) as service:
-        settled(pusher, service, 2)
-        with slow(service, "/slow") as answers:
-            end = pusher.push(APP, TWO, settings={"hold": "60"})
-            assert isinstance(end, facts.Settled)
+def test_a_stream_in_flight_finishes_on_its_code_and_keeps_nobody_waiting(pusher: Pusher) -> None:
+    with make(pusher, workers=1) as service:
+        settled(pusher, service, 1)
+        with slow(service, "/long") as answers:
+            wait_until(lambda: service.body("/begun") == "1", "the stream has begun")
+            assert isinstance(pusher.push(APP, TWO), facts.Settled)
+            assert answers == []
+            assert set(bodies(service, 10)) == {"two"}
+            named = [one.what for status in pusher.statuses() for one in status.blockers]
+            assert named == ["GET /long"]
         assert answers == ["one...one"]
-        assert service.body() == "two"
+        wait_until(lambda: all(not status.blockers for status in pusher.statuses()), "nobody is on old code")
+        assert isinstance(pusher.push(TWO, THREE), facts.Settled)
+
+
+def test_what_a_cache_holds_of_the_old_code_is_forgotten(pusher: Pusher) -> None:
+    cached = {
+        **APP,
+        "shop.py": "import functools\n"
+        + APP["shop.py"].replace("def answer", "@functools.lru_cache\ndef answer"),
+    }
+    later = {**cached, "shop.py": cached["shop.py"].replace("return VERSION", "return 'two'")}
+    with make(pusher) as service:
+        service.write(cached)
+        service.signal(signal.SIGHUP)
+        wait_until(lambda: service.text().count("Booting worker") >= 4, "workers with the cache")
+        settled(pusher, service, 2)
+        assert set(bodies(service, 10)) == {"one"}
+        assert isinstance(pusher.push(cached, later), facts.Settled)
+        assert set(bodies(service, 10)) == {"two"}
+        pusher.roll_back()
+        assert set(bodies(service, 10)) == {"one"}
 
 
 def test_a_killed_leader_is_succeeded_and_the_push_goes_on(pusher: Pusher) -> None:

@@ -6,6 +6,8 @@ import os
 import select
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -327,7 +329,6 @@ def test_the_child_has_default_signal_handlers() -> None:
 
 
 def test_unflushed_output_is_not_printed_twice(capfd: pytest.CaptureFixture[str]) -> None:
-    import sys
 
     sys.stdout.write("from the worker")
     verdict_of("def check_it():\n    print('from the child')\n")
@@ -363,3 +364,28 @@ def wait_until(condition: Any, seconds: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.01)
+
+
+def test_a_child_ends_with_the_process_that_forked_it(tmp_path: Path) -> None:
+    source = f"""
+import os, pathlib, time
+def check():
+    pathlib.Path({str(tmp_path / "pid")!r}).write_text(str(os.getpid()))
+    time.sleep(1000)
+"""
+    script = f"""
+import os, pathlib
+from hotpatch.rehearsal import Limits, rehearse
+from hotpatch.release import Check
+source = {source!r}
+rehearse(None, [Check(name="c", kind="python", source=source)], None, Limits(check_seconds=1000.0))
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parents[2])
+    try:
+        wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+        child = int((tmp_path / "pid").read_text())
+        assert alive(child)
+    finally:
+        process.kill()
+        process.wait()
+    wait_until(lambda: not alive(child))
