@@ -63,12 +63,15 @@ class Leader:
         wanted: tuple[ForWorker, ...] = ()
         for _ in range(ROUNDS):
             self._history.refresh()
+            self._history.ledger.secure()
             decisions = step(self._history.state, seen, self._clock())
             wanted = tuple(one for one in decisions if isinstance(one, Rehearse | Replace))
             if not self._carry_out(decisions, seen):
                 break
-        if self._history.compact(self._me, self._clock()):
-            self._forget_bundles(self._history.state)
+        try:
+            self._history.compact(self._me, self._clock())
+        except NameTaken:
+            return wanted  # somebody else has decided something: the next turn is early enough
         return wanted
 
     def _carry_out(self, decisions: tuple[Decision, ...], seen: Observations) -> bool:

@@ -36,7 +36,7 @@ from attrs import frozen
 from hotpatch.errors import LedgerDamaged
 from hotpatch_agent import wire
 from hotpatch_agent.clock import Instant
-from hotpatch_agent.disk import OS_FILES, Files, NameTaken, discard, take_name
+from hotpatch_agent.disk import OS_FILES, Files, NameTaken, discard, explained, take_name
 from hotpatch_agent.facts import Fact, Repaired, Snapshot, decode, encode
 
 FORMAT: Final = 1
@@ -82,7 +82,8 @@ class Ledger:
         """Number of the last record that was read or written here; 0 before the first."""
         self._digest = _START
         self.torn: int | None = None
-        """Number of a torn last record that was found, until it is set aside."""
+        """Number of a torn last record that was found, until it is passed over."""
+        self._durable = 0
 
     def read(self) -> tuple[Record, ...]:
         """All records from the last snapshot on (or from the first, if there is none) that are new here.
@@ -107,10 +108,28 @@ class Ledger:
         """
         if (self.torn is not None) != isinstance(fact, Repaired):
             raise ValueError("a torn record is passed over by a `repaired` record, and by nothing else")
+        self.secure()
         record = _seal((self.torn or self.seq) + 1, at, who, fact, self._digest)
         take_name(self._path(record.seq), _line(record), f"ledger.{encode(fact)[0]}", self._files)
+        if self._is_stale(record):
+            discard(self._path(record.seq), self._files)
+            raise NameTaken(self._path(record.seq))
         self.seq, self._digest, self.torn = record.seq, record.digest, None
+        self._durable = record.seq
         return record
+
+    def secure(self) -> None:
+        """Make durable what has been read, if others wrote it: a writer may have died before it could.
+
+        Whoever builds something lasting on a record (the next record, the removal of what it answers) calls
+        this first, or a power cut may keep that and lose the record.
+        """
+        if self._durable < self.seq:
+            try:
+                self._files.sync(self._folder)
+            except OSError as error:
+                raise explained(error, self._folder) from error
+            self._durable = self.seq
 
     def prune(self, snapshot: int, keep: int = KEEP) -> None:
         """Remove what lies more than `keep` records below the snapshot of this number, oldest first."""
@@ -189,6 +208,21 @@ class Ledger:
         except (_NotWhole, FileNotFoundError):
             return False
         return after.before == self._digest and after.fact == Repaired(torn)
+
+    def _is_stale(self, record: Record) -> bool:
+        """Was this number free only because compaction has removed the record that had it?
+
+        That takes a writer that stood still while hundreds of records were written.  What it leaves if it dies
+        here lies below the snapshot, where nobody looks.
+        """
+        if all(number <= record.seq for number in self._numbers()):
+            return False
+        try:
+            return self._load(record.seq + 1).before != record.digest
+        except FileNotFoundError:
+            return True
+        except _NotWhole:
+            return False
 
     def _load(self, number: int) -> Record:
         return _open(self._files.read(self._path(number), MAX_BYTES + 1))

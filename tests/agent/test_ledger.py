@@ -368,3 +368,47 @@ def test_a_record_is_one_readable_line(tmp_path: Path) -> None:
     assert body["kind"] == "started"
     assert body["data"] == {"master": "master 0"}
     assert body["utc"].startswith("2023-11-14T22:13:20")
+
+
+def test_a_number_that_compaction_has_freed_is_not_taken_by_a_writer_that_slept(tmp_path: Path) -> None:
+    class Sleepy(OsFiles):
+        """Everything happens between this writer's reading and its link."""
+
+        awake = False
+
+        def link(self, source: str, target: str) -> None:
+            if not self.awake:
+                self.awake = True
+                busy = grown(tmp_path, 30)
+                busy.compact(ME, at(30), after=1, keep=0)
+            super().link(source, target)
+
+    slow = Ledger(tmp_path, Sleepy())
+    slow.read()
+
+    with pytest.raises(NameTaken):
+        slow.append(started(99), "slow", at(99))
+
+    history = History(tmp_path)
+    history.refresh()
+    assert history.state.started == at(29)
+    assert not record_file(tmp_path, 1).exists()
+
+
+def test_a_record_is_built_on_only_after_it_is_durable(tmp_path: Path) -> None:
+    class Counting(OsFiles):
+        def __init__(self) -> None:
+            self.calls: list[str] = []
+
+        def sync(self, path: str) -> None:
+            self.calls.append("folder" if path == str(tmp_path) else "file")
+            super().sync(path)
+
+    write(tmp_path, 2)
+    files = Counting()
+    ledger = Ledger(tmp_path, files)
+    ledger.read()
+    ledger.append(started(2), ME, at(2))
+    ledger.append(started(3), ME, at(3))
+
+    assert files.calls == ["folder", "file", "folder", "file", "folder"]

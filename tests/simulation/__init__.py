@@ -1,0 +1,1 @@
+"""Home folder, leader and workers on a simulated machine, through as many schedules as one likes."""

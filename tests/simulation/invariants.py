@@ -1,0 +1,184 @@
+"""What is always true, checked after every event; and what must be true when nothing goes wrong any more.
+
+1. The ledger is one chain.  No record that was there is ever another, and none that its writer was told to
+   be durable is ever lost, by a kill or by a power cut.
+2. The records fold: nobody ever wrote one that can't follow.
+3. A worker runs only what the ledger has made the head at some time, or what is left of such a stack.
+4. What a worker's status says is what it runs.
+5. A release that failed its check, was refused, or never ended its rehearsal is never on the head.
+6. What is quarantined is not on the head, and does not come back.
+7. Each push and each request is answered at most once; in the end exactly once.
+8. In the end every worker serves and runs the head; nothing is in progress; spool, dead workers' files and
+   temporary files are gone; only bundles that can still be gone to are kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hotpatch_agent import facts, wire
+from hotpatch_agent.disk import is_temporary
+from hotpatch_agent.home import Home
+from hotpatch_agent.ledger import Record, _NotWhole, _open
+from hotpatch_agent.states import Stage, State, fold
+from hotpatch_agent.status import Life, _load
+
+from tests.simulation.machine import Machine
+
+NEVER = ("failing", "endless")
+"""Kinds of release that must never be committed."""
+
+
+class Watcher:
+    """Sees everything: the disk as it is, what was promised, what really runs."""
+
+    def __init__(self, machine: Machine, home: Home) -> None:
+        self.machine = machine
+        self.home = home
+        self.promised: list[tuple[int, str]] = []
+        self.pushed: list[str] = []
+        """Names whose file was completely written; empty for those that were only begun."""
+        self.chain: list[Record] = []
+        self.states: list[State] = [State()]
+        self.stacks: set[tuple[int, ...]] = {()}
+        self._looked_at = 0
+
+    def note_promise(self, record: Record) -> None:
+        """A writer was told that this record is durable."""
+        self.promised.append((record.seq, record.digest))
+        self._read_on()
+
+    # -- always ------------------------------------------------------------------------------------
+
+    def look(self, workers: list[Any]) -> None:
+        self._read_on()
+        for worker in workers:
+            self._check_worker(worker)
+
+    def _read_on(self) -> None:
+        names = self.machine.disk.seen[str(self.home.ledger)]
+        number = self.chain[-1].seq + 1 if self.chain else 1
+        while True:
+            node = names.get(f"{number:010d}.rec")
+            if node is None:
+                return
+            try:
+                record = _open(node.data)
+            except _NotWhole:
+                number += 1  # torn by a power cut: a `repaired` record has to follow
+                continue
+            self._take(record, number)
+            number += 1
+
+    def _take(self, record: Record, number: int) -> None:
+        assert record.seq == number
+        before = self.chain[-1].digest if self.chain else "0" * 64
+        assert record.before == before, f"record {number} does not follow"
+        torn = number - (self.chain[-1].seq + 1 if self.chain else 1)
+        assert torn == 0 or (torn == 1 and record.fact == facts.Repaired(number - 1))
+        state = fold(self.states[-1], record)
+        self.chain.append(record)
+        self.states.append(state)
+        for cut in range(len(state.head) + 1):
+            self.stacks.add(state.versions[:cut])
+        self._check_state(record, state)
+
+    def _check_state(self, record: Record, state: State) -> None:
+        digests = {entry.digest for entry in state.head}
+        assert not digests & set(state.quarantined)
+        before = self.states[-2]
+        match record.fact:
+            case facts.Offered():
+                assert record.fact.version > before.floor
+                assert record.fact.digest not in before.quarantined
+                bundle = self.machine.disk.seen[str(self.home.bundles)].get(f"{record.fact.digest}.bundle")
+                assert bundle is not None
+                assert bundle.synced
+            case facts.Committed():
+                assert self.kind(record.fact.digest) not in NEVER
+            case facts.Snapshot():
+                assert wire.structure(State, record.fact.state) == before
+            case _:
+                pass
+        answers = [name for one in self.chain if (name := answer(one.fact))]
+        assert len(answers) == len(set(answers)), f"answered twice: {answers}"
+
+    def kind(self, digest: str) -> str:
+        node = self.machine.disk.seen[str(self.home.bundles)][f"{digest}.bundle"]
+        return node.data.decode().split(" ")[1]
+
+    def _check_worker(self, worker: Any) -> None:
+        assert worker.running in self.stacks, f"{worker.me} runs {worker.running}, which was never decided"
+        status = worker.status
+        if status is not None and status.life is not Life.BOOTING:
+            assert status.stack == worker.running
+        node = self.machine.disk.seen[str(self.home.workers)].get(f"{worker.me}.json")
+        if node is not None and worker.process.idle and status is not None and status == worker.written:
+            assert _load(node.data).stack == status.stack
+
+    def after_power_cut(self) -> None:
+        """What is left is the chain up to somewhere, and it holds all that was promised."""
+        names = self.machine.disk.seen[str(self.home.ledger)]
+        left = {int(name[:10]): node.data for name, node in names.items() if name.endswith(".rec")}
+        snapshots = [record for record in self.chain if isinstance(record.fact, facts.Snapshot)]
+        base = max((record.seq for record in snapshots if record.seq in left), default=0)
+        survives = [record for record in self.chain if record.seq <= base or record.seq in left]
+        lost = {record.seq for record in self.chain} - {record.seq for record in survives}
+        for seq, digest in self.promised:
+            assert seq not in lost, f"record {seq} ({digest}) was promised and is lost"
+        end = min(lost, default=len(self.chain) + 1)
+        for record in survives:
+            assert record.seq < end, f"record {end} is lost, and {record.seq} is not"
+            if record.seq > base:
+                assert _open(left[record.seq]) == record, f"record {record.seq} became another"
+        self.chain = survives
+        self.states = self.states[: len(survives) + 1]
+
+    # -- in the end --------------------------------------------------------------------------------
+
+    def is_at_rest(self, workers: list[Any], count: int) -> bool:
+        state = self.states[-1]
+        spool = self.machine.disk.seen[str(self.home.spool)]
+        return (
+            state.stage is Stage.IDLE
+            and state.replacement is None
+            and len(workers) == count
+            and not any(name.endswith((".bundle", ".request")) for name in spool)
+            and all(one.status is not None and one.status.life is Life.SERVING for one in workers)
+            and all(one.running == state.versions and one.process.idle for one in workers)
+            and len(self.machine.disk.seen[str(self.home.workers)]) == 2 * count
+        )
+
+    def at_rest(self, workers: list[Any], count: int) -> None:
+        state = self.states[-1]
+        assert state.stage is Stage.IDLE, f"still {state.stage.value}: {state.rollout}"
+        assert state.replacement is None
+        assert len(workers) == count
+        for worker in workers:
+            assert worker.status.life is Life.SERVING
+            assert worker.running == state.versions, f"{worker.me}: {worker.running}, not {state.versions}"
+            assert worker.status.trouble == ""
+        for folder, names in self.machine.disk.seen.items():
+            for name in names:
+                assert not is_temporary(name), f"{folder}/{name} was left behind"
+        assert not self.machine.disk.seen[str(self.home.spool)]
+        owned = {f"{worker.me}{ending}" for worker in workers for ending in (".json", ".lock")}
+        assert set(self.machine.disk.seen[str(self.home.workers)]) == owned
+        kept = {name.removesuffix(".bundle") for name in self.machine.disk.seen[str(self.home.bundles)]}
+        assert {entry.digest for entry in state.known} <= kept
+        answered = {answer(record.fact) for record in self.chain}
+        for name in self.pushed:
+            assert not name or name in answered, f"{name} was never answered"
+        chain = {record.seq: record.digest for record in self.chain}
+        assert all(chain.get(seq) == digest for seq, digest in self.promised)
+
+
+def answer(fact: facts.Fact) -> str:
+    """The name of the file in the spool that this record answers."""
+    match fact:
+        case facts.Offered(name=name) | facts.Refused(name=name):
+            return name
+        case facts.RolledBack(request=name) | facts.Failed(request=name):
+            return name
+        case _:
+            return ""

@@ -1,0 +1,159 @@
+"""Processes, clock and locks of the simulated machine: whoever runs, runs until its next call to the disk.
+
+A process is a greenlet.  Before each call to its disk it may be set aside, so that others run in between, and
+it may die there: at the call that its fuse names, or because somebody killed it while it was set aside.  All
+chance comes from one seeded source, so a seed is a schedule.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from greenlet import getcurrent, greenlet
+from hotpatch_agent.clock import Instant
+
+from tests.simulation.disk import Disk, Node, ProcessFiles
+
+
+class Killed(BaseException):
+    """This process is dead: nothing in it may catch that."""
+
+
+class Process:
+    """One process: its body runs in a greenlet, its calls to the disk go through `gate`."""
+
+    def __init__(self, machine: Machine, name: str, body: Callable[[Process], None]) -> None:
+        self.machine = machine
+        self.name = name
+        self.alive = True
+        self.idle = False
+        """Has done all that there is to do for now."""
+        self.fuse: int | None = None
+        """Calls to the disk until it dies."""
+        self.files = ProcessFiles(machine.disk, self._gate, machine.rng)
+        self.locks = ProcessLocks(machine, self)
+        self._thread = greenlet(lambda: self._run(body), machine.hub)
+
+    def step(self) -> None:
+        """Let it run until it is set aside, has nothing to do, or is no more."""
+        self.idle = False
+        self._thread.switch()
+
+    def rest(self) -> None:
+        """Called by the process itself: nothing to do until it is stepped again."""
+        self.idle = True
+        self._aside()
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if not self.alive:
+            return
+        self._die()
+        if self._thread and getcurrent() is not self._thread:
+            self._thread.throw(Killed)
+
+    def _run(self, body: Callable[[Process], None]) -> None:
+        try:
+            body(self)
+        except Killed:
+            return
+        finally:
+            self._die()
+
+    def _die(self) -> None:
+        self.alive = False
+        self.machine.locks = {path: one for path, one in self.machine.locks.items() if one is not self}
+
+    def _gate(self) -> None:
+        if not self.alive:
+            raise Killed
+        if self.fuse is not None:
+            self.fuse -= 1
+            if self.fuse < 0:
+                self._die()
+                raise Killed
+        if self.machine.rng.random() < self.machine.interleaving:
+            self._aside()
+
+    def _aside(self) -> None:
+        self.machine.hub.switch()
+        if not self.alive:
+            raise Killed
+
+
+class Lock:
+    """A lock of the simulated kernel."""
+
+    def __init__(self, machine: Machine, path: str) -> None:
+        self._machine = machine
+        self._path = path
+
+    def release(self) -> None:
+        self._machine.locks.pop(self._path, None)
+
+
+class ProcessLocks:
+    """The kernel's locks as one process takes them."""
+
+    def __init__(self, machine: Machine, process: Process) -> None:
+        self._machine = machine
+        self._process = process
+
+    def take(self, path: Path) -> Lock:
+        lock = self.try_take(path)
+        while lock is None:
+            self._process.rest()
+            lock = self.try_take(path)
+        return lock
+
+    def try_take(self, path: Path) -> Lock | None:
+        where = str(path)
+        names, name = self._machine.disk.place(where)
+        names.setdefault(name, Node(b""))
+        if where in self._machine.locks:
+            return None
+        self._machine.locks[where] = self._process
+        return Lock(self._machine, where)
+
+    def is_held(self, path: Path) -> bool:
+        return str(path) in self._machine.locks
+
+
+class Machine:
+    """The whole of it.  `tick` only moves forward; `time` may jump."""
+
+    def __init__(self, seed: int, folders: list[str]) -> None:
+        self.rng = random.Random(seed)
+        self.disk = Disk(folders)
+        self.hub = getcurrent()
+        self.locks: dict[str, Process] = {}
+        self.processes: list[Process] = []
+        self.interleaving = self.rng.choice([0.0, 0.02, 0.2])
+        self.tick = 100.0
+        self.time = 1_700_000_000.0
+        self.boot = 1
+
+    def now(self) -> Instant:
+        return Instant(self.time, self.tick, f"boot-{self.boot}")
+
+    def pass_time(self, seconds: float) -> None:
+        self.tick += seconds
+        self.time += seconds
+
+    def spawn(self, name: str, body: Callable[[Process], None]) -> Process:
+        process = Process(self, name, body)
+        self.processes.append(process)
+        return process
+
+    def power_cut(self) -> None:
+        """Everything stops at once; the machine comes up again later."""
+        for process in self.processes:
+            process.kill()
+        self.processes = []
+        self.locks = {}
+        self.disk.power_cut(self.rng)
+        self.disk.full = False
+        self.boot += 1
+        self.tick = self.rng.uniform(1.0, 50.0)
