@@ -53,6 +53,15 @@ class Alike:
         shape, name, live_kids, live_code = self.shapes.expand(live)
         if shape != kind or (live_code is None) != (code is None):
             return False
+        if (
+            kind == "class"
+            and graph is self.new
+            and (o := self.origin.get(i)) is not None
+            and (o, i) in self.replaced
+        ):
+            return self.locator.locate(o) is not live and bool(
+                name[:2] == head[:2]
+            )  # not the one that gives way
         if kind == "class":
             if name[:2] != head[:2] or depth:
                 return bool(name[:2] == head[:2])

@@ -29,6 +29,7 @@ class ClassMaker:
     def __init__(self, builder: Builder) -> None:
         self.builder = builder
         self.exchanged: dict[int, tuple[type, type]] = {}
+        self.rigid: set[int] = set()
 
     def make(self, n: int, head: Any, kids: Mapping[Step, int]) -> type:
         from .build import Unbuildable
@@ -87,6 +88,8 @@ class ClassMaker:
         if live is MISSING:
             return
         self.exchanged[id(live)] = live, made
+        if (o, n) in builder.difference.rigid:
+            self.rigid.add(id(live))
         old_kids = builder.difference.old.kids(o)
         for name, value in list(class_dict(live).items()):
             if name in CLASS_NOISE or builder.shapes.expand(value)[0] in ("member", "descriptor"):

@@ -34,6 +34,8 @@ class Difference:
     """Another object takes this one's place."""
     rebuilt: frozenset[Pair]
     """Of these, classes that are the same to the program but need another class object."""
+    rigid: frozenset[Pair]
+    """Of these, classes whose instances can't follow: C won't let them."""
     renamed: frozenset[Pair]
     moved: frozenset[Pair]
     """Functions of which only line numbers differ."""
@@ -69,7 +71,7 @@ def derive(match: Match) -> Difference:
         if match.old.kind(pair[0]) == "class" and pair not in replaced and not _can_stay(match, pair)
     }
     replaced |= rebuilt
-    _spread(match, parents, replaced, rebuilt, different)
+    rigid = _spread(match, parents, replaced, rebuilt, different)
     stale = _stale_caches(match, different, replaced)
     inside = {pair for pair in replaced if match.old.kind(pair[0]) != "function"}
     return Difference(
@@ -81,6 +83,7 @@ def derive(match: Match) -> Difference:
         removed=match.removed,
         replaced=frozenset(replaced),
         rebuilt=frozenset(rebuilt),
+        rigid=frozenset(rigid),
         renamed=frozenset(match.renamed),
         moved=frozenset(match.moved),
         visits=tuple(sorted(different - inside)),
@@ -95,8 +98,10 @@ def _spread(
     replaced: set[Pair],
     rebuilt: set[Pair],
     different: set[Pair],
-) -> None:
-    """Carry every replacement up to the first thing around it that can be changed in place."""
+) -> set[Pair]:
+    """Carry every replacement up to the first thing around it that can be changed in place.  Returns the
+    rebuilt classes whose instances can't follow."""
+    rigid = {pair for pair in rebuilt if not _instances_follow(match, pair)}
     todo = list(replaced)
     while todo:
         pair = todo.pop()
@@ -104,10 +109,12 @@ def _spread(
             if parent in replaced:
                 continue
             kind = match.old.kind(parent[0])
-            if kind == "instance" and pair in rebuilt and _only_as_class(match, parent, pair):
+            if kind == "instance" and pair in rebuilt - rigid and _only_as_class(match, parent, pair):
                 continue  # its class is exchanged under it
-            if kind == "class" and any(s == "meta" and child == pair for s, _, child in match.edges[parent]):
+            if kind == "class" and _needs_another(match, parent, pair, rigid):
                 rebuilt.add(parent)
+                if not _instances_follow(match, parent):
+                    rigid.add(parent)
                 replaced.add(parent)
                 todo.append(parent)
             elif kind in FIXED or (kind == "instance" and _fixed_part(match, parent, replaced)):
@@ -115,6 +122,20 @@ def _spread(
                 todo.append(parent)
             else:
                 different.add(parent)
+    return rigid
+
+
+def _needs_another(match: Match, cls: Pair, pair: Pair, rigid: set[Pair]) -> bool:
+    """Must a class be built anew because its metaclass, or a base of another layout, is?"""
+    return any(
+        child == pair and (step == "meta" or (step[0] == "base" and pair in rigid))
+        for step, _, child in match.edges[cls]
+    )
+
+
+def _instances_follow(match: Match, pair: Pair) -> bool:
+    a, b = match.old.nodes[pair[0]][1][2], match.new.nodes[pair[1]][1][2]
+    return bool(a == b)
 
 
 def _only_as_class(match: Match, parent: Pair, pair: Pair) -> bool:

@@ -17,7 +17,7 @@ from hotpatch.ops import Op, SlotKind
 from . import codes
 from .graph import Graph
 from .match import Pair
-from .reading import LRU
+from .reading import LRU, class_dict
 from .world import World
 
 
@@ -107,9 +107,14 @@ def stale_caches(names: frozenset[str], world: World, objects: Sequence[Any], kn
 
 
 def instances(
-    exchanged: Mapping[int, tuple[type, type]], rebased: set[int], objects: Sequence[Any]
+    exchanged: Mapping[int, tuple[type, type]],
+    rigid: set[int],
+    rebased: set[int],
+    displaced: Mapping[int, Any],
+    objects: Sequence[Any],
 ) -> list[Op]:
-    """Instances follow a class that was built anew.  Raises PatchRefused where a subclass can't."""
+    """Instances follow a class that was built anew.  Raises PatchRefused where C won't let them and they
+    were not built anew as well, and where a subclass made at run time holds on to the class."""
     ops = []
     ours = {id(made) for _, made in exchanged.values()}
     for live, _ in exchanged.values():
@@ -122,53 +127,68 @@ def instances(
                 )
     for obj in objects:
         pair = exchanged.get(id(type(obj)))
-        if pair is not None:
-            ops.append(Op(obj, SlotKind.TYPE, None, pair[0], pair[1], f"instance of {pair[1].__qualname__}"))
+        if pair is None or id(obj) in displaced:
+            continue
+        if id(type(obj)) in rigid:
+            raise PatchRefused(
+                f"{pair[0].__qualname__} gets another layout, and objects of it made since the start can't follow"
+            )
+        ops.append(Op(obj, SlotKind.TYPE, None, pair[0], pair[1], f"instance of {pair[1].__qualname__}"))
     return ops
 
 
-def holders(exchanged: Mapping[int, tuple[type, type]], objects: Sequence[Any], ours: set[int]) -> list[str]:
-    """After a commit: containers that still hold a class whose place another has taken."""
-    inner = {
-        id(x)
-        for live, _ in exchanged.values()
-        for x in (
-            live.__mro__,
-            live.__bases__,
-            live,
-            gc.get_referents(type.__dict__["__dict__"].__get__(live)),
-        )
-    }
-    found = []
-    for obj in objects:
-        kind = type(obj)
-        if kind not in (dict, list, tuple, set, types.CellType, types.MethodType):
-            continue
-        if id(obj) in ours or id(obj) in inner:
-            continue
-        for value in _held(obj, kind):
-            pair = exchanged.get(id(value))
-            if pair is None:
-                continue
-            if kind is tuple and any(
-                obj is live.__mro__ or live in obj[1:] for live, _ in exchanged.values()
-            ):
-                continue  # the order of resolution of the class itself or of a class below it
-            found.append(f"a {kind.__name__} holds the old {value.__qualname__}")
-    return found
+def holders(gone: Mapping[int, tuple[Any, str]], ours: set[int]) -> list[str]:
+    """After a commit: what still holds on to an object whose place another has taken.  `gone` maps ids to
+    the object and its name; `ours` are the ids of the engine's own records.
+
+    Old functions and their cells hold old classes; whether one can still be reached is the graph's to say.
+    """
+    found: dict[str, None] = {}
+    passed = ours | {id(gone), *map(id, gone.values())}
+    for obj, _ in gone.values():
+        if issubclass(type(obj), type):
+            passed |= {id(obj.__mro__), id(obj.__bases__), *map(id, gc.get_referents(class_dict(obj)))}
+    frozen = gc.get_freeze_count()
+    gc.unfreeze()
+    try:
+        for obj, name in gone.values():
+            referrers = gc.get_referrers(obj)
+            for holder in referrers:
+                if (
+                    id(holder) in passed
+                    or id(holder) in gone
+                    or _passes(holder)
+                    or _in_undo(holder, referrers)
+                ):
+                    continue
+                found[f"a {type(holder).__name__} holds the old {name}"] = None
+    finally:
+        if frozen:
+            gc.freeze()
+    return list(found)
 
 
-def _held(obj: Any, kind: type) -> list[Any]:
-    if kind is dict:
-        return list(obj.values())
-    if kind is types.CellType:
-        try:
-            return [obj.cell_contents]
-        except ValueError:
-            return []
-    if kind is types.MethodType:
-        return [obj.__self__]
-    return list(obj)
+def _in_undo(holder: Any, looking: list[Any]) -> bool:
+    """Is this an op, or a list or tuple that only an op holds: the record of a change that can be taken
+    back?"""
+    if type(holder) is Op:
+        return True
+    return type(holder) in (list, tuple) and all(
+        type(above) in (Op, types.FrameType) or above is looking for above in gc.get_referrers(holder)
+    )
+
+
+def _passes(holder: Any) -> bool:
+    kind = type(holder)
+    if kind is tuple and holder and issubclass(type(holder[0]), type):
+        return bool(holder is holder[0].__mro__)
+    return kind in (
+        types.FrameType,
+        types.CellType,
+        types.FunctionType,
+        types.GetSetDescriptorType,
+        types.MemberDescriptorType,
+    )
 
 
 def names_of(graph: Graph, pairs: frozenset[Pair]) -> frozenset[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dis
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hotpatch.ops import Op
@@ -24,11 +24,15 @@ MAKERS = ("__init__", "__new__", "__post_init__", "__attrs_post_init__", "__sets
 
 
 class Lacking:
-    """To be asked after the commit.  `functions` are those whose code changed, `ops` what was done."""
+    """To be asked after the commit.  `functions` are those whose code changed, `ops` what was done;
+    `is_ours` tells functions of the program from the standard library's, which Enum, for one, puts on
+    every class."""
 
-    def __init__(self, functions: Functions, ops: Sequence[Op]) -> None:
+    def __init__(
+        self, functions: Functions, ops: Sequence[Op], is_ours: Callable[[types.FunctionType], bool]
+    ) -> None:
         self.functions = functions
-        added = [f for op in ops for f in functions_in(op.after) if id(f) not in functions]
+        added = [f for op in ops for f in functions_in(op.after) if id(f) not in functions and is_ours(f)]
         self.added = {id(f) for f in added}
         changed = [new for _, _, new in functions.values()] + [f.__code__ for f in added]
         self.read = {name for code in changed if code.co_name not in MAKERS for name in codes.names_in(code)}
@@ -94,7 +98,7 @@ class Lacking:
             names = _stored(new) - (set() if old is None else _stored(old))
             if not names or new.co_name in MAKERS:
                 continue
-            for used in new.co_names:
+            for used in _called(new):
                 cls: Any = f.__globals__.get(used)
                 if issubclass(type(cls), type) and is_python_class(cls):
                     given.setdefault(id(cls), set()).update(names)
@@ -104,6 +108,16 @@ class Lacking:
 def _stored(code: types.CodeType) -> set[str]:
     me = codes.stored_on_self(code) if "." in code.co_qualname else set[str]()
     return {s.argval for s in dis.get_instructions(code) if s.opname == "STORE_ATTR"} - me
+
+
+def _called(code: types.CodeType) -> set[str]:
+    """Globals that the code calls by name: the low bit of LOAD_GLOBAL's argument says so (3.11 to 3.13)."""
+    return {
+        s.argval
+        for part in codes.walk(code)
+        for s in dis.get_instructions(part)
+        if s.opname == "LOAD_GLOBAL" and s.arg is not None and s.arg & 1
+    }
 
 
 def _unset(found: Any, obj: Any) -> bool:

@@ -155,7 +155,7 @@ def _unpack(data: bytes) -> bytes:
     return found
 
 
-PAIR_SETS: Final = ("replaced", "rebuilt", "renamed", "moved", "stale_caches", "stale_dispatch")
+PAIR_SETS: Final = ("replaced", "rebuilt", "rigid", "renamed", "moved", "stale_caches", "stale_dispatch")
 
 
 def _difference_out(difference: Difference) -> dict[str, Any]:

@@ -48,6 +48,8 @@ class Merger:
         """id of a live function whose code changes: itself, the code before, the code that it comes to
         run."""
         self.rebased: set[int] = set()
+        self.displaced: dict[int, Any] = {}
+        """id of a live object whose place another takes: itself."""
         self.late: set[str] = set()
 
     # -- the whole edit ----------------------------------------------------------------
@@ -128,6 +130,8 @@ class Merger:
                 f"({self.old.nodes[o][1]} to {self.new.nodes[n][1]}), and the one that lives may be in use"
             )
         made = self.builder.make(n)
+        if self.old.kind(o) == "instance" and self.difference.same_thing(pair):
+            self.displaced[id(live)] = live
         if type(live) is type(made) is types.FunctionType and self.difference.same_thing(pair):
             self.forward(live, made, where)
         return made

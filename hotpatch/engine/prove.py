@@ -60,16 +60,31 @@ def compare(staged: Staged, before: Graph, after: Graph) -> tuple[str, ...]:
     wrong = [place for place, value in left.items() if place in edited or state.get(place, _NOWHERE) != value]
     findings = [f"{place} is unlike a fresh start" for place in sorted(wrong)]
     findings += hidden_functions(after, proof.new, proof.old)
+    reached = {id(obj) for obj in after.objects or ()}
+    findings += [
+        f"the old {name} can still be reached" for i, (_, name) in _gone(staged).items() if i in reached
+    ]
     return tuple(findings)
 
 
 def of_the_heap(staged: Staged) -> tuple[str, ...]:
     """Objects that live and lack what the new code reads; containers that hold on to a class that is gone."""
     objects = heap.all_objects()
-    findings = Lacking(staged.functions, staged.ops).find(objects)
-    if staged.exchanged:
-        findings += heap.holders(staged.exchanged, objects, _own_records(staged))
+    findings = Lacking(staged.functions, staged.ops, World(staged.root).is_local).find(objects)
+    gone = _gone(staged)
+    if gone:
+        ours = _own_records(staged) | {id(objects)}
+        findings += heap.holders(gone, ours)
     return tuple(findings)
+
+
+def _gone(staged: Staged) -> dict[int, tuple[Any, str]]:
+    """Objects that nothing should hold any more."""
+    gone: dict[int, tuple[Any, str]] = {
+        i: (live, live.__qualname__) for i, (live, _) in staged.exchanged.items()
+    }
+    gone |= {i: (obj, f"{type(obj).__qualname__} object") for i, obj in staged.displaced.items()}
+    return gone
 
 
 _NOWHERE = object()
@@ -148,7 +163,7 @@ def _hidden_codes(graph: Graph) -> Mapping[str, set[bytes]]:
 
 def _own_records(staged: Staged) -> set[int]:
     """What staging itself keeps of the objects, and nobody else."""
-    ours = {id(staged.exchanged), id(staged.ops)}
+    ours = {id(staged.exchanged), id(staged.displaced), id(staged.ops), *map(id, staged.ops)}
     ours |= {id(pair) for pair in staged.exchanged.values()}
     for op in staged.ops:
         ours |= {id(value) for value in (op.before, op.after) if type(value) in (list, tuple)}

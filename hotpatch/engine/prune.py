@@ -56,6 +56,7 @@ class _Pruner:
             removed={pair: difference.removed[pair] for pair in pairs if pair in difference.removed},
             replaced=self._known(difference.replaced),
             rebuilt=self._known(difference.rebuilt),
+            rigid=self._known(difference.rigid),
             renamed=self._known(difference.renamed),
             moved=self._known(difference.moved),
         )

@@ -99,6 +99,28 @@ def solid_base(cls: type) -> type:
     )
 
 
+def anchor(cls: type) -> tuple[str, str, tuple[str, ...]]:
+    """What has to be the same for C to let instances of one class become instances of another: the class
+    on which the layout was laid down last, told by the base that it extends and the slots that it adds
+    (Objects/typeobject.c,
+    `compatible_for_assignment`)."""
+    while cls.__base__ is not None and _same_layout(cls, cls.__base__):
+        cls = cls.__base__
+    base = cls.__base__ or cls
+    members = sorted(k for k, v in class_dict(cls).items() if type(v) is types.MemberDescriptorType)
+    return str(class_module(base)), base.__qualname__, tuple(members)
+
+
+def _same_layout(a: type, b: type) -> bool:
+    return (
+        a.__basicsize__ == b.__basicsize__
+        and a.__itemsize__ == b.__itemsize__
+        and a.__dictoffset__ == b.__dictoffset__
+        and a.__weakrefoffset__ == b.__weakrefoffset__
+        and is_python_class(b)
+    )
+
+
 def class_attribute(cls: type, name: str) -> Any:
     """What the class has under this name, base classes included, as it stands in the dictionaries."""
     for base in cls.__mro__:

@@ -31,6 +31,7 @@ from .reading import (
     PAYLOADS,
     PLAIN,
     SEQUENCES,
+    anchor,
     class_attribute,
     class_dict,
     class_module,
@@ -104,7 +105,7 @@ def expand_function(shapes: Shapes, f: Any) -> Shape:
     kids: list[tuple[Step, Any]] = [] if home else [("globals", f.__globals__)]
     for step, attribute in FUNCTION_PARTS:
         value = getattr(f, attribute, None)
-        if value:
+        if value is not None and (value or step not in ("annotations", "type_params")):
             kids.append((step, value))
     kids += [(("closure", i), cell) for i, cell in enumerate(f.__closure__ or ())]
     kids += [(("attr", k), v) for k, v in list(vars(f).items())]
@@ -123,6 +124,7 @@ def expand_class(shapes: Shapes, cls: Any) -> Shape:
         cls.__dictoffset__ != 0,
         cls.__weakrefoffset__ != 0,
         members,
+        anchor(cls),
     )
     kids: list[tuple[Step, Any]] = [("meta", type(cls))]
     kids += [(("base", i), base) for i, base in enumerate(cls.__bases__)]

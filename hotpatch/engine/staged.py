@@ -43,6 +43,8 @@ class Staged:
     """Names that can't be called, or looked up, any more as old code does."""
     suspended: tuple[Any, ...] = field(default=(), repr=False)
     """Generators and coroutines on code that changes, where the heap was searched for them."""
+    displaced: Mapping[int, Any] = field(factory=dict, repr=False)
+    """Objects whose place another takes, though they are the same thing to the program: id to object."""
     notes: tuple[str, ...] = ()
     blockers: tuple[Blocker, ...] = ()
     """Frames on old code that never leave it or would call the new code in the old way, as of staging."""
@@ -90,6 +92,7 @@ def stage(
         functions=merger.functions,
         exchange=exchange,
         exchanged=builder.classes.exchanged,
+        displaced=merger.displaced,
         incompatible=incompatible,
         suspended=suspended,
         blockers=quiet.blockers_of(exchange, incompatible, suspended),
@@ -113,7 +116,8 @@ def _scan(
     objects = heap.all_objects()
     merger.ops += heap.closures(exchange, merger.functions, objects)
     if exchanged:
-        merger.ops += heap.instances(exchanged, merger.rebased, objects)
+        rigid = builder.classes.rigid
+        merger.ops += heap.instances(exchanged, rigid, merger.rebased, merger.displaced, objects)
     known = {id(op.owner) for op in merger.ops if op.kind is SlotKind.CALL and type(op.owner) is LRU}
     merger.ops += heap.stale_caches(measurement.stale_names, world, objects, known)
     return quiet.suspended_in(objects) if search else ()
