@@ -45,9 +45,8 @@ def replay(seed: int) -> int:
     finally:
         finish(service)
     for record in service.watcher.chain:
-        say(
-            f"{record.seq:>4} {record.at.boot} {record.at.tick:8.2f} {record.who:>12} {tell.fact(record.fact)}"
-        )
+        where = f"{record.at.boot} {record.at.tick:8.2f} {record.who:>12}"
+        say(f"{record.seq:>4} {where} {tell.fact(record.fact)}")
     for worker in service.workers:
         say(f"worker {worker.me} runs {worker.running}: {worker.status and worker.status.adoption}")
     say(f"schedule {seed}: {'a promise is broken' if broken else 'every promise is kept'}")

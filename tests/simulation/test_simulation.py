@@ -1,0 +1,134 @@
+"""Schedules keep every promise, a seed is a schedule, and promises that are broken on purpose are noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hotpatch_agent import admission, crashes, decide
+from hotpatch_agent.facts import KINDS
+from hotpatch_agent.lead import Leader
+from hotpatch_agent.observe import Rehearsal
+from hotpatch_agent.states import Stage
+from hotpatch_agent.status import Board, Status
+
+from tests.simulation.disk import ProcessFiles
+from tests.simulation.service import kinds_of, run
+
+CHUNK = 250
+
+
+@pytest.mark.parametrize("chunk", range(12))
+def test_three_thousand_schedules_keep_every_promise(chunk: int) -> None:
+    for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
+        try:
+            run(seed)
+        except Exception as error:
+            raise AssertionError(f"python -m tests.simulation --replay {seed}") from error
+
+
+def test_the_same_seed_is_the_same_schedule() -> None:
+    for seed in (7, 8, 9):
+        one, other = run(seed), run(seed)
+
+        assert [record.digest for record in one.watcher.chain] == [
+            record.digest for record in other.watcher.chain
+        ]
+        assert one.machine.tick == other.machine.tick
+
+
+def test_schedules_come_upon_every_kind_of_record_but_those_of_a_deployment_and_a_lying_disk() -> None:
+    seen = {kind for seed in range(150) for kind in kinds_of(run(seed))}
+
+    assert seen == set(KINDS) - {"absorbed", "repaired"}
+
+
+# -- promises broken on purpose ----------------------------------------------------------------
+
+
+def no_sync(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ProcessFiles, "sync", lambda files, path: None)
+
+
+def the_newest_record_wins(patch: pytest.MonkeyPatch) -> None:
+    def link(files: ProcessFiles, source: str, target: str) -> None:
+        names, name = files._disk.place(target)
+        names[name] = files._disk.node(source)
+
+    patch.setattr(ProcessFiles, "link", link)
+
+
+def an_offer_without_its_bundle(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Leader, "_keep", lambda *_: None)
+
+
+def a_verdict_that_is_not_heard(patch: pytest.MonkeyPatch) -> None:
+    heard = Rehearsal.__init__
+
+    def deaf(self: Rehearsal, errand: int, how: object, problem: object = None, **more: object) -> None:
+        from hotpatch_agent.facts import How
+
+        heard(self, errand, How.LIVE)
+
+    patch.setattr(Rehearsal, "__init__", deaf)
+
+
+def answered_files_that_stay(patch: pytest.MonkeyPatch) -> None:
+    without(patch, admission.tidy)
+
+
+def deaths_that_nobody_counts(patch: pytest.MonkeyPatch) -> None:
+    without(patch, crashes.deaths)
+
+
+def a_release_that_never_lapses(patch: pytest.MonkeyPatch) -> None:
+    without(patch, decide.overdue)
+
+
+def workers_that_are_never_replaced(patch: pytest.MonkeyPatch) -> None:
+    without(patch, decide.replace)
+
+
+def files_that_are_answered_twice(patch: pytest.MonkeyPatch) -> None:
+    without(patch, admission.tidy)
+    patch.setattr("hotpatch_agent.states.ANSWERS", 1)
+
+
+def a_status_that_is_not_written(patch: pytest.MonkeyPatch) -> None:
+    first = Board.write
+
+    def once(board: Board, status: Status) -> bool:
+        return board._last is None and first(board, status)
+
+    patch.setattr(Board, "write", once)
+
+
+def without(patch: pytest.MonkeyPatch, rule: decide.Rule) -> None:
+    rules = {stage: tuple(one for one in decide.RULES[stage] if one is not rule) for stage in Stage}
+    patch.setattr(decide, "RULES", rules)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        no_sync,
+        the_newest_record_wins,
+        an_offer_without_its_bundle,
+        a_verdict_that_is_not_heard,
+        answered_files_that_stay,
+        deaths_that_nobody_counts,
+        a_release_that_never_lapses,
+        workers_that_are_never_replaced,
+        files_that_are_answered_twice,
+        a_status_that_is_not_written,
+    ],
+)
+def test_a_fault_put_into_the_agent_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, fault: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    fault(monkeypatch)
+
+    with pytest.raises(Exception) as noticed:
+        for seed in range(200):
+            run(seed)
+    assert noticed.value is not None
