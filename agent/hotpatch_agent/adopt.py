@@ -11,10 +11,11 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from hotpatch import engine, epochs, refresh
 from hotpatch.errors import Busy, CheckFailed, PatchRefused
+from hotpatch.ops import Op, SlotKind
 from hotpatch.release import Release
 from hotpatch_agent import boot
 from hotpatch_agent.program import Layer, Program
@@ -78,11 +79,7 @@ def prepare(program: Program, release: Release, app: Any) -> Prepared:
         who = f"; the longest is {flights[0].what}" if flights else ""
         raise PatchRefused(f"requests are still on the release before the present one{who}")
     staged = _stage(program, release, app)
-    try:
-        version = epochs.install(staged.ops)
-    except (PatchRefused, Busy):
-        version = None
-    return Prepared(release, staged, version)
+    return Prepared(release, staged, _side_by_side(staged.ops))
 
 
 def discard(prepared: Prepared) -> None:
@@ -171,6 +168,17 @@ class Steps:
     def prove(self) -> Sequence[str]:
         """What is unlike a fresh start."""
         return engine.prove(self.staged)
+
+
+def _side_by_side(ops: Sequence[Op]) -> epochs.Version | None:
+    """Both versions in place, with nothing visible changed; None if the edit has no such form."""
+    if any(op.target is not None for op in ops):
+        return None  # the function object can't hold the new code: it forwards, and a dispatcher would too
+    try:
+        # `epochs` knows a function's code by its kind alone.
+        return epochs.install([evolve(op, key=None) if op.kind is SlotKind.CODE else op for op in ops])
+    except (PatchRefused, Busy):
+        return None
 
 
 def _is_plain() -> bool:

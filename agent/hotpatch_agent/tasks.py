@@ -77,6 +77,8 @@ class Tasks:
             return self._in_phase(duty, status, Phase.UNABLE, str(error))
         except HotpatchError as error:
             return self._refused(duty, status, error)
+        except Exception as error:  # noqa: BLE001  (whatever the program's objects raise: it can't be built here)
+            return self._in_phase(duty, status, Phase.UNABLE, self._unexpected(duty, error))
         blockers = tuple(Blocker("code", str(blocker)) for blocker in self._prepared.staged.blockers)
         return evolve(self._in_phase(duty, status, Phase.READY), blockers=blockers)
 
@@ -102,6 +104,9 @@ class Tasks:
             self._log.error("hotpatch: can't go to %s in this worker: %s", _named(duty), error)
             after = self._in_phase(duty, self._running(status), Phase.UNABLE, str(error))
             return evolve(after, blockers=())
+        except Exception as error:  # noqa: BLE001  (as above; a commit is all or nothing)
+            reason = self._unexpected(duty, error)
+            return self._in_phase(duty, self._running(status), Phase.UNABLE, reason)
         self._withdraw()
         self._log.info("hotpatch: %s is live in this worker", _named(duty))
         after = self._in_phase(duty, self._running(status), Phase.LIVE)
@@ -169,6 +174,11 @@ class Tasks:
             epoch=epochs.current(),
             counters=counters,
         )
+
+    def _unexpected(self, duty: Duty, error: Exception) -> str:
+        said = f"{type(error).__name__}: {error}"
+        self._log.error("hotpatch: %s could not be built here: %s", _named(duty), said, exc_info=True)
+        return f"it could not be built in this worker ({said})"
 
     def _in_phase(self, duty: Duty, status: Status, phase: Phase, reason: str = "") -> Status:
         return evolve(status, adoption=_adoption(duty, phase, None, reason))

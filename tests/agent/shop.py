@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hotpatch_agent.status import Phase
 
 from tests.agent.pushing import Pusher
@@ -54,21 +56,41 @@ def answer(path):
 """,
 }
 """A change that no process can take live: its start changes the process."""
+BOX = {**APP, "shop.py": "class Box:\n    pass\n\nBOX = Box()\n\ndef answer(path):\n    return 'one'\n"}
+IN_ONE_STEP = {
+    **BOX,
+    "shop.py": """class Box:
+    def __str__(self):
+        return 'two'
+
+BOX = Box()
+
+def answer(path):
+    return str(BOX)
+""",
+}
+"""A special method comes to a class: no request may straddle that."""
 
 
-def make(pusher: Pusher, worker_class: str = "gthread", workers: int = 2, **settings: object) -> Service:
+def make(
+    pusher: Pusher,
+    worker_class: str = "gthread",
+    workers: int = 2,
+    files: Mapping[str, str] = APP,
+    **settings: object,
+) -> Service:
     """A service of this program, with a home, not started yet."""
     return Service(
         pusher.folder,
-        APP,
+        files,
         home=pusher.make_home(),
         settings={"worker_class": worker_class, "workers": workers, "threads": 4, **settings},
     )
 
 
-def bodies(service: Service, count: int) -> list[str]:
+def bodies(service: Service, count: int, path: str = "/") -> list[str]:
     """So many answers, each on a connection of its own."""
-    return [service.body() for _ in range(count)]
+    return [service.body(path) for _ in range(count)]
 
 
 def rehearsing(pusher: Pusher) -> int | None:

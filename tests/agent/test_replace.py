@@ -12,7 +12,7 @@ from hotpatch_agent import facts
 
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import Service, wait_until
-from tests.agent.shop import APP, RELOAD, TWO, bodies, make
+from tests.agent.shop import APP, BOX, IN_ONE_STEP, RELOAD, bodies, make
 
 CLASSES = ("sync", "gthread")
 
@@ -97,15 +97,17 @@ def test_a_reload_whose_new_worker_does_not_start_leaves_all_old_ones(pusher: Pu
 
 
 def test_a_worker_whose_requests_do_not_end_is_replaced(pusher: Pusher) -> None:
-    with make(pusher, workers=2) as service:
+    with make(pusher, files=BOX, workers=2) as service:
         settled(pusher, service, 2)
         answers: list[str] = []
         thread = threading.Thread(target=lambda: answers.append(service.body("/long")))
         thread.start()
-        wait_until(lambda: any(one.counters is not None for one in pusher.statuses()), "a status")
+        wait_until(lambda: "1" in bodies(service, 10, "/begun"), "the stream has begun")
         with service.load(clients=2) as load:
-            end = pusher.push(APP, TWO, settings={"hold": "0.5"})
+            end = pusher.push(BOX, IN_ONE_STEP, settings={"hold": "0.5"})
         assert isinstance(end, facts.Settled)
+        assert "did not end within" in "".join(fact.reason for fact in pusher.of_kind(facts.Replacing))
+        assert pusher.of_kind(facts.Committed)[0].how is facts.How.LIVE
         assert load.failed == []
         thread.join()
         assert answers == ["one...one"]

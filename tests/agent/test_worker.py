@@ -15,7 +15,7 @@ from hotpatch_agent.status import Phase
 from hotpatch.release import Check
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import Service, wait_until
-from tests.agent.shop import APP, THREE, TWO, bodies, make, rehearsing
+from tests.agent.shop import APP, BOX, IN_ONE_STEP, THREE, TWO, bodies, make, rehearsing
 
 CLASSES = ("sync", "gthread")
 
@@ -255,3 +255,16 @@ def slow(service: Service, path: str) -> Iterator[list[str]]:
         yield answers
     finally:
         thread.join()
+
+
+def test_what_has_no_parallel_form_goes_in_at_a_moment_without_requests(pusher: Pusher) -> None:
+    with make(pusher, files=BOX) as service:
+        settled(pusher, service, 2)
+        with service.load(clients=4) as load:
+            end = pusher.push(BOX, IN_ONE_STEP)
+            assert isinstance(end, facts.Settled)
+            assert set(bodies(service, 10)) == {"two"}
+            assert isinstance(pusher.roll_back(), facts.Settled)
+            assert set(bodies(service, 10)) == {"one"}
+        assert load.failed == []
+        assert not pusher.of_kind(facts.Replacing)
