@@ -69,6 +69,10 @@ class _NotWhole(Exception):
     """This file is not a whole record; the text says in what way."""
 
 
+class _Missing(LedgerDamaged):
+    """A number has no file, as far as the folder was looked at."""
+
+
 class Ledger:
     """A reader's, and the leader's, view of the ledger folder: remembers how far it has read.
 
@@ -90,15 +94,16 @@ class Ledger:
 
         The first call reads everything, later ones what has come since.  Raises LedgerDamaged.
         """
-        numbers = self._numbers()
-        if self.seq == 0:
-            return self._read_first(numbers)
-        newer = [number for number in numbers if number > self.seq]
-        if newer and newer[0] != self.seq + 1:
-            # A compaction has overtaken us: start anew from its snapshot.
-            self.seq, self._digest = 0, _START
-            return self._read_first(numbers)
-        return self._read_on(newer)
+        numbers, mark = self._numbers(), (self.seq, self._digest)
+        while True:
+            try:
+                return self._read_new(numbers)
+            except _Missing:
+                # Or a compaction was at work while we looked: then the folder looks different now.
+                again = self._numbers()
+                if again == numbers:
+                    raise
+                numbers, (self.seq, self._digest) = again, mark
 
     def append(self, fact: Fact, who: str, at: Instant) -> Record:
         """Make this the next record, durably.  When it returns, it is decided.
@@ -152,22 +157,32 @@ class Ledger:
         """How many records there are."""
         return len(self._numbers())
 
+    def _read_new(self, numbers: list[int]) -> tuple[Record, ...]:
+        if self.seq == 0:
+            return self._read_first(numbers)
+        newer = [number for number in numbers if number > self.seq]
+        if newer and newer[0] != self.seq + 1:
+            # A compaction has overtaken us: start anew from its snapshot.
+            self.seq, self._digest = 0, _START
+            return self._read_first(numbers)
+        return self._read_on(newer)
+
     def _read_first(self, numbers: list[int]) -> tuple[Record, ...]:
         start = self._last_snapshot(numbers)
         if start is None:
             if numbers and numbers[0] != 1:
-                raise LedgerDamaged(f"{self._folder}: missing: records 1 to {numbers[0] - 1} are not there")
+                raise _Missing(f"{self._folder}: missing: records 1 to {numbers[0] - 1} are not there")
             return self._read_on(numbers)
-        snapshot = self._load(start)
-        self.seq, self._digest = start, snapshot.digest
-        rest = self._read_on([number for number in numbers if number > start])
-        return (snapshot, *rest)
+        self.seq, self._digest = start.seq, start.digest
+        rest = self._read_on([number for number in numbers if number > start.seq])
+        return (start, *rest)
 
-    def _last_snapshot(self, numbers: list[int]) -> int | None:
+    def _last_snapshot(self, numbers: list[int]) -> Record | None:
         for number in reversed(numbers):
             try:
-                if isinstance(self._load(number).fact, Snapshot):
-                    return number
+                record = self._load(number)
+                if isinstance(record.fact, Snapshot):
+                    return record
             except _NotWhole:
                 continue
             except FileNotFoundError:
@@ -180,7 +195,7 @@ class Ledger:
         self.torn = None
         for number in numbers:
             if number != (self.torn or self.seq) + 1:
-                raise LedgerDamaged(f"{self._folder}: missing: record {number - 1} is not there")
+                raise _Missing(f"{self._folder}: missing: record {number - 1} is not there")
             try:
                 record = self._load(number)
             except FileNotFoundError:

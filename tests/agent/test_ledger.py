@@ -412,3 +412,25 @@ def test_a_record_is_built_on_only_after_it_is_durable(tmp_path: Path) -> None:
     ledger.append(started(3), ME, at(3))
 
     assert files.calls == ["folder", "file", "folder", "file", "folder"]
+
+
+def test_a_reader_that_looks_while_a_compaction_removes_starts_from_its_snapshot(tmp_path: Path) -> None:
+    class Overtaken(OsFiles):
+        """Between this reader's listing and its first read, a snapshot is written and all below removed."""
+
+        overtaken = False
+
+        def read(self, path: str, limit: int = -1) -> bytes:
+            if not self.overtaken:
+                self.overtaken = True
+                history.compact(ME, at(40), after=1, keep=0)
+            return super().read(path, limit)
+
+    history = grown(tmp_path, 10)
+    history.compact(ME, at(10), after=1, keep=2)
+    history.append(started(11), ME, at(11))
+
+    reader = History(tmp_path, Overtaken())
+    reader.refresh()
+
+    assert reader.state == history.state
