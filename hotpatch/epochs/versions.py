@@ -63,7 +63,7 @@ class Change:
 
 
 BODY_PARTS: Final[Mapping[tuple[SlotKind, Any], str]] = {
-    (SlotKind.CODE, None): "code",
+    (SlotKind.CODE, "__code__"): "code",
     (SlotKind.FUNCTION, "__defaults__"): "defaults",
     (SlotKind.FUNCTION, "__kwdefaults__"): "kwdefaults",
 }
@@ -227,7 +227,7 @@ def newest(owner: Any, kind: SlotKind, key: Any, otherwise: Any) -> Any:
     For whoever compares the living process with sources while several versions run.
     """
     with _lock:
-        part = BODY_PARTS.get((kind, key))
+        part = _part(kind, key)
         if part is not None and (body := _world.newest_body(owner)) is not None:
             return getattr(body, part)
         if (
@@ -299,6 +299,12 @@ def _dicts(ops: Iterable[Op]) -> list[dict[str, Any]]:
     return list(dicts.values())
 
 
+def _part(kind: SlotKind, key: Any) -> str | None:
+    """The part of a function's body that this slot is; None for any other.  A function has one code, so an op
+    need not name it by a key."""
+    return BODY_PARTS.get((kind, "__code__" if kind is SlotKind.CODE else key))
+
+
 def _changes(graded: Iterable[Graded]) -> tuple[Change, ...]:
     """One change for each slot; what ops do to parts of a function's body comes together in one."""
     bodies: dict[int, tuple[Any, dict[str, Any]]] = {}
@@ -307,7 +313,9 @@ def _changes(graded: Iterable[Graded]) -> tuple[Change, ...]:
         op = each.op
         if each.form is Form.BODY:
             _, parts = bodies.setdefault(id(op.owner), (op.owner, {}))
-            parts[BODY_PARTS[op.kind, op.key]] = op.after
+            part = _part(op.kind, op.key)
+            assert part is not None, op
+            parts[part] = op.after
         else:
             changes.append(Change(each.form, op.owner, op.key, op.before, op.after))
     for function, parts in bodies.values():
