@@ -227,8 +227,8 @@ class Ledger:
     def _is_stale(self, record: Record) -> bool:
         """Was this number free only because compaction has removed the record that had it?
 
-        That takes a writer that stood still while hundreds of records were written.  What it leaves if it dies
-        here lies below the snapshot, where nobody looks.
+        That takes a writer that stood still while hundreds of records were written.  What it leaves if it
+        dies here lies below the snapshot, where nobody looks.
         """
         if all(number <= record.seq for number in self._numbers()):
             return False
