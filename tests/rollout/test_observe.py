@@ -14,7 +14,7 @@ from hotpatch_agent.rollout import sketch
 from hotpatch_agent.rollout.counters import WHOLE, Measured, Meter
 from hotpatch_agent.rollout.judge import Outcome
 from hotpatch_agent.rollout.observe import Look, Observer, comparison, new_borders
-from hotpatch_agent.rollout.picking import bucket_of_request, picker
+from hotpatch_agent.rollout.picking import bucketer, picker
 from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.seen import Asked, Record, Seen
 from hotpatch_agent.rollout.states import Event, Station
@@ -44,14 +44,14 @@ class Worker:
         self.new = Meter(self.window, keyed, new_borders(progress))
         self.old = Meter(self.window, keyed, progress.borders)
         self.pick = picker(progress.strategy, target(progress, 2), SALT)
-        self.key = progress.strategy.key
+        self.bucket = bucketer(progress.strategy.key, SALT)
 
     def serve(self, requests: int, bad: float = 0.01, slow: float = 1.0) -> None:
         for _ in range(requests):
             request = {"REQUEST_METHOD": "GET", "HTTP_COOKIE": f"session={self.chance.randrange(20_000)}"}
             new = self.pick(request)
             seconds = self.chance.lognormvariate(-4, 0.5) * (slow if new else 1.0)
-            bucket = bucket_of_request(request, self.key, SALT)
+            bucket = self.bucket(request)
             failed = self.chance.random() < (bad if new else 0.01)
             (self.new if new else self.old).note("GET /", bucket, seconds, failed)
 

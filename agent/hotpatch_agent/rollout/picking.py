@@ -11,83 +11,71 @@ isn't counted: it could not be drawn, so it is no part of the comparison.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from random import random
-from typing import Any, Final
+from typing import Final
 
+from hotpatch.epochs import sticky
 from hotpatch_agent.rollout.sticky import border, bucket_of
 from hotpatch_agent.rollout.strategy import Match, Strategy, Target
 
-Request = Mapping[str, Any]
-"""A WSGI environ or an ASGI scope."""
+Request = sticky.Request
 
 MAX_KEY: Final = 512
 """Characters of a key that count: whoever sends a longer one shares a bucket with those that begin alike."""
 _VARIABLE: Final = re.compile(r"(?<=/)(?:\d+|[0-9a-fA-F]{8,}|[0-9a-fA-F-]{32,}|[^/]{40,})(?=/|$)")
-_COOKIE: Final = re.compile(r"(?:^|;)\s*([^=;\s]+)\s*=\s*([^;]*)")
 
 
 def picker(strategy: Strategy, target: Target, salt: str) -> Callable[[Request], bool]:
     """Says of a request whether it gets the new version.  `salt`: the release's digest."""
     if target.match is not None:
-        match = target.match
-        return lambda request: matches(request, match)
+        return _matcher(target.match)
     if not strategy.key:
         share = target.share
         return lambda request: random() < share
-    limit, key = border(target.share), strategy.key
+    limit, bucket = border(target.share), bucketer(strategy.key, salt)
 
     def pick(request: Request) -> bool:
-        bucket = bucket_of_request(request, key, salt)
-        return bucket is not None and bucket < limit
+        at = bucket(request)
+        return at is not None and at < limit
 
     return pick
 
 
-def bucket_of_request(request: Request, key: str, salt: str) -> int | None:
-    """The bucket of the request's key; None if it has none, or if lots aren't drawn for keys."""
-    text = key_of(request, key) if key else None
-    return bucket_of(text[:MAX_KEY], salt) if text else None
+def bucketer(key: str, salt: str) -> Callable[[Request], int | None]:
+    """Tells a request's bucket: None if it lacks the key, or if lots aren't drawn for keys (`key` is
+    empty)."""
+    if not key:
+        return lambda request: None
+    read = key_of(key)
+
+    def bucket(request: Request) -> int | None:
+        found = read(request)
+        if not found:
+            return None
+        text = found.decode("latin-1") if isinstance(found, bytes) else found
+        return bucket_of(text[:MAX_KEY], salt)
+
+    return bucket
 
 
-def key_of(request: Request, key: str) -> str | None:
-    """What stands in the request for this key: `cookie:NAME`, `header:NAME` or `address`."""
+def key_of(key: str) -> sticky.Key:
+    """What reads the key that a strategy names: `cookie:NAME`, `header:NAME` or `address`."""
     where, _, name = key.partition(":")
     if where == "address":
-        client = request.get("client") or (request.get("REMOTE_ADDR"),)
-        return str(client[0]) if client[0] else None
-    return header_of(request, name) if where == "header" else cookie_of(request, name)
+        return sticky.client_address()
+    return sticky.header(name) if where == "header" else sticky.cookie(name)
 
 
-def matches(request: Request, match: Match) -> bool:
-    """Does it bear this header or cookie with this value?"""
-    read = header_of if match.where == "header" else cookie_of
-    return read(request, match.name) == match.value
+def _matcher(match: Match) -> Callable[[Request], bool]:
+    """Says of a request whether it bears this header or cookie with this value."""
+    read = key_of(f"{match.where}:{match.name}")
+    as_bytes = match.value.encode("latin-1", "replace")
 
+    def matches(request: Request) -> bool:
+        return read(request) in (match.value, as_bytes)
 
-def header_of(request: Request, name: str) -> str | None:
-    """A header of this name; of several the last, as WSGI servers and ASGI applications differ in it."""
-    if "REQUEST_METHOD" in request:
-        variable = name.upper().replace("-", "_")
-        if variable not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-            variable = f"HTTP_{variable}"
-        value = request.get(variable)
-        return None if value is None else str(value)
-    wanted, found = name.lower().encode("latin-1", "replace"), None
-    for key, value in request.get("headers", ()):
-        if key == wanted:
-            found = value.decode("latin-1")
-    return found
-
-
-def cookie_of(request: Request, name: str) -> str | None:
-    """The first cookie of this name, as it was sent, quotes and all: it is only compared and hashed."""
-    header = header_of(request, "cookie")
-    if header:
-        for found, value in _COOKIE.findall(header):
-            if found == name:
-                return str(value).strip()
-    return None
+    return matches
 
 
 def route_of(request: Request) -> str:

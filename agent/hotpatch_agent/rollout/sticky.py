@@ -5,7 +5,8 @@ worker and after every restart.  The canary with share p has the lowest p * BUCK
 whoever is in at 5 % is in at 25 %.  The salt is the release's digest: each rollout draws its lots anew, so
 that it isn't the same people who try every release.
 
-The bucket is also the unit of judgement (`judge`): the lots were drawn for buckets, so a bucket counts once.
+Where `hotpatch.epochs.sticky` has points on a line, here are buckets, because they can be counted.  The
+bucket is also the unit of judgement (`judge`): the lots were drawn for buckets, so a bucket counts once.
 """
 
 from __future__ import annotations
