@@ -14,6 +14,7 @@ from typing import Any, Final
 from attrs import define, evolve, frozen
 
 from hotpatch import engine, epochs, refresh
+from hotpatch.engine.commit import current
 from hotpatch.errors import Busy, CheckFailed, PatchRefused
 from hotpatch.ops import Op, SlotKind
 from hotpatch.release import Release
@@ -24,6 +25,8 @@ BARRIER_MS: Final = "barrier_ms"
 """The setting of a release that says how long new requests may be held, in milliseconds."""
 PLAIN_WITHIN: Final = 5.0
 """Seconds that staging waits for the last requests on the code before the present one."""
+FORMER: Final = 4
+"""Releases that were taken back here and are kept as they were built."""
 UNMEASURED: Final = (
     "the release was built without a measurement of the program, so only a new worker can start on it; "
     "build it where the service's own interpreter and libraries are"
@@ -82,6 +85,30 @@ def prepare(program: Program, release: Release, app: Any) -> Prepared:
     return Prepared(release, staged, _side_by_side(staged.ops))
 
 
+def again(program: Program, former: Prepared) -> Prepared | None:
+    """A release that ran here and was taken back, one step away from running again; None if it has to be
+    built anew, because it has no parallel form or because what it was built on has changed meanwhile.
+
+    Unlike `prepare` it can be had while requests are still on an older release.
+    """
+    ops = former.staged.ops
+    if former.version is None or not all(_stands_before(op) for op in ops):
+        return None
+    version = _side_by_side(ops)
+    return None if version is None else Prepared(former.release, former.staged, version)
+
+
+def _stands_before(op: Op) -> bool:
+    """Does the slot hold, in the newest version, what the op found in it when it was built?"""
+    if op.kind is SlotKind.CALL:
+        return True
+    try:
+        found = epochs.newest(op.owner, op.kind, op.key, current(op))
+    except (AttributeError, KeyError, TypeError):
+        return False
+    return found is op.before or (type(found) in (str, int) and found == op.before)
+
+
 def discard(prepared: Prepared) -> None:
     """The release won't come."""
     if prepared.version is not None and prepared.version.state is epochs.State.STAGED:
@@ -124,6 +151,9 @@ def take_back(program: Program) -> None:
             with _round(program, prepared, running.app, undo=True):
                 running.undo.revert()
     program.pop()
+    program.former[layer.release.digest] = prepared
+    while len(program.former) > FORMER:
+        del program.former[next(iter(program.former))]
     show(program, layer.release)
 
 

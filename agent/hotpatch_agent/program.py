@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from attrs import define, field, frozen
 
@@ -38,6 +39,8 @@ class Program:
     loaded: dict[str, str] = field(factory=dict)
     """Digests of the sources on disk when the application was loaded, by path below the root."""
     layers: tuple[Layer, ...] = ()
+    former: dict[str, Any] = field(factory=dict)
+    """What was taken back here of late, as it was built (`adopt.Prepared`), by the bundle's digest."""
 
     @classmethod
     def at(cls, root: Path) -> Program:

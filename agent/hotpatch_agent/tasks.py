@@ -134,7 +134,9 @@ class Tasks:
         release = self._shelf.committed(digest, committed)
         if not fits(release, self._program.running_digest):
             raise BaseDiffers(f"release {release.version} was not built against what runs in this worker")
-        self._prepared = adopt.prepare(self._program, release, self._app)
+        former = self._program.former.get(digest)
+        prepared = adopt.again(self._program, former) if former is not None else None
+        self._prepared = prepared or adopt.prepare(self._program, release, self._app)
         return self._prepared
 
     # -- the transition --------------------------------------------------------------------------

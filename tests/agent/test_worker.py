@@ -268,3 +268,22 @@ def test_what_has_no_parallel_form_goes_in_at_a_moment_without_requests(pusher: 
             assert set(bodies(service, 10)) == {"one"}
         assert load.failed == []
         assert not pusher.of_kind(facts.Replacing)
+
+
+def test_back_and_forward_again_while_a_stream_goes_on_replaces_nobody(pusher: Pusher) -> None:
+    with make(pusher, workers=1) as service:
+        settled(pusher, service, 1)
+        with slow(service, "/long") as answers:
+            wait_until(lambda: service.body("/begun") == "1", "the stream has begun")
+            pusher.push(APP, TWO)
+            pusher.roll_back()
+            assert set(bodies(service, 5)) == {"one"}
+            pusher.roll_back(to=1)
+            assert set(bodies(service, 5)) == {"two"}
+            pusher.roll_back()
+            assert set(bodies(service, 5)) == {"one"}
+            assert answers == []
+        assert answers == ["one...one"]
+        assert not pusher.of_kind(facts.Replacing)
+        assert isinstance(pusher.push(APP, THREE), facts.Settled)
+        assert set(bodies(service, 5)) == {"three"}
