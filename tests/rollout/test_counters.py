@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,9 @@ from hotpatch_agent import wire
 from hotpatch_agent.rollout import sketch
 from hotpatch_agent.rollout.counters import MAX_ROUTES, WHOLE, Meter, Window, combine
 from hotpatch_agent.rollout.sticky import BUCKETS, border, bucket_of, true_share
+
+NOW = math.inf
+"""The moment of entry of a request that is certainly no older than its meter."""
 
 
 @pytest.fixture
@@ -26,7 +30,8 @@ def test_no_count_is_lost_between_threads_that_take_no_lock() -> None:
 
     def work(which: int) -> None:
         for number in range(each):
-            meter.note("GET /", (which * each + number) % BUCKETS, 0.01, number % 10 == 0)
+            meter.enter((which * each + number) % BUCKETS)
+            meter.note("GET /", (which * each + number) % BUCKETS, NOW, 0.01, number % 10 == 0)
 
     workers = [threading.Thread(target=work, args=(which,)) for which in range(threads)]
     for one in workers:
@@ -41,6 +46,7 @@ def test_no_count_is_lost_between_threads_that_take_no_lock() -> None:
         assert counts.requests == each * threads
         assert counts.errors == each * threads // 10
         assert counts.latency == {str(sketch.index_of(0.01)): each * threads}
+    assert meter.read().entered == each * threads
     assert reads
 
 
@@ -70,16 +76,16 @@ def test_the_control_with_a_call_between_read_and_store_does_lose_counts() -> No
 
 def test_a_window_goes_through_a_status_file_unchanged() -> None:
     meter = Meter("7.1.0", keyed=True, borders={WHOLE: (1, 2, 3)})
-    meter.note("GET /a", 5, 0.2, True)
+    meter.note("GET /a", 5, NOW, 0.2, True)
     window = meter.read()
     assert wire.load(Window, wire.dump(window)) == window
 
 
 def test_a_bucket_seen_by_two_workers_counts_once() -> None:
     one, two = Meter("w", keyed=True), Meter("w", keyed=True)
-    one.note("", 7, 0.1, True)
-    one.note("", 8, 0.1, False)
-    two.note("", 7, 0.1, True)
+    one.note("", 7, NOW, 0.1, True)
+    one.note("", 8, NOW, 0.1, False)
+    two.note("", 7, NOW, 0.1, True)
     units = combine([one.read(), two.read()], "w")[WHOLE].units
     assert units is not None
     assert (units.seen, units.erred) == (2, 1)
@@ -89,7 +95,7 @@ def test_slow_marks_are_those_above_the_borders() -> None:
     middle, high, highest = (sketch.index_of(seconds) for seconds in (0.1, 0.5, 1.0))
     meter = Meter("w", keyed=True, borders={WHOLE: (middle, high, highest)})
     for bucket, seconds in enumerate((0.05, 0.1, 0.2, 0.7, 3.0)):
-        meter.note("", bucket, seconds, False)
+        meter.note("", bucket, NOW, seconds, False)
     units = combine([meter.read()], "w")[WHOLE].units
     assert units is not None
     assert units.slow == (3, 2, 1)
@@ -97,15 +103,15 @@ def test_slow_marks_are_those_above_the_borders() -> None:
 
 def test_a_window_of_another_name_is_left_out() -> None:
     one, late = Meter("new"), Meter("old")
-    one.note("", None, 0.1, False)
-    late.note("", None, 0.1, False)
+    one.note("", None, NOW, 0.1, False)
+    late.note("", None, NOW, 0.1, False)
     assert combine([one.read(), late.read()], "new")[WHOLE].requests == 1
 
 
 def test_routes_beyond_the_bound_count_in_the_whole_alone() -> None:
     meter = Meter("w")
     for number in range(MAX_ROUTES + 10):
-        meter.note(f"GET /{number}", None, 0.1, False)
+        meter.note(f"GET /{number}", None, NOW, 0.1, False)
     scopes = meter.read().scopes
     assert len(scopes) == MAX_ROUTES + 1
     assert scopes[WHOLE].requests == MAX_ROUTES + 10
@@ -137,3 +143,28 @@ def test_another_release_draws_other_lots() -> None:
 
 def test_the_smallest_share_has_a_bucket_and_none_has_none() -> None:
     assert (border(0.0), border(1e-9), border(1.0)) == (0, 1, BUCKETS)
+
+
+def test_a_request_that_was_in_before_the_window_began_is_not_counted() -> None:
+    meter = Meter("w")
+    meter.note("", None, meter.began - 1, 2.0, True)
+    meter.note("", None, meter.began + 1, 0.1, True)
+    assert combine([meter.read()], "w")[WHOLE].requests == 1
+
+
+def test_who_got_which_version_is_counted_at_the_entry() -> None:
+    meter, keyed = Meter("w"), Meter("w", keyed=True)
+    meter.enter(None)
+    keyed.enter(7)
+    total, of_keys = (combine([one.read()], "w")[WHOLE] for one in (meter, keyed))
+    assert (total.entered, total.requests) == (1, 0)
+    assert of_keys.units is not None
+    assert (of_keys.units.seen, of_keys.requests) == (1, 0)
+
+
+def test_a_request_for_which_no_lot_was_drawn_is_not_counted() -> None:
+    meter = Meter("w", keyed=True)
+    meter.enter(None)
+    meter.note("", None, NOW, 0.1, True)
+    window = meter.read()
+    assert (window.entered, window.scopes[WHOLE].requests) == (0, 0)

@@ -165,6 +165,24 @@ def test_a_share_that_is_not_the_one_asked_for_is_inconclusive() -> None:
     assert (verdict.outcome, verdict.cause) == (Outcome.INCONCLUSIVE, "share")
 
 
+def test_a_version_that_answers_late_is_slow_not_short_of_its_share() -> None:
+    new = {WHOLE: Total(500, 0, {40: 500}, entered=1_000)}
+    old = {WHOLE: Total(1_000, 0, {5: 1_000}, entered=1_000)}
+    _, verdict = look(comparison(0.5), Course(), new, old)
+    assert verdict.outcome is Outcome.WORSE
+    assert verdict.cause in ("p50", "p90", "p99")
+
+
+def test_a_version_that_leaves_requests_unanswered_does_not_pass() -> None:
+    fast = {5: 4_000, 18: 3_200, 28: 720, 40: 80}
+    old = {WHOLE: Total(8_000, 80, fast, entered=8_000)}
+    for hanging, outcome in ((0, Outcome.BETTER_OR_EQUAL), (400, Outcome.INCONCLUSIVE)):
+        new = {WHOLE: Total(8_000, 80, fast, entered=8_000 + hanging)}
+        _, verdict = look(comparison(None), Course(), new, old)
+        assert verdict.outcome is outcome
+    assert "have not been answered" in verdict.reason
+
+
 def test_a_wrong_share_outweighs_an_alarm_that_rests_on_it() -> None:
     assert run(comparison(0.05), 20_000, 0.5, bad=0.02).cause == "share"
 

@@ -53,7 +53,9 @@ class Worker:
             seconds = self.chance.lognormvariate(-4, 0.5) * (slow if new else 1.0)
             bucket = self.bucket(request)
             failed = self.chance.random() < (bad if new else 0.01)
-            (self.new if new else self.old).note("GET /", bucket, seconds, failed)
+            meter = self.new if new else self.old
+            meter.enter(bucket)
+            meter.note("GET /", bucket, meter.began, seconds, failed)
 
     @property
     def measured(self) -> Measured:

@@ -1,13 +1,18 @@
 """What requests come to while a rollout is judged: counts by version and route, cheap on the request path.
 
-One `Meter` holds one version's window: everything since the rollout's step began.  `note` is called by
-whatever thread has answered a request; the agent's thread calls `read`.
+One `Meter` holds one version's window: everything since the rollout's step began.  `enter` is called by the
+thread that begins a request, `note` by the one that has answered it; the agent's thread calls `read`.
 
-Thread-safety: `note` takes no lock and loses no count.  Each count is one straight-line read and store of a
-plain int, list item or defaultdict item; CPython switches threads only where a Python function begins, after
-a call and at a backward jump, and none lies between that read and its store.  A new route's scope is made by
-`setdefault`, one step.  `read` may fall between two counts of one request: the window is then one request
-short in one of them, and whole at the next look.  Leans on the GIL; there is a test that hammers it.
+Two things keep the versions comparable.  Who got which version is counted at the entry, since a slow version
+answers later and would seem to have got less.  And a request that was in before the window began is not
+counted at its answer: another share held when it came.  So make the meters after the new share is in force.
+
+Thread-safety: `enter` and `note` take no lock and lose no count.  Each count is one straight-line read and
+store of a plain int, list item or defaultdict item; CPython switches threads only where a Python function
+begins, after a call and at a backward jump, and none lies between that read and its store.  A new route's
+scope is made by `setdefault`, one step.  `read` may fall between two counts of one request: the window is
+then one request short in one of them, and whole at the next look.  Leans on the GIL; there is a test that
+hammers it.
 
 Fork-safety: plain data; a child has its own copy.
 """
@@ -17,14 +22,16 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Iterable, Mapping
+from time import monotonic
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from hotpatch_agent.rollout import sketch
 from hotpatch_agent.rollout.sticky import BUCKETS
 
 SEEN: Final = 1
+"""It has entered; only the whole's scope has it of requests that were not answered yet."""
 ERRED: Final = 2
 SLOW: Final = (4, 8, 16)
 """A bucket's mark for each of `QUANTILES`."""
@@ -62,16 +69,29 @@ class Meter:
         self, window: str, keyed: bool = False, borders: Mapping[str, Borders] | None = None
     ) -> None:
         self.window = window
+        self.entered = 0
+        self.began = monotonic()
+        """Requests that came before are not counted; in the seconds of `time.monotonic`."""
         self._keyed = keyed
         self._borders = dict(borders or {})
         self.scopes: dict[str, Scope] = {WHOLE: Scope(self._borders.get(WHOLE, NEVER), keyed)}
 
-    def note(self, route: str, bucket: int | None, seconds: float, failed: bool) -> None:
-        """A request was answered after so many seconds.  Any thread; no lock; one to two microseconds.
+    def enter(self, bucket: int | None) -> None:
+        """A request has been given this version.  Any thread; no lock; a fraction of a microsecond.
 
         In a keyed meter a request without a bucket is not counted: no lot was drawn for it.
         """
-        if bucket is None and self._keyed:
+        marks = self.scopes[WHOLE].marks
+        if marks is None:
+            self.entered += 1
+        elif bucket is not None:
+            self.entered += 1
+            marks[bucket] |= SEEN
+
+    def note(self, route: str, bucket: int | None, since: float, seconds: float, failed: bool) -> None:
+        """A request that came at `since` was answered after so many seconds.  Any thread; no lock; about one
+        microsecond."""
+        if since < self.began or (bucket is None and self._keyed):
             return
         index = sketch.index_of(seconds)
         _count(self.scopes[WHOLE], bucket, index, failed)
@@ -94,7 +114,7 @@ class Meter:
             )
             for name, scope in list(self.scopes.items())
         }
-        return Window(self.window, scopes)
+        return Window(self.window, scopes, self.entered)
 
 
 def _count(scope: Scope, bucket: int | None, index: int, failed: bool) -> None:
@@ -133,6 +153,8 @@ class Window:
 
     window: str
     scopes: Mapping[str, ScopeCounts] = field(factory=dict)
+    entered: int = 0
+    """Requests that were given this version, answered or not."""
 
 
 @frozen
@@ -160,6 +182,8 @@ class Total:
     errors: int = 0
     latency: Mapping[int, int] = field(factory=dict)
     units: Units | None = None
+    entered: int | None = None
+    """Requests that were given this version; known for the whole alone.  None: those that were answered."""
 
 
 def combine(windows: Iterable[Window], window: str | None) -> dict[str, Total]:
@@ -168,11 +192,14 @@ def combine(windows: Iterable[Window], window: str | None) -> dict[str, Total]:
     None takes all of them, whatever their name.
     """
     parts: dict[str, list[ScopeCounts]] = {}
-    for one in windows:
-        if window is None or one.window == window:
-            for name, counts in one.scopes.items():
-                parts.setdefault(name, []).append(counts)
-    return {name: _sum(counts) for name, counts in parts.items()}
+    taken = [one for one in windows if window is None or one.window == window]
+    for one in taken:
+        for name, counts in one.scopes.items():
+            parts.setdefault(name, []).append(counts)
+    totals = {name: _sum(counts) for name, counts in parts.items()}
+    if WHOLE in totals:
+        totals[WHOLE] = evolve(totals[WHOLE], entered=sum(one.entered for one in taken))
+    return totals
 
 
 def _sum(parts: list[ScopeCounts]) -> Total:

@@ -112,10 +112,17 @@ class Side:
 
     requests: int = 0
     events: tuple[int, ...] = (0, 0, 0, 0)
+    entered: int = 0
+    """Requests that were given this version; `seen` are units that were."""
     seen: int = 0
     unit_events: tuple[int, ...] = (0, 0, 0, 0)
     measured: tuple[bool, ...] = (True, True, True, True)
     """Which tests have a measure: without borders nothing is slow, and nothing is shown to be fast."""
+
+    @property
+    def unanswered(self) -> float:
+        """The share of requests that are still waiting: the slow ones are over-represented there."""
+        return (self.entered - self.requests) / max(1, self.entered)
 
 
 @frozen
@@ -269,7 +276,7 @@ def _bet_on_share(how: Comparison, bets: Bets, before: Line, after: Line) -> Bet
         return bets
 
     def units(side: Side) -> int:
-        return side.seen if how.keyed else side.requests
+        return side.seen if how.keyed else side.entered
 
     more = max(0, units(after.new) - units(before.new)), max(0, units(after.old) - units(before.old))
     share = _fresh(how.share, before.new.seen, before.old.seen) if how.keyed else how.share
@@ -283,6 +290,7 @@ def _side(totals: Mapping[str, Total], name: str, borders: Mapping[str, Borders]
     return Side(
         total.requests,
         (total.errors, *(slow or (0, 0, 0))),
+        total.requests if total.entered is None else total.entered,
         units.seen,
         (units.erred, *units.slow),
         (True, *(bool(slow),) * len(QUANTILES)),
@@ -316,6 +324,10 @@ def _verdict(how: Comparison, course: Course, new: Mapping[str, Total], old: Map
         text = f"not decided after {mine.requests} requests: a rise can't be ruled out yet in {which}"
         if not all(line.new.measured):
             text += "; how fast the old version was before this step is not known, for want of requests"
+        return Verdict(inconclusive, "undecided", text, figures)
+    unanswered = line.new.unanswered - line.old.unanswered
+    if unanswered > how.rules.slow_tolerance[-1]:
+        text = f"not decided: {unanswered:.1%} more requests than on the old version have not been answered"
         return Verdict(inconclusive, "undecided", text, figures)
     text = f"no worse, within the tolerance: errors {_rates(line.new, line.old, 0)}"
     return Verdict(Outcome.BETTER_OR_EQUAL, "passed", text, figures)
@@ -355,7 +367,7 @@ def figures_of(new: Total, old: Total) -> dict[str, float]:
 
 def _about_share(how: Comparison, course: Course) -> str:
     line = course.lines[WHOLE]
-    new, old = (line.new.seen, line.old.seen) if how.keyed else (line.new.requests, line.old.requests)
+    new, old = (line.new.seen, line.old.seen) if how.keyed else (line.new.entered, line.old.entered)
     what = "groups of keys" if how.keyed else "requests"
     return (
         f"{new} of {new + old} {what} went to the new version, {new / max(1, new + old):.2%}, where "
