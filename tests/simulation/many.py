@@ -1,0 +1,46 @@
+"""Many schedules over all processors.  A module of its own, so that the other processes can import it."""
+
+from __future__ import annotations
+
+import collections
+import multiprocessing
+import sys
+import time
+
+from tests.simulation.service import kinds_of, run
+
+CHUNK = 250
+
+
+def many(first: int, count: int, jobs: int) -> int:
+    """Schedules `first` to `first + count`, over all processors."""
+    begun, failed = time.monotonic(), 0
+    kinds: collections.Counter[str] = collections.Counter()
+    chunks = [(seed, min(CHUNK, first + count - seed)) for seed in range(first, first + count, CHUNK)]
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+        for done, (seen, broken) in enumerate(pool.imap_unordered(_chunk, chunks), 1):
+            kinds.update(seen)
+            failed += len(broken)
+            for seed, text in broken:
+                say(f"schedule {seed}: {text}")
+            if done % 40 == 0:
+                say(f"{done * CHUNK:,} schedules, {failed} failed, {time.monotonic() - begun:.0f} s")
+    say("records: " + ", ".join(f"{kind} {number:,}" for kind, number in kinds.most_common()))
+    say(f"{count:,} schedules from seed {first}, {failed} failed, {time.monotonic() - begun:.0f} s")
+    return int(failed > 0)
+
+
+def _chunk(task: tuple[int, int]) -> tuple[collections.Counter[str], list[tuple[int, str]]]:
+    kinds: collections.Counter[str] = collections.Counter()
+    broken: list[tuple[int, str]] = []
+    for seed in range(task[0], task[0] + task[1]):
+        try:
+            kinds.update(kinds_of(run(seed)))
+        except Exception as error:  # noqa: BLE001  (whatever it is, the seed is named)
+            broken.append((seed, f"{type(error).__name__}: {error}"[:300]))
+    return kinds, broken
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
