@@ -12,6 +12,7 @@ from typing import Any, Final
 from attrs import evolve
 from hotpatch_agent import facts
 from hotpatch_agent.acts import Rehearse, Replace
+from hotpatch_agent.clock import Instant
 from hotpatch_agent.duty import Duty, Task, duty
 from hotpatch_agent.facts import How
 from hotpatch_agent.history import History
@@ -105,7 +106,7 @@ class SimWorker:
         self.asked_to_go = False
         self.rehearsal: Rehearsal | None = None
         self.rehearsing = 0
-        self.grown: str = ""
+        self.grown: Instant | None = None
         self.process = machine.spawn(self.me, self.body)
 
     # -- its life ----------------------------------------------------------------------------------
@@ -313,8 +314,9 @@ class SimWorker:
         serving = [one for one in seen.alive if one.life is Life.SERVING]
         coming = [one for one in seen.alive if one.life is Life.BOOTING]
         if len(serving) + len(coming) <= act.among:
-            if self.grown != act.worker:
-                self.grown = act.worker
+            begun = self.history.state.replacement
+            if begun is not None and self.grown != begun.since:
+                self.grown = begun.since
                 self.service.grow(act.among)
         elif not coming:
             self.service.retire(act.worker, act.among)
