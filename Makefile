@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= auto
 
-.PHONY: drill test lint conformance simulate clean
+.PHONY: drill test lint docs conformance simulate clean
 
 $(STAMP): pyproject.toml requirements/dev.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -27,6 +27,9 @@ lint: $(STAMP)  ## style, types, import directions
 SCHEDULES ?= 1000000
 simulate: $(STAMP)  ## ledger, leader and workers on a simulated machine, through a million schedules
 	$(BIN)/python -m tests.simulation --schedules $(SCHEDULES)
+
+docs: $(STAMP)  ## the pages that are rendered from tests
+	$(BIN)/python -m tests.engine.catalogue_page
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -26,6 +26,7 @@ from hotpatch.refresh.registry import Handler
 GROUP: Final = "hotpatch.refresh"
 BUILT_IN: Final = {
     "functools": "function_caches",
+    "abc": "abstract",
     "jinja2": "jinja",
     "django": "django",
     "flask": "flask",
