@@ -123,8 +123,8 @@ def _roll_back(state: State, name: str, request: Request) -> facts.Fact:
     to = request.to
     if to is None and rollout is not None and rollout.stage is Stage.REVERTING:
         text = (
-            f"the service is on its way from {_release(rollout.leaving)} to {_release(rollout.version)} already; "
-            "to go elsewhere, name the release with --to"
+            f"the service is on its way from {_release(rollout.leaving)} to {_release(rollout.version)} "
+            "already; to go elsewhere, name the release with --to"
         )
         return facts.Refused(name, problem(errors.Busy, text))
     if to is None:
