@@ -69,6 +69,10 @@ class Builder:
         self.new, self.files, self.source_root = difference.new, files, source_root
         self.made: dict[int, Any] = {}
         self.new_modules: dict[str, types.ModuleType] = {}
+        self.unloaded = frozenset(
+            name for name in difference.old.roots if not name.startswith("<") and name not in world.local
+        )
+        """Modules of the program that this process has not loaded: what they hold is no concern of it."""
         self.classes = ClassMaker(self)
         self._open_cells: list[tuple[types.CellType, int]] = []
         self.make_named: Callable[[int, types.ModuleType, str], Any] = lambda n, module, name: self.make(n)
@@ -155,6 +159,8 @@ def make_module(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -
     commit."""
     if head in builder.world.local:
         return builder.world.local[head]
+    if head in builder.unloaded:
+        raise Unbuildable(f"it holds the module {head}, which this process has not loaded")
     file = builder.files.get(head)
     if file is None:
         raise Unbuildable(f"no file is known for the module {head}")
@@ -208,6 +214,8 @@ def _globals_of(builder: Builder, n: int, home: str | None, kids: Mapping[Step, 
         return vars(builder.world.local[home])
     if home in builder.new_modules:
         return vars(builder.new_modules[home])
+    if home in builder.unloaded:
+        raise Unbuildable(f"it holds a function of {home}, which this process has not loaded")
     if home in builder.new.roots:
         builder.make(builder.new.roots[home])
         return vars(builder.new_modules[home])

@@ -17,8 +17,7 @@ from hotpatch.ops import Op, SlotKind
 from . import codes
 from .graph import Graph
 from .match import Pair
-from .reading import LRU, class_dict
-from .world import World
+from .reading import class_dict
 
 
 def all_objects() -> list[Any]:
@@ -94,18 +93,6 @@ def closures(exchange: Exchange, functions: Functions, objects: Sequence[Any]) -
     return ops
 
 
-def stale_caches(names: frozenset[str], world: World, objects: Sequence[Any], known: set[int]) -> list[Op]:
-    """lru_caches that a function of the program made at run time, in front of something that changes."""
-    ops = []
-    for cache in objects:
-        if type(cache) is not LRU or id(cache) in known:
-            continue
-        f = vars(cache).get("__wrapped__")
-        if type(f) is types.FunctionType and f.__code__.co_name in names and world.is_local(f):
-            ops.append(Op(cache, SlotKind.CALL, None, cache.cache_clear, cache.cache_clear, "cache"))
-    return ops
-
-
 def instances(
     exchanged: Mapping[int, tuple[type, type]],
     rigid: set[int],
@@ -130,9 +117,8 @@ def instances(
         if pair is None or id(obj) in displaced:
             continue
         if id(type(obj)) in rigid:
-            raise PatchRefused(
-                f"{pair[0].__qualname__} gets another layout, and objects of it made since the start can't follow"
-            )
+            name = pair[0].__qualname__
+            raise PatchRefused(f"{name} gets another layout; objects of it made since the start can't follow")
         ops.append(Op(obj, SlotKind.TYPE, None, pair[0], pair[1], f"instance of {pair[1].__qualname__}"))
     return ops
 

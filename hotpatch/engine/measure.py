@@ -6,15 +6,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
+
 from hotpatch.errors import PatchInvalid, PatchRefused
 
 from .difference import Difference, derive, unchangeable
 from .heap import names_of
+from .late import changed_modules, late_modules, sources_below
 from .match import Match, noise_between
 from .measurement import Measurement, Problem, Proof, this_python
 from .prune import prune
 from .start import Start, Started, run
-from .world import INSTALLED
 
 
 def measure(old_root: str, new_root: str, start: Start) -> Measurement:
@@ -24,7 +26,11 @@ def measure(old_root: str, new_root: str, start: Start) -> Measurement:
     PatchInvalid if the new sources do not start, PatchRefused if the old ones do not or the starts can't
     be compared.
     """
-    changed = changed_modules(old_root, new_root)
+    before, after = sources_below(old_root), sources_below(new_root)
+    changed = changed_modules(before, after)
+    late, reached = late_modules(before, after, start.app)
+    if not start.modules:
+        start = evolve(start, modules=late)
     opened: tuple[str, ...] | None = None
     old, new, again = run(start, [old_root, new_root, new_root])
     if old.opened != new.opened:
@@ -51,6 +57,7 @@ def measure(old_root: str, new_root: str, start: Start) -> Measurement:
         notes=tuple(_notes(old, new)),
         sources=_sources(new_root, new.local, changed),
         files=new.local,
+        reached=reached,
         gone=tuple(
             sorted(
                 n for n, file in old.local.items() if not Path(new_root, file).exists() and n not in new.local
@@ -59,24 +66,6 @@ def measure(old_root: str, new_root: str, start: Start) -> Measurement:
         stale_names=_stale_names(difference),
         proof=Proof(old.graph, new.graph, noise),
     )
-
-
-def changed_modules(old_root: str, new_root: str) -> frozenset[str]:
-    """Names of the modules whose source differs, by their place below the root; new and removed ones too."""
-    texts: list[dict[str, bytes]] = []
-    for root in (old_root, new_root):
-        files = (
-            f for f in Path(root).rglob("*.py") if not set(f.parts[len(Path(root).parts) :]) & set(INSTALLED)
-        )
-        texts.append({f.relative_to(root).as_posix(): f.read_bytes() for f in files})
-    before, after = texts
-    return frozenset(
-        module_name(file) for file in before.keys() | after.keys() if before.get(file) != after.get(file)
-    )
-
-
-def module_name(file: str) -> str:
-    return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 def _standard(name: str) -> bool:

@@ -69,6 +69,8 @@ class Measurement:
     """Module: new text, of the changed ones."""
     files: Mapping[str, str] = field(repr=False)
     """Module: file relative to the root, of the program as it starts now."""
+    reached: frozenset[str]
+    """Modules that change or import, directly or not, what changes."""
     gone: tuple[str, ...]
     """Modules whose files are gone."""
     stale_names: frozenset[str] = field(repr=False)
@@ -102,6 +104,7 @@ class Measurement:
             "notes": list(self.notes),
             "sources": dict(self.sources),
             "files": dict(self.files),
+            "reached": sorted(self.reached),
             "gone": list(self.gone),
             "stale_names": sorted(self.stale_names),
             "edit": edit,
@@ -135,6 +138,7 @@ class Measurement:
                 notes=tuple(rest["notes"]),
                 sources=rest["sources"],
                 files=rest["files"],
+                reached=frozenset(rest["reached"]),
                 gone=tuple(rest["gone"]),
                 stale_names=frozenset(rest["stale_names"]),
                 proof=rest["proof"],

@@ -50,7 +50,7 @@ class Merger:
         self.rebased: set[int] = set()
         self.displaced: dict[int, Any] = {}
         """id of a live object whose place another takes: itself."""
-        self.late: set[str] = set()
+        self.unloaded = builder.unloaded
 
     # -- the whole edit ----------------------------------------------------------------
 
@@ -82,7 +82,7 @@ class Merger:
         where = self.old.path(o)
         live = self.locator.locate(o)
         if live is MISSING:
-            if self.old.module(o) in self.late:
+            if self.old.module(o) in self.unloaded:
                 return
             if pair in self.difference.moved or hidden(self.old, o):
                 return

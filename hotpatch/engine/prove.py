@@ -19,6 +19,7 @@ from .commit import apply
 from .graph import APP, HIDDEN, Describer, Graph
 from .instances import Lacking
 from .match import Match, Pair
+from .memo import copies
 from .staged import Staged
 from .world import World
 
@@ -55,10 +56,13 @@ def prove(staged: Staged) -> tuple[str, ...]:
 def compare(staged: Staged, before: Graph, after: Graph) -> tuple[str, ...]:
     proof = staged.measurement.proof
     state = unlike(Match(before, proof.old, here=True))
-    left = unlike(Match(after, proof.new, proof.noise, here=True))
+    match = Match(after, proof.new, proof.noise, here=True)
+    left = unlike(match)
     edited = places_of_edit(staged)
+    copied = copies(staged.measurement.difference, match)
     wrong = [place for place, value in left.items() if place in edited or state.get(place, _NOWHERE) != value]
     findings = [f"{place} is unlike a fresh start" for place in sorted(wrong)]
+    findings += copied
     findings += hidden_functions(after, proof.new, proof.old)
     reached = {id(obj) for obj in after.objects or ()}
     findings += [

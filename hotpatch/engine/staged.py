@@ -12,7 +12,7 @@ from attrs import field, frozen
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from . import heap, quiet
+from . import heap, memo, quiet
 from .build import Builder
 from .difference import Difference
 from .frames import Blocker
@@ -69,6 +69,7 @@ def stage(
         raise PatchRefused(measurement.problems[0].why)
     difference = measurement.difference
     world = World(root)
+    _all_measured(measurement, world)
     shapes = Shapes(world)
     extra = world.open(measurement.opened) | ({} if app is None else {APP: app})
     locator = Locator(world, shapes, difference.old, extra)
@@ -100,6 +101,18 @@ def stage(
     )
 
 
+def _all_measured(measurement: Measurement, world: World) -> None:
+    """A module that runs here, that the change reaches and that no clean start loaded, would be passed
+    over."""
+    known = measurement.difference.old.roots
+    unseen = sorted(name for name in measurement.reached if name in world.local and name not in known)
+    if unseen:
+        raise PatchRefused(
+            f"{', '.join(unseen[:3])} runs here and changes, or imports what changes, "
+            "and a clean start of the program did not load it"
+        )
+
+
 def _scan(
     measurement: Measurement,
     merger: Merger,
@@ -111,7 +124,8 @@ def _scan(
     """What only the heap knows, and only if the edit needs it; returns suspended frames' holders."""
     exchanged = builder.classes.exchanged
     search = quiet.needs_search(exchange, incompatible)
-    if not exchanged and not search and not heap.needs_scan(merger.functions):
+    cached = memo.cached_properties(merger.functions, world)
+    if not (exchanged or search or cached or heap.needs_scan(merger.functions)):
         return ()
     objects = heap.all_objects()
     merger.ops += heap.closures(exchange, merger.functions, objects)
@@ -119,7 +133,8 @@ def _scan(
         rigid = builder.classes.rigid
         merger.ops += heap.instances(exchanged, rigid, merger.rebased, merger.displaced, objects)
     known = {id(op.owner) for op in merger.ops if op.kind is SlotKind.CALL and type(op.owner) is LRU}
-    merger.ops += heap.stale_caches(measurement.stale_names, world, objects, known)
+    merger.ops += memo.stale_caches(measurement.stale_names, world, objects, known)
+    merger.ops += memo.drop_cached(cached, objects)
     return quiet.suspended_in(objects) if search else ()
 
 

@@ -1,0 +1,109 @@
+"""Answers that old code gave and that are still kept: caches to clear, cached properties to drop, copies
+to name.
+
+A fresh start has computed none of them, so forgetting is what it would be.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hotpatch.ops import ABSENT, Op, SlotKind
+
+from .difference import Difference
+from .graph import Graph
+from .heap import Functions
+from .match import Match
+from .reading import LRU, class_attribute, class_dict, is_python_class, plain_same, raw_dict
+from .world import World
+
+
+def stale_caches(names: frozenset[str], world: World, objects: Sequence[Any], known: set[int]) -> list[Op]:
+    """lru_caches that a function of the program made at run time, in front of something that changes."""
+    ops = []
+    for cache in objects:
+        if type(cache) is not LRU or id(cache) in known:
+            continue
+        f = vars(cache).get("__wrapped__")
+        if type(f) is types.FunctionType and f.__code__.co_name in names and world.is_local(f):
+            ops.append(Op(cache, SlotKind.CALL, None, cache.cache_clear, cache.cache_clear, "cache"))
+    return ops
+
+
+def cached_properties(functions: Functions, world: World) -> dict[int, set[str]]:
+    """id of a class of the program: names of its cached properties whose function changes.
+
+    A cached property, of whatever make, is a descriptor that holds the function, and leaves the answer in the
+    instance's dictionary under its own name.
+    """
+    found: dict[int, set[str]] = {}
+    names = {f.__code__.co_name for f, _, _ in functions.values()}
+    for module in world.local.values():
+        for value in list(vars(module).values()):
+            if not issubclass(type(value), type) or not is_python_class(value):
+                continue
+            for name, held in list(class_dict(value).items()):
+                if name in names and _caches(held, functions):
+                    found.setdefault(id(value), set()).add(name)
+    return found
+
+
+def _caches(held: Any, functions: Functions) -> bool:
+    kind = type(held)
+    if not is_python_class(kind) or not callable(class_attribute(kind, "__get__")):
+        return False
+    parts = list((raw_dict(held) or {}).values())
+    if issubclass(kind, property):
+        parts.append(property.__dict__["fget"].__get__(held))
+    return any(id(part) in functions for part in parts)
+
+
+def drop_cached(properties: Mapping[int, set[str]], objects: Sequence[Any]) -> list[Op]:
+    """Forget, on every instance that lives, what a cached property answered."""
+    ops = []
+    wanted: dict[int, set[str]] = {}
+    for obj in objects:
+        cls = type(obj)
+        if id(cls) not in wanted:
+            wanted[id(cls)] = {n for base in cls.__mro__ for n in properties.get(id(base), ())}
+        if not wanted[id(cls)]:
+            continue
+        space = raw_dict(obj) or {}
+        for name in wanted[id(cls)] & space.keys():
+            where = f"cached {cls.__qualname__}.{name}"
+            ops.append(Op(obj, SlotKind.INSTANCE, name, space[name], ABSENT, where))
+    return ops
+
+
+def copies(difference: Difference, live: Match) -> list[str]:
+    """Attributes that only the live process has, which are called like a constant that changed and still
+    have its old value: something copied it at run time."""
+    old = _changed_constants(difference)
+    found = []
+    for pair, steps in live.removed.items():
+        for step, child in steps:
+            if type(step) is not tuple or step[0] not in ("attr", "name", "key") or step[-1] not in old:
+                continue
+            node = live.old.nodes[child]
+            before = old[step[-1]]
+            if node[0] == "plain" and plain_same(node[1], before) and type(before) not in (bool, type(None)):
+                where = f"{live.new.path(pair[1])}.{step[-1]}"
+                found.append(f"{where} was set at run time and has the old value of {step[-1]}")
+    return found
+
+
+def _changed_constants(difference: Difference) -> dict[Any, Any]:
+    found = {}
+    for pair in difference.visits:
+        for step, _, child in difference.edges.get(pair, ()):
+            if type(step) is tuple and child in difference.replaced:
+                node = _node(difference.old, child[0])
+                if node is not None and node[0] == "plain":
+                    found[step[-1]] = node[1]
+    return found
+
+
+def _node(graph: Graph, i: int) -> Any:
+    return graph.nodes[i] if i in graph else None
