@@ -6,6 +6,7 @@ import pytest
 from attrs import evolve
 from hotpatch_agent import facts
 from hotpatch_agent.acts import Append, Forget
+from hotpatch_agent.crashes import died_starting
 from hotpatch_agent.decide import step
 from hotpatch_agent.facts import How
 from hotpatch_agent.states import Stage, State
@@ -144,3 +145,18 @@ def test_a_reload_stops_at_the_first_new_worker_that_can_not_start() -> None:
 
 def test_debris_is_removed() -> None:
     assert decide(State(), see(ONE, debris=("4-1",))) == (Forget("4-1"),)
+
+
+def test_starts_that_failed_under_this_master_are_counted_where_no_leader_can() -> None:
+    state = told(*lived(1), facts.Started("9-9"), tick=4.0)
+    booting = evolve(here(2, Phase.COMMITTING), life=Life.BOOTING)
+    died = [evolve(booting, worker=f"{number}-1", started=at(5.0)) for number in (2, 3)]
+    others = (
+        evolve(booting, worker="4-1", started=at(3.0)),
+        evolve(booting, worker="5-1", started=at(5.0, "boot-two")),
+        evolve(booting, worker="6-1", started=at(5.0), life=Life.SERVING),
+        evolve(adopting(status(7, started=5.0), Phase.COMMITTING, 2, 1), life=Life.BOOTING),
+    )
+
+    assert died_starting(state, (*died, *others), digest(1)) == tuple(died)
+    assert died_starting(State(), tuple(died), digest(1)) == ()
