@@ -168,3 +168,15 @@ def test_a_request_for_which_no_lot_was_drawn_is_not_counted() -> None:
     meter.note("", None, NOW, 0.1, True)
     window = meter.read()
     assert (window.entered, window.scopes[WHOLE].requests) == (0, 0)
+
+
+def test_an_answer_that_fails_after_it_began_is_an_error_but_no_second_request() -> None:
+    meter = Meter("w", keyed=True)
+    meter.note("GET /", 3, NOW, 0.1, False)
+    meter.fail("GET /", 3, NOW)
+    totals = combine([meter.read()], "w")
+    for scope in (WHOLE, "GET /"):
+        assert (totals[scope].requests, totals[scope].errors) == (1, 1)
+        units = totals[scope].units
+        assert units is not None
+        assert units.erred == 1

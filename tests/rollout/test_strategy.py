@@ -12,6 +12,9 @@ from hotpatch_agent.rollout.strategy import (
     OnWorse,
     Step,
     Strategy,
+    Target,
+    by_whole_workers,
+    chosen,
     is_last,
     target_of,
 )
@@ -187,3 +190,30 @@ def test_rolling_ends_with_every_worker_whatever_their_number(workers: int, batc
         assert target_of(strategy, step, workers).workers < workers
         step += 1
     assert target_of(strategy, step, workers).workers == workers
+
+
+def test_a_canary_by_share_becomes_one_by_workers_for_a_reload() -> None:
+    strategy = by_whole_workers(read("strategy = 'canary'\n[canary]\nkey = 'address'", {}), "bases differ")
+    assert (strategy.by, strategy.key) == (By.WORKERS, "")
+    assert target_of(strategy, 2, 8).workers == 2
+
+
+@pytest.mark.parametrize("name", ["all-at-once", "rolling"])
+def test_what_goes_by_workers_anyhow_stays_as_it_is(name: str) -> None:
+    strategy = read("", {"strategy": name})
+    assert by_whole_workers(strategy, "bases differ") == strategy
+
+
+@pytest.mark.parametrize("flags", [{"strategy": "blue-green"}, {"strategy": "canary", "match": "cookie:a=1"}])
+def test_what_needs_both_versions_in_a_worker_is_refused_for_a_reload(flags: dict[str, str]) -> None:
+    with pytest.raises(StrategyInvalid, match="bases differ"):
+        by_whole_workers(read("", flags), "bases differ")
+
+
+def test_workers_that_have_the_new_version_keep_it_while_the_number_grows() -> None:
+    workers = ("a", "b", "c", "d")
+    assert chosen(Target(workers=1), workers, ()) == ("a",)
+    assert set(chosen(Target(workers=2), workers, ("c",))) == {"c", "a"}
+    assert set(chosen(Target(workers=1.2), workers, ())) == {"a", "b"}
+    assert chosen(Target(), workers, ("c",)) == ()
+    assert chosen(Target(workers=9), workers, ()) == workers

@@ -103,6 +103,16 @@ class Meter:
         if route:
             _count(scope, bucket, index, failed)
 
+    def fail(self, route: str, bucket: int | None, since: float) -> None:
+        """An answer that `note` has counted as good failed after it had begun.  Any thread; no lock."""
+        if since < self.began or (bucket is None and self._keyed):
+            return
+        for scope in (self.scopes[WHOLE], self.scopes.get(route) if route else None):
+            if scope is not None:
+                scope.errors += 1
+                if bucket is not None and scope.marks is not None:
+                    scope.marks[bucket] |= ERRED
+
     def read(self) -> Window:
         """A snapshot for the status file; any thread, any time."""
         scopes = {

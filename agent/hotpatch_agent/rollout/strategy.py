@@ -14,9 +14,12 @@ in seconds.
 from __future__ import annotations
 
 import enum
+import math
+from collections.abc import Collection, Sequence
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
+from hotpatch.errors import StrategyInvalid
 from hotpatch_agent.rollout.judge import Rules
 
 
@@ -213,3 +216,33 @@ def alpha_of(strategy: Strategy, round_: int) -> float:
     extra = round_ - planned + 1
     left = 0.1 if planned else 1.0
     return strategy.rules.alpha * left / (extra * (extra + 1))
+
+
+def by_whole_workers(strategy: Strategy, why: str) -> Strategy:
+    """The same strategy for a release that can't have both versions in one worker: `why` says what keeps it.
+
+    Shares of requests become shares of workers.  Raises StrategyInvalid where there is no such thing.
+    """
+    if strategy.kind is Kind.BLUE_GREEN:
+        raise StrategyInvalid(
+            f"blue-green keeps both versions in every worker, and this release can't be there beside "
+            f"the old one: {why}; push it with --strategy rolling, or all-at-once"
+        )
+    if strategy.kind is not Kind.CANARY or strategy.by is By.WORKERS:
+        return strategy
+    if strategy.by is By.MATCH:
+        raise StrategyInvalid(
+            f"a canary by match needs both versions in every worker, and this release can't be there "
+            f"beside the old one: {why}; push it with --strategy rolling, or a canary by workers"
+        )
+    return evolve(strategy, by=By.WORKERS, key="")
+
+
+def chosen(aim: Target, workers: Sequence[str], on_new: Collection[str]) -> tuple[str, ...]:
+    """Which workers, given from the oldest to the youngest, are to run the new version alone.
+
+    Those that do already stay, so that nobody is moved back while the number grows.
+    """
+    number = min(len(workers), math.ceil(aim.workers))
+    ordered = sorted(workers, key=lambda worker: worker not in on_new)
+    return tuple(ordered[:number])
