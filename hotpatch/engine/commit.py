@@ -44,7 +44,7 @@ class Undo:
         if self.done:
             raise PatchRefused("this change has been taken back already")
         ops = tuple(_followed(op, forward=False) for op in self.ops)
-        moved = [op.where for op in ops if op.before is not ABSENT and not _as_expected(op, forward=False)]
+        moved = [op.where for op in ops if _stands_in_the_way(op)]
         if moved:
             raise PatchRefused(
                 f"{moved[0]} was changed after the commit, so that it can't be taken back exactly"
@@ -53,6 +53,12 @@ class Undo:
         for mapping, keys in self._orders:
             _restore_order(mapping, keys)
         self.done = True
+
+
+def _stands_in_the_way(op: Op) -> bool:
+    """What came to a place that the edit filled goes with it; what was put where the edit took something
+    away gives way to what stood there."""
+    return op.before is not ABSENT and op.after is not ABSENT and not _as_expected(op, forward=False)
 
 
 def commit(ops: Sequence[Op], ready: Callable[[], None] | None = None) -> Undo:

@@ -15,6 +15,7 @@ from .heap import names_of
 from .late import changed_modules, late_modules, sources_below
 from .match import Match, noise_between
 from .measurement import Measurement, Problem, Proof, this_python
+from .planning import planned
 from .prune import prune
 from .start import Start, Started, run
 
@@ -47,7 +48,7 @@ def measure(old_root: str, new_root: str, start: Start) -> Measurement:
     difference = derive(match)
     problems = [Problem("", "", why) for why in effects]
     problems += [Problem(old.graph.module(o), old.graph.path(o), why) for o, why in unchangeable(match)]
-    return Measurement(
+    measured = Measurement(
         python=this_python(),
         source_root=str(Path(new_root).absolute()),
         app=start.app,
@@ -66,6 +67,8 @@ def measure(old_root: str, new_root: str, start: Start) -> Measurement:
         stale_names=_stale_names(difference),
         proof=Proof(old.graph, new.graph, noise),
     )
+    measured.plan = planned(measured, dict(before.values()), dict(after.values()))
+    return measured
 
 
 def _standard(name: str) -> bool:

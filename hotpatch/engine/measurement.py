@@ -17,6 +17,7 @@ from typing import Any, Final
 from attrs import define, field, frozen
 
 from hotpatch.errors import PatchRefused, WrongPython
+from hotpatch.plan import Edit, Effect, Grade, Plan
 
 from .difference import Difference
 from .graph import Graph
@@ -75,6 +76,7 @@ class Measurement:
     """Modules whose files are gone."""
     stale_names: frozenset[str] = field(repr=False)
     """Names of functions whose memoised answers are stale."""
+    plan: Plan = field(factory=lambda: Plan(()), kw_only=True)
     _proof: Proof | bytes = field(repr=False, alias="proof")
 
     @property
@@ -102,11 +104,12 @@ class Measurement:
             "opened": list(self.opened),
             "problems": [(p.module, p.name, p.why) for p in self.problems],
             "notes": list(self.notes),
-            "sources": dict(self.sources),
+            "sources": _pack(marshal.dumps(dict(self.sources))),
             "files": dict(self.files),
             "reached": sorted(self.reached),
             "gone": list(self.gone),
             "stale_names": sorted(self.stale_names),
+            "plan": [[_edit_out(edit) for edit in self.plan.edits], list(self.plan.notes)],
             "edit": edit,
             "proof": packed,
         }
@@ -136,15 +139,26 @@ class Measurement:
                 difference=_difference_in(marshal.loads(_unpack(rest["edit"]))),
                 problems=tuple(Problem(*p) for p in rest["problems"]),
                 notes=tuple(rest["notes"]),
-                sources=rest["sources"],
+                sources=marshal.loads(_unpack(rest["sources"])),
                 files=rest["files"],
                 reached=frozenset(rest["reached"]),
                 gone=tuple(rest["gone"]),
                 stale_names=frozenset(rest["stale_names"]),
+                plan=Plan(tuple(map(_edit_in, rest["plan"][0])), tuple(rest["plan"][1])),
                 proof=rest["proof"],
             )
         except (ValueError, EOFError, TypeError, KeyError, zlib.error) as error:
             raise PatchRefused(f"the measurement is damaged: {error}") from error
+
+
+def _edit_out(edit: Edit) -> tuple[Any, ...]:
+    grade = None if edit.grade is None else edit.grade.value
+    return edit.module, edit.name, edit.kind, edit.effect.value, edit.reason, grade, edit.line
+
+
+def _edit_in(row: tuple[Any, ...]) -> Edit:
+    module, name, kind, effect, reason, grade, line = row
+    return Edit(module, name, kind, Effect(effect), reason, None if grade is None else Grade(grade), line)
 
 
 def _pack(data: bytes) -> bytes:

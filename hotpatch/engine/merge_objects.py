@@ -13,7 +13,16 @@ from hotpatch.ops import ABSENT, Op, SlotKind
 
 from . import codes
 from .match import Pair
-from .reading import MAPPINGS, MISSING, class_dict, raw_dict, slot_value, slots_of, solid_base
+from .reading import (
+    MAPPINGS,
+    MISSING,
+    class_attribute,
+    class_dict,
+    raw_dict,
+    slot_value,
+    slots_of,
+    solid_base,
+)
 from .shape import FUNCTION_PARTS
 
 if TYPE_CHECKING:
@@ -38,6 +47,22 @@ def merge_instance(merger: Merger, pair: Pair, live: Any) -> None:
     elif base is set:
         merger.merge_set(pair, live, set)
     _merge_slots(merger, pair, live, cls, where)
+    _forget_in_front(merger, pair, live)
+
+
+def _forget_in_front(merger: Merger, pair: Pair, live: Any) -> None:
+    """A lazy object in front (`__getattr__` that keeps what it was answered, as Django's settings do):
+    what it keeps of an attribute that changes is forgotten, so that it asks again."""
+    parent, _ = merger.old.parents[pair[0]]
+    front = MISSING if parent < 0 else merger.locator.locate(parent)
+    if front is MISSING or class_attribute(type(front), "__getattr__") is MISSING:
+        return
+    kept, space = raw_dict(front) or {}, raw_dict(live) or {}
+    for step, _, child in merger.difference.edges.get(pair, ()):
+        name = step[1] if type(step) is tuple and step[0] == "attr" else None
+        if child in merger.difference.replaced and name in kept and kept[name] is space.get(name):
+            where = f"{merger.old.path(parent)}.{name}"
+            merger.emit(front, SlotKind.INSTANCE, name, kept[name], ABSENT, where)
 
 
 def _merge_slots(merger: Merger, pair: Pair, live: Any, cls: type, where: str) -> None:

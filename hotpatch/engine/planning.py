@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from attrs import evolve
+
+from hotpatch.errors import PatchInvalid
 from hotpatch.plan import Edit, Effect, Plan
 
 from .difference import Difference, hidden
-from .graph import APP, Graph, spoken
+from .explain import explain
+from .graph import Graph, spoken
 from .match import Pair
 from .measurement import Measurement
 from .shape import Step
+from .syntax_reasons import explained
 
 KINDS = {
     "function": "function",
@@ -31,8 +36,21 @@ PARTS = {
 
 
 def plan(measurement: Measurement) -> Plan:
-    """What applying the measured difference would do.  A pure function of the measurement; what only the live
-    process can tell (state that has changed meanwhile) comes from `stage` and `prove`."""
+    """What applying the measured difference would do; what only the live process can tell (state that has
+    changed meanwhile) comes from `stage` and `prove`."""
+    return measurement.plan
+
+
+def planned(measurement: Measurement, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Plan:
+    """The plan as measured, told by what in the sources (file to text) led to it."""
+    measured = _as_measured(measurement)
+    try:
+        return explained(measured, explain(old, new))
+    except PatchInvalid as why:  # a file that the program does not load
+        return evolve(measured, notes=(*measured.notes, f"not explained by the sources: {why}"))
+
+
+def _as_measured(measurement: Measurement) -> Plan:
     edits: dict[tuple[str, str, str], Edit] = {}
     for problem in measurement.problems:
         edit = Edit(
@@ -139,7 +157,7 @@ def place(graph: Graph, i: int) -> tuple[str, str]:
     """(module, dotted name inside it) of a node."""
     way = graph.way(i)
     root = str(way[0])
-    if root == APP:
+    if root.startswith("<"):
         return "", spoken(way)
     return root, spoken(["", *way[1:]]).lstrip(".")
 
