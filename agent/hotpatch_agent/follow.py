@@ -25,6 +25,8 @@ from hotpatch_agent.watch import Watch
 
 GLANCE: Final = 0.5
 """Seconds between two looks when nothing is seen to happen."""
+BLIND: Final = 0.05
+"""Seconds between two looks where nothing can be seen to happen."""
 
 
 class Ending(enum.Enum):
@@ -141,10 +143,8 @@ def follow(
     LedgerDamaged.
     """
     until = clock() + seconds
-    watch = Watch()
+    watch = _watch(home)
     try:
-        watch.add(home.ledger)
-        watch.add(home.workers)
         while True:
             records = history.refresh()
             for record in records:
@@ -153,6 +153,24 @@ def follow(
             left = until - clock()
             if trail.end is not None or left <= 0:
                 return
-            watch.wait(min(left, GLANCE))
+            if watch is not None:
+                watch.wait(min(left, GLANCE))
+            else:
+                time.sleep(min(left, BLIND))
     finally:
-        watch.close()
+        if watch is not None:
+            watch.close()
+
+
+def _watch(home: Home) -> Watch | None:
+    """A watch on what changes; None where the kernel has none left to give (inotify's limits are per user)."""
+    watch = None
+    try:
+        watch = Watch()
+        watch.add(home.ledger)
+        watch.add(home.workers)
+    except OSError:
+        if watch is not None:
+            watch.close()
+        return None
+    return watch

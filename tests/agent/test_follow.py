@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hotpatch_agent import facts
 from hotpatch_agent.facts import Fact, How
-from hotpatch_agent.follow import Ending, Trail
+from hotpatch_agent.follow import Ending, Trail, follow
+from hotpatch_agent.history import History
+from hotpatch_agent.home import Service, create
 from hotpatch_agent.ledger import Record
 from hotpatch_agent.status import Problem
 
@@ -82,3 +86,37 @@ def test_what_comes_after_the_end_changes_nothing() -> None:
     ended = trail(OFFERED, REHEARSED, COMMITTED, SETTLED)
 
     assert ended.after(Record(9, at(99), "1-1", facts.RolledBack(3, 0, ""), "", "")) is ended
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_an_answer_is_seen_with_and_without_a_watch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, watched: bool
+) -> None:
+    if not watched:
+        monkeypatch.setattr("hotpatch_agent.follow.Watch", _no_watch)
+    home = create(tmp_path / "home", Service("shop", "test", "a:a"))
+    history, other = History(home.ledger), History(home.ledger)
+    history.refresh()
+    other.refresh()
+    ends = []
+    for glance in follow(home, history, Trail("mine.bundle", at(10.0)), 60.0):
+        ends.append(glance.trail.end)
+        if len(ends) == 1:
+            other.append(facts.Refused("mine.bundle", NO), "1-1", at(11.0))
+
+    assert ends[0] is None
+    assert ends[-1] is not None
+    assert ends[-1].problem == NO
+
+
+def _no_watch() -> None:
+    raise OSError(24, "Too many open files")
+
+
+def test_following_ends_when_the_time_is_over(tmp_path: Path) -> None:
+    home = create(tmp_path / "home", Service("shop", "test", "a:a"))
+    history = History(home.ledger)
+
+    glances = list(follow(home, history, Trail("mine.bundle", at(10.0)), 0.1))
+
+    assert glances[-1].trail.end is None
