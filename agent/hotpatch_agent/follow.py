@@ -163,7 +163,7 @@ def follow(
 
 
 def _watch(home: Home) -> Watch | None:
-    """A watch on what changes; None where the kernel has none left to give (inotify's limits are per user)."""
+    """A watch on what changes; None where the kernel has none left to give (its limits are per user)."""
     watch = None
     try:
         watch = Watch()
