@@ -90,7 +90,9 @@ def turn(report: Report, began: float) -> tuple[float, float]:
         each for phase in ("change", "after") for each in report.in_phase(phase) if each.subject == FAULT
     ]
     old = max((each.last for each in sights if each.label == "old"), default=began)
-    new = min(each.first for each in sights if each.label == "new")
+    new = min((each.first for each in sights if each.label == "new"), default=None)
+    if new is None:
+        raise RuntimeError("the new code has given no answer")
     return old - began, new - began
 
 
@@ -127,7 +129,9 @@ def measure(way: Way | None, fault: Patch, workers: int, mib: int, seconds: floa
                 load.phase("change", {})
                 began = time.monotonic()
                 if way is None:
-                    operator.push(bundle)
+                    done = operator.push(bundle)
+                    if done.answer["how"] != "live":
+                        raise RuntimeError(f"the fix did not go live: {operator.history()}")
                 else:
                     way.carry_out(service)
                 load.phase("after", {FAULT: ["new"]})

@@ -1,0 +1,267 @@
+"""What parallel versions cost: `python -m benchmarks.overhead --json`
+
+    steady_ratio              requests per CPU second of a small Flask page (SQLite, ten rows of HTML), each
+                              request pinned and no release under way, over the page without hotpatch
+    during_ratio              the same while two versions of all its functions run, half of the requests
+                              on each
+    after_instructions_ratio  machine instructions of patched calls after the collapse, over those of a
+                              process that was born with the new code: functions, keywords, methods, `[]`,
+                              properties, instances, iterators, constants (callgrind; None without valgrind)
+
+Each for every interpreter found: this one, and `.venv*/bin/python` beside it.  Ratios are taken in one process,
+in turns, and given with their spread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.spread import spread
+from benchmarks.two_versions import Program
+from hotpatch.epochs import install, is_plain, missing_internals, pin_requests, sticky
+
+MODULE = "benchmarks.overhead"
+ROOT = Path(__file__).resolve().parent.parent
+
+PAGE = """
+import sqlite3
+LIMIT = 10
+TITLE = "Shop {v}"
+class Row:
+    currency = "EUR {v}"
+    def __init__(self, name, price):
+        self.name = name
+        self.price = price
+    @property
+    def label(self):
+        return f"{{self.name}} {{money(self.price)}} {{self.currency}} {v}"
+def money(cents, *, sign="{v}"):
+    return f"{{cents / 100:.2f}} {{sign}}"
+def rows(database):
+    found = database.execute("select name, price from item order by price limit ?", (LIMIT,))
+    return [Row(*row) for row in found]
+def page(database):
+    items = "".join(f"<li>{{row.label}}</li>" for row in rows(database))
+    return f"<h1>{{TITLE}}</h1><ul>{{items}}</ul>"
+"""
+
+HOT = """
+X = {v}
+def plain(a): return a + {v}
+def keywords(a, *, b=1): return a + b + {v}
+def constant(): return X
+class C:
+    k = {v}
+    def __init__(self): self.made = {v}
+    def method(self): return self.made + {v}
+    def __getitem__(self, key): return key + {v}
+    @property
+    def prop(self): return self.made + {v}
+    def __iter__(self):
+        yield {v}
+"""
+
+
+def hot_loop(m: Any, times: int) -> None:
+    plain, keywords, constant, kind = m.plain, m.keywords, m.constant, m.C
+    c = kind()
+    for _ in range(times):
+        plain(1)
+        keywords(1, b=2)
+        constant()
+        c.method()
+        c[0]
+        c.prop  # noqa: B018 - the look-up is what is measured
+        kind()
+        for _item in c:
+            pass
+
+
+def run_hot(patched: bool, times: int) -> None:
+    """The child of the instruction count: the hot loop on code that was born so, or was patched to it."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = Program({"hot": HOT.format(v=1 if patched else 2)}, Path(folder))
+        hot_loop(program["hot"], 200)  # warm: the sites are specialised for what is there now
+        if patched:
+            version = install(program.ops({"hot": HOT.format(v=2)}))
+            hot_loop(program["hot"], 200)
+            version.flip()
+            hot_loop(program["hot"], 200)
+            assert version.collapse() and is_plain()
+        hot_loop(program["hot"], times)
+
+
+def instructions(python: str, patched: bool, times: int) -> int:
+    """Instructions that a whole run of `run_hot` takes, by callgrind."""
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", python, "-m", MODULE]
+    done = subprocess.run(
+        [*command, "--hot", "patched" if patched else "born", str(times)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+        check=True,
+    )
+    found = re.search(r"Collected : (\d+)", done.stderr)
+    if found is None:
+        raise RuntimeError(f"callgrind says no count: {done.stderr[-500:]}")
+    return int(found[1])
+
+
+def instruction_ratio(python: str, times: int = 4_000) -> float | None:
+    """Instructions for each turn of the hot loop, patched over born; start-up cancels out."""
+    if shutil.which("valgrind") is None:
+        return None
+
+    def each_turn(patched: bool) -> float:
+        return (instructions(python, patched, 2 * times) - instructions(python, patched, times)) / times
+
+    return each_turn(True) / each_turn(False)
+
+
+def run_throughput(rounds: int, batch: int) -> dict[str, Any]:
+    """The child of the throughput ratios, in turns: without hotpatch, pinned, pinned with two versions."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = Program({"page": PAGE.format(v=1)}, Path(folder))
+        app = flask_app(program)
+        pinned = pin_requests(app)
+        steady, during = [], []
+        for call in (app, pinned):
+            requests_per_second(call, batch)
+        for _ in range(rounds):
+            bare = requests_per_second(app, batch)
+            steady.append(requests_per_second(pinned, batch) / bare)
+            version = install(program.ops({"page": PAGE.format(v=2)}))
+            version.canary(sticky.share(0.5, sticky.header("x-user")))
+            requests_per_second(pinned, batch // 10)
+            during.append(requests_per_second(pinned, batch) / bare)
+            version.withdraw()
+            assert is_plain()
+        return {"steady_ratio": spread(steady, 4), "during_ratio": spread(during, 4)}
+
+
+def flask_app(program: Program) -> Any:
+    from flask import Flask
+
+    database = sqlite3.connect(":memory:")
+    database.execute("create table item (name text, price integer)")
+    database.executemany("insert into item values (?, ?)", ((f"item {i}", i * 7 % 1000) for i in range(1000)))
+    database.execute("create index item_price on item (price)")
+    app = Flask("page")
+    app.add_url_rule("/", view_func=lambda: program["page"].page(database))
+    return app
+
+
+def requests_per_second(app: Callable[..., Any], number: int) -> float:
+    """Requests per second of CPU time, so that other load on the machine does not count."""
+    environs = [environ(str(user)) for user in range(number)]
+    began = time.process_time()
+    for each in environs:
+        body = app(each, lambda status, headers, exc_info=None: None)
+        b"".join(body)
+        close = getattr(body, "close", None)
+        if close is not None:
+            close()
+    return number / (time.process_time() - began)
+
+
+def environ(user: str) -> dict[str, Any]:
+    return {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_X_USER": user,
+        "wsgi.url_scheme": "http",
+        "wsgi.input": None,
+        "wsgi.errors": sys.stderr,
+    }
+
+
+def interpreters() -> dict[str, str]:
+    """The Pythons to measure, by version."""
+    found: dict[str, str] = {}
+    for python in [sys.executable, *(str(p) for p in sorted(ROOT.glob(".venv*/bin/python")))]:
+        version = subprocess.run(
+            [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout.strip()
+        if version:
+            found.setdefault(version, python)
+    return found
+
+
+def measure(python: str, rounds: int, batch: int, count: bool) -> dict[str, Any]:
+    done = subprocess.run(
+        [python, "-m", MODULE, "--throughput", str(rounds), str(batch)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+    )
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    ratio = instruction_ratio(python) if count else None
+    figures["after_instructions_ratio"] = None if ratio is None else round(ratio, 4)
+    return figures
+
+
+def summary(by_version: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The three figures by interpreter, and what lies behind them."""
+
+    def each(pick: Callable[[Mapping[str, Any]], Any]) -> dict[str, Any]:
+        return {version: pick(figures) for version, figures in by_version.items()}
+
+    return {
+        "steady_ratio": each(lambda f: f["steady_ratio"]["median"]),
+        "during_ratio": each(lambda f: f["during_ratio"]["median"]),
+        "after_instructions_ratio": each(lambda f: f["after_instructions_ratio"]),
+        "spread": {version: dict(figures) for version, figures in by_version.items()},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
+    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--batch", type=int, default=500, help="requests in a turn (%(default)s)")
+    parser.add_argument("--no-instructions", action="store_true", help="leave callgrind out")
+    parser.add_argument("--hot", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--throughput", nargs=2, type=int, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.hot:
+        run_hot(arguments.hot[0] == "patched", int(arguments.hot[1]))
+        return
+    if arguments.throughput:
+        print(json.dumps({**run_throughput(*arguments.throughput), "missing": missing_internals()}))
+        return
+    by_version = {}
+    for version, python in interpreters().items():
+        by_version[version] = measure(
+            python, arguments.rounds, arguments.batch, not arguments.no_instructions
+        )
+        print(f"{version:6} {json.dumps(by_version[version])}", flush=True)
+    figures = summary(by_version)
+    worst = min(figures["steady_ratio"].values())
+    print(f"steady, worst interpreter: {worst}; median {statistics.median(figures['steady_ratio'].values())}")
+    if arguments.json:
+        print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
