@@ -67,7 +67,7 @@ def derive(match: Match) -> Difference:
     replaced, different = set(match.replaced), set(match.different)
     rebuilt = {
         pair
-        for pair in match.different
+        for pair in match.edges
         if match.old.kind(pair[0]) == "class" and pair not in replaced and not _can_stay(match, pair)
     }
     replaced |= rebuilt
