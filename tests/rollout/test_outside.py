@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -76,6 +78,14 @@ def test_a_grandchild_that_keeps_the_output_open_holds_nobody(tmp_path: Path) ->
         "print('yes')\n",
     )
     assert outside.run(command, {}, 15).ok
+
+
+def test_a_command_does_not_inherit_the_services_sockets(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.set_inheritable(True)
+        text = "import os; print(sorted(int(fd) for fd in os.listdir('/proc/self/fd')))"
+        said = outside.run(script(tmp_path / "c.py", text), {}, 30)
+    assert said.text.strip() == "[0, 1, 2, 3]"  # 3 is the folder being listed
 
 
 def test_a_command_that_is_not_there_is_no_answer() -> None:
@@ -287,3 +297,17 @@ def test_no_descriptor_is_left_behind(tmp_path: Path) -> None:
             outside.fetch(NOBODY, 1)
             outside.run((sys.executable, "-c", ""), {}, 30)
         until(lambda: held() <= before, 10)
+
+
+def test_under_gevent_all_of_it_runs_beside_the_hub_from_a_thread_of_the_system(tmp_path: Path) -> None:
+    pytest.importorskip("gevent")
+    with serving() as site:
+        program = Path(__file__).with_name("gevent_leader.py")
+        said = subprocess.run(
+            [sys.executable, str(program), site.url, str(tmp_path)],
+            capture_output=True,
+            text=True,
+            timeout=150,
+            check=False,
+        )
+    assert said.stdout.strip() == "['check', 'gate', 'no', 'told'] True", said.stderr

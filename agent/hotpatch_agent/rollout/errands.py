@@ -1,7 +1,8 @@
 """Things that take time, done beside the leader's own work: each in a thread, once, within a limit.
 
 The leader asks `Errands.result(name, ...)` at every wake: the first time starts the work, later ones give
-what came of it, or what is said in its stead once its time is over.  Nothing here waits.  A thread that does
+what came of it, or what is said in its stead once its time is over.  Nothing here waits.  The threads are the
+system's own, also under gevent.  A thread that does
 not come back (a check in Python that hangs) is left behind, and its name is not started again while it lives,
 so there are never more threads than names.
 
@@ -11,28 +12,31 @@ A forked child (a rehearsal) must not use it.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import Generic, TypeVar
+
+from hotpatch_agent.native import start_thread
 
 Result = TypeVar("Result")
 
 
 class _Errand(Generic[Result]):
-    __slots__ = ("ends", "given_up", "result", "thread")
+    __slots__ = ("ends", "given_up", "over", "result")
 
     def __init__(self, work: Callable[[], Result], limit: float, done: Callable[[], None]) -> None:
         self.ends = monotonic() + limit
         self.result: Result | None = None
         self.given_up: Result | None = None
 
+        self.over = False
+
         def go() -> None:
             self.result = work()
+            self.over = True
             done()
 
-        self.thread = threading.Thread(target=go, name="hotpatch-errand", daemon=True)
-        self.thread.start()
+        start_thread(go, "hotpatch-errand")
 
 
 class Errands(Generic[Result]):
@@ -72,12 +76,12 @@ class Errands(Generic[Result]):
     def again(self, name: str) -> None:
         """Let this be done anew when it is asked for next, unless its thread still hangs."""
         errand = self._errands.get(name)
-        if errand is not None and not errand.thread.is_alive():
+        if errand is not None and errand.over:
             del self._errands[name]
 
     def keep_only(self, names: Iterable[str]) -> None:
         """Forget all others, but for those whose threads still hang."""
         wanted = set(names)
         for name, errand in list(self._errands.items()):
-            if name not in wanted and not errand.thread.is_alive():
+            if name not in wanted and errand.over:
                 del self._errands[name]

@@ -12,18 +12,20 @@ events; of more, the oldest go, and the log says how many.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
-import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from queue import Empty
 from time import monotonic
 from typing import Any, Final
 
 from hotpatch.errors import DiskFull, NotWritable, StrategyInvalid
+from hotpatch.rehearsal.native import original
 from hotpatch_agent import wire
 from hotpatch_agent.disk import write_whole
+from hotpatch_agent.native import start_thread
 from hotpatch_agent.rollout import outside
 from hotpatch_agent.rollout.strategy import EventSpec
 
@@ -87,7 +89,7 @@ class _Cursors:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = threading.Lock()
+        self._lock = original("_thread", "allocate_lock")()
         try:
             data = wire.parse(path.read_bytes())
             self._seqs = {str(key): int(value) for key, value in data.items()}
@@ -115,40 +117,34 @@ class _Sink:
         self._patience = patience
         self.seq = cursors.get(self._id)
         self._last = self.seq
-        self._queue: deque[Event] = deque()
+        self._queue = _queue()
         self._dropped = 0
-        self._change = threading.Condition()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="hotpatch-events", daemon=True)
-        self._thread.start()
+        self._end = _queue()
+        """Gets something when the sink is to stop."""
+        start_thread(self._work, "hotpatch-events")
 
     def put(self, event: Event) -> None:
-        with self._change:
-            if event["seq"] <= self._last:
-                return
-            self._last = event["seq"]
-            self._queue.append(event)
-            if len(self._queue) > BACKLOG:
-                self._queue.popleft()
+        """The agent's thread alone calls this."""
+        if event["seq"] <= self._last:
+            return
+        self._last = event["seq"]
+        self._queue.put(event)
+        if self._queue.qsize() > BACKLOG:
+            with contextlib.suppress(Empty):  # the sink may have taken it in this moment
+                self._queue.get_nowait()
                 self._dropped += 1
-            self._change.notify()
 
     def stop(self) -> None:
-        self._stopping.set()
-        with self._change:
-            self._change.notify()
+        self._end.put(None)
+        self._queue.put(None)
 
     def _work(self) -> None:
-        while True:
-            with self._change:
-                while not self._queue and not self._stopping.is_set():
-                    self._change.wait()
-                if self._stopping.is_set():
-                    return
-                event, dropped, self._dropped = self._queue.popleft(), self._dropped, 0
-            if dropped:
-                log.warning("%s is behind: %d events were dropped", self._name, dropped)
-            if not self._deliver(event):
+        dropped = 0
+        while (event := self._queue.get()) is not None:
+            if self._dropped > dropped:
+                log.warning("%s is behind: %d events were dropped", self._name, self._dropped - dropped)
+                dropped = self._dropped
+            if not self._end.empty() or not self._deliver(event):
                 return
             self.seq = event["seq"]
             self._cursors.set(self._id, self.seq)
@@ -163,9 +159,17 @@ class _Sink:
             if monotonic() + pause > end:
                 log.warning("%s was not told of record %s: %s", self._name, event["seq"], said.told())
                 return True
-            if self._stopping.wait(pause):
+            try:
+                self._end.get(timeout=pause)
+            except Empty:
+                pause = min(2 * pause, LONGEST_PAUSE)
+            else:
                 return False
-            pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def _queue() -> Any:
+    """A queue between threads of the system, also where gevent has put its own in its place."""
+    return original("queue", "SimpleQueue")()
 
 
 def _sayer(spec: EventSpec) -> Callable[[Event], outside.Said]:

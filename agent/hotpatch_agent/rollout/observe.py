@@ -16,6 +16,7 @@ from typing import Final
 
 from attrs import frozen
 
+from hotpatch.rehearsal.native import original
 from hotpatch_agent.rollout import checks, gates, outside
 from hotpatch_agent.rollout.counters import Borders, Measured, combine
 from hotpatch_agent.rollout.errands import Errands
@@ -168,7 +169,7 @@ class Observer:
         def ask() -> bool:
             for _ in range(SMOKE_BATCH):
                 outside.fetch(url, 5.0)
-                time.sleep(SMOKE_EACH)
+                original("time", "sleep")(SMOKE_EACH)
             return True
 
         name = f"{self._window}.{self._smoked}"

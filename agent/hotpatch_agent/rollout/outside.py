@@ -14,7 +14,6 @@ import http.client
 import json
 import os
 import signal
-import subprocess
 import tempfile
 import urllib.error
 import urllib.request
@@ -23,6 +22,8 @@ from time import monotonic
 from typing import Any, Final
 
 from attrs import frozen
+
+from hotpatch.rehearsal.native import original
 
 MOST: Final = 1 << 20
 """Bytes of an answer that are read at most."""
@@ -61,20 +62,11 @@ def run(command: tuple[str, ...], document: Mapping[str, Any], timeout: float) -
         sent.write(json.dumps(document).encode())
         sent.seek(0)
         try:
-            process = subprocess.Popen(
-                command,
-                stdin=sent,
-                stdout=answer,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                start_new_session=True,
-            )
+            pid = _spawn(command, environment, sent.fileno(), answer.fileno())
         except (OSError, ValueError) as error:
             return Said(False, None, f"{command[0]} can't be run: {error}")
-        try:
-            code = process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            _kill(process)
+        code = _wait(pid, timeout)
+        if code is None:
             return Said(False, None, f"{command[0]} gave no answer within {timeout:g} s")
         answer.seek(0)
         text = answer.read(MOST).decode("utf-8", "replace")
@@ -119,7 +111,46 @@ def _read(answer: Any, end: float) -> str:
     return b"".join(pieces).decode("utf-8", "replace")
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+def _spawn(command: tuple[str, ...], environment: Mapping[str, str], stdin: int, stdout: int) -> int:
+    """Start it in a session of its own; the pid.  Raises OSError or ValueError if it can't be started."""
+    # Not by `subprocess`: gevent takes that apart, and its own waits on the main thread alone.
+    spawn = original("os", "posix_spawnp")
+    wired = [(os.POSIX_SPAWN_DUP2, here, there) for here, there in ((stdin, 0), (stdout, 1), (stdout, 2))]
+    # A listening socket that a daemon of the command's inherited would outlive the service.
+    closed = [(os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in _inheritable()]
+    pid: int = spawn(
+        command[0],
+        command,
+        environment,
+        file_actions=[*wired, *closed],
+        setsid=True,
+        setsigdef=(signal.SIGPIPE,),
+    )
+    return pid
+
+
+def _inheritable() -> list[int]:
+    """Descriptors beside the standard three that a child would get; one closed meanwhile does no harm."""
+    found = []
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
+        with contextlib.suppress(OSError):
+            if int(name) > 2 and os.get_inheritable(int(name)):
+                found.append(int(name))
+    return found
+
+
+def _wait(pid: int, timeout: float) -> int | None:
+    """The exit code; None if it had to be killed, with its children, because its time was over."""
+    wait, sleep = original("os", "waitpid"), original("time", "sleep")
+    end, pause = monotonic() + timeout, 0.001
+    while True:
+        ended, status = wait(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        if monotonic() > end:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+            wait(pid, 0)
+            return None
+        sleep(pause)
+        pause = min(2 * pause, 0.05)
