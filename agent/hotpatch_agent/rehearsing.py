@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from attrs import evolve
+
 from hotpatch import epochs
 from hotpatch.errors import Busy, CheckDied, HotpatchError, PatchRefused
 from hotpatch.plan import Effect
@@ -14,9 +16,11 @@ from hotpatch.rehearsal import Limits, Verdict, refusal, rehearse
 from hotpatch.rehearsal.native import original
 from hotpatch.rehearsal.verdict import MIB
 from hotpatch.release import Release
+from hotpatch_agent import fresh
 from hotpatch_agent.adopt import Steps
 from hotpatch_agent.facts import How
 from hotpatch_agent.home import Service
+from hotpatch_agent.layers import covered
 from hotpatch_agent.lookout import described
 from hotpatch_agent.native import start_thread
 from hotpatch_agent.observe import Rehearsal
@@ -62,10 +66,24 @@ class Rehearsing:
             verdict = refusal(error)
         except Exception as error:  # noqa: BLE001  (a serving worker's thread: whatever it is, it is the verdict)
             verdict = refusal(CheckDied(f"it could not be rehearsed: {type(error).__name__}: {error}"))
+        steps = ", ".join(f"{step} {seconds:.2f} s" for step, seconds in verdict.seconds.items())
+        self._worker.log.info(
+            "hotpatch: release %s rehearsed: %s (%s)", release.version, _said(verdict), steps
+        )
         self._result = observed(errand, verdict, round(time.monotonic() - began, 3))
         self._done()
 
     def _rehearse(self, release: Release, limits: Limits) -> Verdict:
+        verdict = self._in_a_fork(release, limits)
+        if verdict.effect is not Effect.RELOAD:
+            return verdict
+        overlay = covered(self._program.overlay, release)
+        target = getattr(self._worker.app, "app_uri", None) or release.app
+        started = fresh.check(release, overlay, str(self._program.root), target, limits)
+        seconds = {**verdict.seconds, **started.seconds}
+        return evolve(verdict if started.effect is Effect.RELOAD else started, seconds=seconds)
+
+    def _in_a_fork(self, release: Release, limits: Limits) -> Verdict:
         if release.plan.effect is not Effect.LIVE:
             return planned(release)
         steps = Steps(self._program, release, self._app)
@@ -122,6 +140,11 @@ def planned(release: Release) -> Verdict:
     if release.plan.effect is Effect.REFUSE:
         return refusal(PatchRefused(reasons[0] if reasons else "the plan refuses it"))
     return Verdict(Effect.RELOAD, findings=reasons)
+
+
+def _said(verdict: Verdict) -> str:
+    said = verdict.reason or (verdict.findings[0] if verdict.findings else "")
+    return f"{verdict.effect.value}: {said}" if said else verdict.effect.value
 
 
 def observed(errand: int, verdict: Verdict, seconds: float) -> Rehearsal:

@@ -7,7 +7,7 @@ asked to go answers what it has accepted and says `Connection: close`.
 
 Each call of `replace` does what can be done now; it is called at every step until the worker has gone.  What
 has been sent is remembered in the leader's memory alone: a leader that comes after a crash waits for
-`PATIENCE` before it sends anything again.
+`TAKEOVER` before it sends anything again.
 """
 
 from __future__ import annotations
@@ -27,8 +27,13 @@ LEAVER: Final = "leaver"
 """The file of the home folder that names the worker to go: its pid, as text."""
 FRESH: Final = 10.0
 """Seconds for which the name counts: a TTOU that a person sends later means the oldest worker again."""
-PATIENCE: Final = 15.0
-"""Seconds after which a lever that has shown no effect is pulled again."""
+PATIENCE: Final = 60.0
+"""Seconds after which a lever that has shown no effect is pulled again: a master that is in the middle of a
+`HUP` looks at nothing else for as long as its old workers take."""
+TAKEOVER: Final = 10.0
+"""Seconds that a new leader gives the levers which the one before it may have pulled."""
+LOOK: Final = 1.0
+"""Seconds between two looks at a replacement that goes on."""
 
 
 class Replacer:
@@ -48,7 +53,8 @@ class Replacer:
         If it is not this leader's own decision (`mine`), another may have pulled the levers already."""
         if act.worker != self._worker:
             self._worker = act.worker
-            self._asked_more = self._asked_less = None if mine else time.monotonic()
+            earlier = time.monotonic() - PATIENCE + TAKEOVER
+            self._asked_more = self._asked_less = None if mine else earlier
         self._among = act.among
         serving = [one for one in alive if one.life is Life.SERVING]
         coming = [one for one in alive if one.life is Life.BOOTING]
@@ -57,17 +63,19 @@ class Replacer:
         elif len(serving) > act.among and _healthy(serving, head) and not coming:
             self._ask_less(act)
 
-    def give_up(self, alive: Sequence[Status]) -> None:
-        """No worker is being replaced (any more): the one that was started for it goes again."""
+    def give_up(self, alive: Sequence[Status]) -> bool:
+        """No worker is being replaced (any more): the one that was started for it goes again.  Says whether
+        it is still there."""
         if self._asked_more is None or self._asked_less is not None:
             self._asked_more = self._asked_less = None
-            return
+            return False
         staying = [one for one in alive if one.life is not Life.LEAVING]
         if len(staying) <= self._among or any(one.life is Life.BOOTING for one in staying):
-            return  # it is on its way, or it has gone by itself and its own successor is
+            return True  # it is on its way, or it has gone by itself and its own successor is
         self._name(max(staying, key=lambda one: one.started.tick).pid)
         self._pull(signal.SIGTTOU)
         self._asked_more = None
+        return False
 
     def _ask_more(self, act: Replace) -> None:
         if self._asked_more is not None and time.monotonic() - self._asked_more < PATIENCE:

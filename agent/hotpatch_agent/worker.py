@@ -32,7 +32,7 @@ from hotpatch_agent.native import start_thread
 from hotpatch_agent.observe import Observations
 from hotpatch_agent.program import Program
 from hotpatch_agent.rehearsing import Rehearsing, limits
-from hotpatch_agent.replace import Replacer
+from hotpatch_agent.replace import LOOK, Replacer
 from hotpatch_agent.shelf import Shelf
 from hotpatch_agent.status import Board, Life, Phase, Status
 from hotpatch_agent.tasks import Tasks
@@ -235,9 +235,10 @@ class Agent:
         for act in self._leader.turn(seen):
             self._do_act(act, seen)
         state = self._history.state
-        if state.replacement is None:
-            self._replacer.give_up(seen.alive)
-        return wake_in(state, seen, now())
+        wait = wake_in(state, seen, now())
+        if state.replacement is not None or self._replacer.give_up(seen.alive):
+            wait = min(wait, LOOK)
+        return wait
 
     def _accept(self, data: bytes) -> Release:
         return self._shelf.accept(data, self._history.state.floor, self._program.running_digest)

@@ -140,6 +140,13 @@ def limit_resources(limits: Limits) -> None:
     os.nice(limits.niceness)
 
 
+def limit_fresh(address_space: int, niceness: int) -> None:
+    """The limits of a process that is no fork of a worker: memory in all, and priority."""
+    _soft(resource.RLIMIT_CORE, 0)
+    _soft(resource.RLIMIT_AS, address_space)
+    os.nice(niceness)
+
+
 def lift_memory_limit() -> None:
     """Room to say that memory ran out."""
     resource.setrlimit(resource.RLIMIT_AS, (_hard(resource.RLIMIT_AS), _hard(resource.RLIMIT_AS)))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from hotpatch_agent.status import Phase
 
 from tests.agent.pushing import Pusher
-from tests.agent.service import Service
+from tests.agent.service import Service, wait_until
 
 APP = {
     "app.py": """
@@ -24,15 +26,21 @@ def app(environ, start_response):
     if environ["PATH_INFO"] == "/begun":
         return [str(len(BEGUN)).encode()]
     if environ["PATH_INFO"] == "/long":
-        return slow(5)
+        return until_told()
     if environ["PATH_INFO"] == "/pid":
         return [str(os.getpid()).encode()]
     return [answer(environ["PATH_INFO"]).encode()]
 
-def slow(seconds=1.5):
-    BEGUN.append(seconds)
+def slow():
     yield answer("").encode()
-    time.sleep(seconds)
+    time.sleep(1.5)
+    yield b"..." + answer("").encode()
+
+def until_told():
+    BEGUN.append(1)
+    yield answer("").encode()
+    while not os.path.exists("end"):
+        time.sleep(0.02)
     yield b"..." + answer("").encode()
 """,
     "shop.py": """
@@ -99,3 +107,17 @@ def rehearsing(pusher: Pusher) -> int | None:
         if status.adoption is not None and status.adoption.phase is Phase.REHEARSING:
             return status.pid
     return None
+
+
+@contextmanager
+def stream(service: Service) -> Iterator[list[str]]:
+    """A request that has begun its answer and ends it when the block is left; what it was answered."""
+    answers: list[str] = []
+    thread = threading.Thread(target=lambda: answers.append(service.body("/long")))
+    thread.start()
+    try:
+        wait_until(lambda: "1" in bodies(service, 10, "/begun"), "the stream has begun")
+        yield answers
+    finally:
+        (service.root / "end").touch()
+        thread.join()

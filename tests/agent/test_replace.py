@@ -10,9 +10,10 @@ import psutil
 import pytest
 from hotpatch_agent import facts
 
+from hotpatch.release import Check
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import Service, wait_until
-from tests.agent.shop import APP, BOX, IN_ONE_STEP, RELOAD, bodies, make
+from tests.agent.shop import APP, BOX, IN_ONE_STEP, RELOAD, bodies, make, stream
 
 CLASSES = ("sync", "gthread")
 
@@ -74,19 +75,18 @@ def test_after_a_reload_the_number_of_workers_is_what_it_was(pusher: Pusher) -> 
         settled(pusher, service, 2)
 
 
-def test_a_reload_whose_new_worker_does_not_start_leaves_all_old_ones(pusher: Pusher, tmp_path: Path) -> None:
-    flag = tmp_path / "flag"
-    text = (
-        RELOAD["shop.py"]
-        + f"\nimport os\nif os.path.exists({str(flag)!r}):\n    raise RuntimeError('no start')\n"
-    )
-    bundle = pusher.bundle(APP, {**RELOAD, "shop.py": text})
-    flag.touch()
+def failing(condition: str) -> dict[str, str]:
+    """The change that needs a reload, in a version that does not start where the condition holds."""
+    text = f"\nimport os, sys\nif {condition}:\n    raise RuntimeError('no start')\n"
+    return {**RELOAD, "shop.py": RELOAD["shop.py"] + text}
+
+
+def test_a_reload_whose_new_worker_does_not_start_leaves_all_old_ones(pusher: Pusher) -> None:
     with make(pusher, workers=2) as service:
         settled(pusher, service, 2)
         old = set(service.workers())
         with service.load(clients=2) as load:
-            end = pusher.await_end(lambda: pusher.offer(bundle))
+            end = pusher.push(APP, failing("'gunicorn.arbiter' in sys.modules"))
             load.settle()
         assert isinstance(end, facts.Settled)
         assert end.version == 0
@@ -96,20 +96,29 @@ def test_a_reload_whose_new_worker_does_not_start_leaves_all_old_ones(pusher: Pu
         wait_until(lambda: set(service.workers()) == old, "the extra worker has gone, the old ones are there")
 
 
+def test_a_reload_that_does_not_start_in_a_fresh_process_is_refused(pusher: Pusher, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    bundle = pusher.bundle(APP, failing(f"os.path.exists({str(flag)!r})"))
+    flag.touch()
+    with make(pusher) as service:
+        settled(pusher, service, 2)
+        old = service.workers()
+        end = pusher.await_end(lambda: pusher.offer(bundle))
+        assert isinstance(end, facts.Failed)
+        assert end.problem.error == "PatchInvalid"
+        assert "no start" in end.problem.text
+        assert service.workers() == old
+
+
 def test_a_worker_whose_requests_do_not_end_is_replaced(pusher: Pusher) -> None:
     with make(pusher, files=BOX, workers=2) as service:
         settled(pusher, service, 2)
-        answers: list[str] = []
-        thread = threading.Thread(target=lambda: answers.append(service.body("/long")))
-        thread.start()
-        wait_until(lambda: "1" in bodies(service, 10, "/begun"), "the stream has begun")
-        with service.load(clients=2) as load:
+        with stream(service) as answers, service.load(clients=2) as load:
             end = pusher.push(BOX, IN_ONE_STEP, settings={"hold": "0.5"})
-        assert isinstance(end, facts.Settled)
-        assert "did not end within" in "".join(fact.reason for fact in pusher.of_kind(facts.Replacing))
+            assert isinstance(end, facts.Settled)
+            assert "did not end within" in "".join(fact.reason for fact in pusher.of_kind(facts.Replacing))
         assert pusher.of_kind(facts.Committed)[0].how is facts.How.LIVE
         assert load.failed == []
-        thread.join()
         assert answers == ["one...one"]
         assert set(bodies(service, 20)) == {"two"}
 
@@ -152,3 +161,19 @@ def test_the_leader_killed_during_a_reload_is_succeeded(pusher: Pusher) -> None:
         assert isinstance(end, facts.Settled)
         assert end.version == 1
         assert set(bodies(service, 20)) == {"reloaded"}
+
+
+@pytest.mark.parametrize("kind", ["http", "python"])
+def test_a_reload_whose_checks_say_no_in_a_fresh_start_replaces_nobody(pusher: Pusher, kind: str) -> None:
+    source = "def check(app):\n    import shop\n    assert shop.answer('/') == 'other'\n"
+    python, http = Check("page", "python", source), Check("page", "http", path="/", contains="other")
+    check = python if kind == "python" else http
+    with make(pusher) as service:
+        settled(pusher, service, 2)
+        old = service.workers()
+        end = pusher.push(APP, RELOAD, [check])
+        assert isinstance(end, facts.Failed)
+        assert end.problem.error == "CheckFailed"
+        assert service.workers() == old
+        passing = Check("page", "http", path="/", contains="reloaded")
+        assert isinstance(pusher.push(APP, RELOAD, [passing]), facts.Settled)

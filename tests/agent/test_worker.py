@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,8 +11,8 @@ from hotpatch_agent.status import Phase
 
 from hotpatch.release import Check
 from tests.agent.pushing import Pusher, settled
-from tests.agent.service import Service, wait_until
-from tests.agent.shop import APP, BOX, IN_ONE_STEP, THREE, TWO, bodies, make, rehearsing
+from tests.agent.service import wait_until
+from tests.agent.shop import APP, BOX, IN_ONE_STEP, THREE, TWO, bodies, make, rehearsing, stream
 
 CLASSES = ("sync", "gthread")
 
@@ -115,8 +112,7 @@ def test_a_push_that_is_not_for_what_runs_is_refused(pusher: Pusher) -> None:
 def test_a_stream_in_flight_finishes_on_its_code_and_keeps_nobody_waiting(pusher: Pusher) -> None:
     with make(pusher, workers=1) as service:
         settled(pusher, service, 1)
-        with slow(service, "/long") as answers:
-            wait_until(lambda: service.body("/begun") == "1", "the stream has begun")
+        with stream(service) as answers:
             assert isinstance(pusher.push(APP, TWO), facts.Settled)
             assert answers == []
             assert set(bodies(service, 10)) == {"two"}
@@ -245,18 +241,6 @@ def test_a_deployment_of_something_else_is_served_and_said(pusher: Pusher) -> No
 # -- what the tests above say in a word --------------------------------------------------------
 
 
-@contextmanager
-def slow(service: Service, path: str) -> Iterator[list[str]]:
-    """A request that is answered in two parts, the second when the block has been left for a while."""
-    answers: list[str] = []
-    thread = threading.Thread(target=lambda: answers.append(service.body(path)))
-    thread.start()
-    try:
-        yield answers
-    finally:
-        thread.join()
-
-
 def test_what_has_no_parallel_form_goes_in_at_a_moment_without_requests(pusher: Pusher) -> None:
     with make(pusher, files=BOX) as service:
         settled(pusher, service, 2)
@@ -273,8 +257,7 @@ def test_what_has_no_parallel_form_goes_in_at_a_moment_without_requests(pusher: 
 def test_back_and_forward_again_while_a_stream_goes_on_replaces_nobody(pusher: Pusher) -> None:
     with make(pusher, workers=1) as service:
         settled(pusher, service, 1)
-        with slow(service, "/long") as answers:
-            wait_until(lambda: service.body("/begun") == "1", "the stream has begun")
+        with stream(service) as answers:
             pusher.push(APP, TWO)
             pusher.roll_back()
             assert set(bodies(service, 5)) == {"one"}
