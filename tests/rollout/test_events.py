@@ -16,6 +16,7 @@ from hotpatch_agent.rollout.strategy import EventSpec
 
 from hotpatch.errors import StrategyInvalid
 from tests.rollout.servers import Site, serving, until
+from tests.rollout.world import WORSE, World
 
 
 def event(seq: int) -> dict[str, Any]:
@@ -132,6 +133,17 @@ def test_every_event_is_in_the_log_with_its_reason_once(
         teller.tell([event(1)])
         teller.tell([event(1)])
     assert caplog.messages == ["release 7: worse, now reverting (step 2): errors 20 % against 1 %"]
+
+
+def test_an_event_says_what_the_record_says_and_where_it_led() -> None:
+    world = World()
+    world.settle()
+    world.turn(WORSE)
+    at, fact = world.records[-1]
+    told = events.described(9, at, fact, world.progress, {"service": "shop", "environment": "production"})
+    assert (told["seq"], told["event"], told["station"], told["step"]) == (9, "worse", "reverting", 0)
+    assert (told["reason"], told["figures"]) == (WORSE.reason, dict(WORSE.figures))
+    assert json.loads(json.dumps(told)) == told
 
 
 def test_telling_never_waits(tmp_path: Path) -> None:

@@ -24,9 +24,11 @@ from typing import Any, Final
 from hotpatch.errors import DiskFull, NotWritable, StrategyInvalid
 from hotpatch.rehearsal.native import original
 from hotpatch_agent import wire
+from hotpatch_agent.clock import Instant
 from hotpatch_agent.disk import write_whole
 from hotpatch_agent.native import start_thread
 from hotpatch_agent.rollout import outside
+from hotpatch_agent.rollout.progress import Moved, Progress
 from hotpatch_agent.rollout.strategy import EventSpec
 
 PATIENCE: Final = 600.0
@@ -40,6 +42,24 @@ log = logging.getLogger("hotpatch.rollout")
 Event = Mapping[str, Any]
 """`seq`, `time`, `service`, `environment`, `release`, `event`, `station`, `step`, `reason`, `by`,
 `figures`."""
+
+
+def described(seq: int, at: Instant, fact: Moved, after: Progress, identity: Mapping[str, str]) -> Event:
+    """The event of a record: `seq` and `at` are the record's, `after` is where it led, `identity` is the
+    service's `service` and `environment`."""
+    return {
+        **identity,
+        "seq": seq,
+        "time": at.text(),
+        "release": fact.version,
+        "event": fact.event.value,
+        "station": after.station.value,
+        "step": after.step,
+        "attempt": after.attempt,
+        "reason": fact.reason,
+        "by": fact.by,
+        "figures": dict(fact.figures),
+    }
 
 
 class Teller:
