@@ -8,8 +8,8 @@
                               process that was born with the new code: functions, keywords, methods, `[]`,
                               properties, instances, iterators, constants (callgrind; None without valgrind)
 
-Each for every interpreter found: this one, and `.venv*/bin/python` beside it.  Ratios are taken in one process,
-in turns, and given with their spread.
+Each for every interpreter found: this one, and `.venv*/bin/python` beside it.  Ratios are taken in one
+process, in turns, and given with their spread.
 """
 
 from __future__ import annotations
@@ -141,16 +141,29 @@ def run_throughput(rounds: int, batch: int) -> dict[str, Any]:
         steady, during = [], []
         for call in (app, pinned):
             requests_per_second(call, batch)
+        for turn in range(rounds):
+            steady.append(in_turns(app, pinned, batch, turn))
         for _ in range(rounds):
             bare = requests_per_second(app, batch)
-            steady.append(requests_per_second(pinned, batch) / bare)
             version = install(program.ops({"page": PAGE.format(v=2)}))
             version.canary(sticky.share(0.5, sticky.header("x-user")))
-            requests_per_second(pinned, batch // 10)
-            during.append(requests_per_second(pinned, batch) / bare)
+            requests_per_second(pinned, batch // 4)
+            both = requests_per_second(pinned, batch)
             version.withdraw()
             assert is_plain()
+            requests_per_second(app, batch // 4)
+            during.append(both * 2 / (bare + requests_per_second(app, batch)))
         return {"steady_ratio": spread(steady, 4), "during_ratio": spread(during, 4)}
+
+
+def in_turns(one: Callable[..., Any], other: Callable[..., Any], batch: int, turn: int) -> float:
+    """The second application's throughput over the first's: one, other, other, one, or the other way round,
+    so that a machine that gets slower or faster meanwhile counts for both."""
+    order = (one, other, other, one) if turn % 2 else (other, one, one, other)
+    rates: dict[int, float] = {id(one): 0.0, id(other): 0.0}
+    for app in order:
+        rates[id(app)] += requests_per_second(app, batch)
+    return rates[id(other)] / rates[id(one)]
 
 
 def flask_app(program: Program) -> Any:
@@ -238,8 +251,8 @@ def summary(by_version: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
-    parser.add_argument("--rounds", type=int, default=25)
-    parser.add_argument("--batch", type=int, default=500, help="requests in a turn (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--batch", type=int, default=100, help="requests in a turn (%(default)s)")
     parser.add_argument("--no-instructions", action="store_true", help="leave callgrind out")
     parser.add_argument("--hot", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--throughput", nargs=2, type=int, help=argparse.SUPPRESS)
