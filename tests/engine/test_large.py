@@ -25,7 +25,7 @@ def test_a_large_array_is_not_copied(make: object, tmp_path: object) -> None:
         greatest = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert kind == "opaque" and greatest < 1 << 20
+    assert kind == "opaque" and greatest < LARGE // 8
 
 
 @pytest.mark.parametrize(
