@@ -59,11 +59,12 @@ def engage(server: Any, new: int | None = None, old: int | None = None) -> None:
         _Master.home = open_home(locate(None, os.environ))
         for name in HEAVY:
             importlib.import_module(name)
-    except (HotpatchError, OSError, ImportError) as error:
+    except Exception as error:
         _Master.home = None
         if str(error) != _Master.said:
             _Master.said = str(error)
-            server.log.warning("hotpatch is off; the service runs without it: %s", error)
+            known = isinstance(error, HotpatchError | OSError)
+            server.log.warning("hotpatch is off; the service runs without it: %s", error, exc_info=not known)
         return
     _Master.said = ""
     _around(settings, "pre_fork", before=_pre_fork)
@@ -85,14 +86,19 @@ def _around(
     setting = settings[name]
     own: Callable[..., Any] = setting.get()
 
+    def ours(step: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+        try:
+            if step is not None:
+                step(*arguments)
+        except Exception:  # noqa: BLE001  (gunicorn would end the worker, or the service)
+            arguments[0].log.exception("hotpatch: the hook %s failed; the service goes on", name)
+
     def hook(*arguments: Any) -> None:
-        if before is not None:
-            before(*arguments)
+        ours(before, arguments)
         try:
             own(*arguments)
         finally:
-            if after is not None:
-                after(*arguments)
+            ours(after, arguments)
 
     hook.hotpatch = True  # type: ignore[attr-defined]
     setting.value = hook

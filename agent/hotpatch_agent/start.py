@@ -66,8 +66,8 @@ class Start:
         """`load_wsgi`: the application as the head has it, its requests pinned."""
         try:
             layers = self._prepare()
-        except (HotpatchError, OSError) as error:
-            self._worker.log.error("hotpatch is off in this worker: %s", error)
+        except Exception as error:  # noqa: BLE001  (whatever is wrong with us, the service serves)
+            self._off(error)
             self._load()
             return
         try:
@@ -76,7 +76,14 @@ class Start:
         except BaseException as error:
             self._give_up(error)
             raise
-        self._hand_over(layers)
+        try:
+            self._hand_over(layers)
+        except Exception as error:  # noqa: BLE001  (as above)
+            self._off(error)
+
+    def _off(self, error: Exception) -> None:
+        known = isinstance(error, HotpatchError | OSError)
+        self._worker.log.error("hotpatch is off in this worker: %s", error, exc_info=not known)
 
     def run(self) -> Any:
         """`run`: an application that fails to start up in there fails by exit status alone."""

@@ -24,6 +24,8 @@ IN_DELETE_SELF: Final = 0x0000_0400
 IN_MOVE_SELF: Final = 0x0000_0800
 MASK: Final = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF
 """Close after write tells of a worker's end: the kernel closes its lock file, however it ended."""
+GLANCE: Final = 0.5
+"""Seconds between two looks where nothing can be watched."""
 _HEAD: Final = struct.Struct("iIII")
 _BUFFER: Final = 64 * 1024
 
@@ -96,3 +98,41 @@ class Watch:
         """Give the descriptors back."""
         os.close(self._events)
         os.close(self._woken)
+
+
+class Glances(Watch):
+    """In place of a watch where the kernel gives none (its limits are per user): looks every `GLANCE`."""
+
+    def __init__(self) -> None:
+        self._woken = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def add(self, folder: Path) -> None:
+        """Every folder is looked at."""
+
+    def remove(self, folder: Path) -> None:
+        """As long as it is asked about."""
+
+    def wait(self, seconds: float | None) -> None:
+        """Until it is time for the next look, or somebody woke us."""
+        poll = original("select", "poll")()
+        poll.register(self._woken, select.POLLIN)
+        if poll.poll(1000 * (GLANCE if seconds is None else min(seconds, GLANCE))):
+            os.eventfd_read(self._woken)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        os.close(self._woken)
+
+
+def watch_over(*folders: Path) -> Watch:
+    """A watch on these folders; one that looks now and then where the kernel has none left."""
+    watch = None
+    try:
+        watch = Watch()
+        for folder in folders:
+            watch.add(folder)
+    except OSError:
+        if watch is not None:
+            watch.close()
+        return Glances()
+    return watch

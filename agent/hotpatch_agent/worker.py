@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from attrs import evolve
 
+from hotpatch import epochs
 from hotpatch.errors import HotpatchError
 from hotpatch.release import Release
 from hotpatch_agent import running
@@ -36,7 +37,7 @@ from hotpatch_agent.replace import LOOK, Replacer
 from hotpatch_agent.shelf import Shelf
 from hotpatch_agent.status import Board, Life, Phase, Status
 from hotpatch_agent.tasks import Tasks
-from hotpatch_agent.watch import Watch
+from hotpatch_agent.watch import watch_over
 
 RETRY: Final = (0.25, 2.0)
 """Seconds until a held commit is tried again: at first, and at most."""
@@ -67,13 +68,16 @@ class Agent:
         self._history = history
         self._program = program
         self._status = status
-        self._watch = Watch()
+        self._watch = watch_over(home.ledger, home.spool, home.workers)
+        self._watch.remove(home.spool)
+        self._watch.remove(home.workers)  # only the leader needs to be woken by these
         self._shelf = Shelf(home)
         self._tasks = Tasks(program, app, self._shelf, worker.log)
         self._rehearsing = Rehearsing(program, app, worker, self._watch.wake)
         self._replacer = Replacer(home.path, os.getppid(), worker.log)
         self._lookout = Lookout(home, status.worker, self._accept)
         self._leader = Leader(home, history, status.worker, now)
+        self._told: Status | None = None
         self._lock: Lock | None = None
         self._leads = False
         self._led_since = math.inf
@@ -207,16 +211,20 @@ class Agent:
         return wait
 
     def _tell(self, status: Status) -> None:
-        """This is so now, for all to see."""
+        """This is so now, for all to see; written only if something other than a count has changed."""
         self._status = status
         running.note(status.release)
-        if self._stopping:
+        if self._stopping or status == self._told:
             return
-        changed = evolve(status, written=self._written)
-        if self._board.write(changed):
-            self._written = time.time()
-
-    _written = 0.0
+        counts = epochs.counts()
+        counters = evolve(
+            status.counters,
+            requests=sum(one.requests for one in counts),
+            errors=sum(one.errors for one in counts),
+            in_flight=len(epochs.requests_in_flight()),
+        )
+        self._board.write(evolve(status, counters=counters, written=round(time.time(), 3)))
+        self._told = status
 
     # -- the leader's ------------------------------------------------------------------------------
 

@@ -96,3 +96,13 @@ def test_a_damaged_ledger_keeps_no_worker_from_serving(pusher: Pusher) -> None:
         assert set(bodies(service, 10)) <= {"one", "two"}
         statuses = settled(pusher, service, 2)
         assert all("damaged" in status.trouble for status in statuses)
+
+
+def test_a_home_that_can_not_be_used_keeps_no_worker_from_serving(pusher: Pusher) -> None:
+    service = make(pusher)
+    ledger = pusher.home.ledger
+    ledger.rmdir()
+    ledger.write_text("not a folder")
+    with service:
+        assert set(bodies(service, 5)) == {"one"}
+        assert "hotpatch is off in this worker" in service.text()
