@@ -1,11 +1,15 @@
 # `make drill` and `make test` are all that a newcomer needs: both make .venv themselves.
+# `make test-all VERSIONS="python3.11 python3.13"` names other interpreters than those found.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= auto
 
-.PHONY: drill test lint docs conformance simulate clean
+.PHONY: help drill test test-all lint docs conformance simulate clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(STAMP): pyproject.toml requirements/dev.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -17,6 +21,18 @@ drill: $(STAMP)  ## the main job: faults found and fixed live in the demo app, u
 
 test: $(STAMP)  ## all tests, in parallel
 	$(BIN)/python -m pytest -n $(JOBS)
+
+VERSIONS ?= $(shell for v in 3.11 3.12 3.13; do \
+	(python$$v -c '' 2>/dev/null && command -v python$$v) || \
+	ls -d $$HOME/.pyenv/versions/$$v.*/bin/python 2>/dev/null | tail -n 1; done)
+test-all:  ## all tests on every CPython from 3.11 to 3.13 that is found
+	@for python in $(VERSIONS); do \
+	  name=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])') && echo "== CPython $$name" && \
+	  $(MAKE) --no-print-directory test PYTHON=$$python VENV=.venv-$$name || exit 1; done
+
+SHARED ?= ../shared
+conformance: $(STAMP)  ## the live-edit cases and the real releases, with totals
+	$(BIN)/python -m tests.judges $(SHARED)
 
 lint: $(STAMP)  ## style, types, import directions
 	$(BIN)/ruff check .
@@ -30,6 +46,7 @@ simulate: $(STAMP)  ## ledger, leader and workers on a simulated machine, throug
 
 docs: $(STAMP)  ## the pages that are rendered from tests
 	$(BIN)/python -m tests.engine.catalogue_page
+	$(BIN)/python docs/tour.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -1,0 +1,100 @@
+"""`make conformance`: has the public judges look at hotpatch, and prints their totals.
+
+    python -m tests.judges FOLDER [--only conformance|pairs|histories]
+
+FOLDER holds `conformance/run.py` (live-edit cases) and `releases/run.py` (real releases of real packages, one
+after another in one process).  Where it isn't there, this says so and is content.  Otherwise it fails if a judge
+calls anything wrong or torn, or finds less than its floor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import frozen
+
+ADAPTER: Final = Path(__file__).with_name("conformance_adapter.py")
+BAD: Final = ("wrong", "torn", "crash", "error")
+
+
+@frozen
+class Judgement:
+    """What one judge found: how many of each verdict, and how much of what it asks for was live or honest."""
+
+    verdicts: Counter[str]
+    met: int
+    asked: int
+    what: str
+
+    def line(self, name: str) -> str:
+        counts = ", ".join(f"{verdict} {count}" for verdict, count in sorted(self.verdicts.items()))
+        return f"{name}: {self.met} of {self.asked} {self.what} ({counts})"
+
+
+def of_cases(results: list[dict[str, Any]]) -> Judgement:
+    verdicts = Counter(result["verdict"] for result in results)
+    return Judgement(verdicts, sum(result["passed"] for result in results), len(results), "cases")
+
+
+def of_releases(results: list[list[Any]]) -> Judgement:
+    verdicts = Counter(verdict for _, verdict, *_ in results)
+    asked = sum(
+        len([word for word in line.split() if not word.startswith("CVE-")]) - 2 for line, *_ in results
+    )
+    return Judgement(verdicts, sum(live for *_, live in results), asked, "steps live")
+
+
+@frozen
+class Judge:
+    name: str
+    arguments: tuple[str, ...]
+    read: Callable[[Any], Judgement]
+    floor: float
+    """The least share of what it asks for."""
+
+
+JUDGES: Final = (
+    Judge("conformance", ("conformance/run.py",), of_cases, 1.0),
+    Judge("pairs", ("releases/run.py",), of_releases, 1.0),
+    Judge("histories", ("releases/run.py", "--pairs", "releases/histories.txt"), of_releases, 0.95),
+)
+
+
+def hear(judge: Judge, shared: Path) -> Judgement:
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "out.json")
+        words = [str(shared / word) if word.startswith("releases/") else word for word in judge.arguments[1:]]
+        command = [sys.executable, shared / judge.arguments[0], *words, "--tool", ADAPTER, "--json", out]
+        subprocess.run(command, check=False)
+        return judge.read(json.loads(out.read_text()))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("shared", type=Path)
+    parser.add_argument("--only", choices=[judge.name for judge in JUDGES])
+    options = parser.parse_args()
+    if not (options.shared / "conformance" / "run.py").exists():
+        print(f"skipped: there are no judges in {options.shared}")
+        return 0
+    failed = False
+    lines = []
+    for judge in JUDGES:
+        if options.only in (None, judge.name):
+            found = hear(judge, options.shared.resolve())
+            lines.append(found.line(judge.name))
+            failed |= found.met < judge.floor * found.asked or any(found.verdicts[bad] for bad in BAD)
+    print("", *lines, sep="\n")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
