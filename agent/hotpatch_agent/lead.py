@@ -23,7 +23,6 @@ from hotpatch_agent.home import Home
 from hotpatch_agent.ledger import NameTaken
 from hotpatch_agent.lookout import MAX_BUNDLE, described
 from hotpatch_agent.observe import BundleSeen, Observations
-from hotpatch_agent.states import State
 from hotpatch_agent.status import forget
 
 ROUNDS: Final = 64
@@ -89,7 +88,7 @@ class Leader:
                 case Append(fact):
                     changed = self._append(fact)
                     if changed and isinstance(fact, facts.Committed | facts.Quarantined | facts.Absorbed):
-                        self._forget_bundles(self._history.state)
+                        self._forget_bundles()
                     return changed
                 case Rehearse() | Replace():
                     continue
@@ -120,11 +119,18 @@ class Leader:
             return facts.Refused(name, described(gone), 0, digest)
         return None
 
-    def _forget_bundles(self, state: State) -> None:
-        """Remove the bundles of releases that can't be gone to any more."""
+    def _forget_bundles(self) -> None:
+        """Remove the bundles of releases that can't be gone to any more.
+
+        This, and nothing else, relies on there being one leader: another one could be about to offer what is
+        removed here.  It would then fail, and have to be pushed again.
+        """
+        names = self._files.names(str(self._home.bundles))
+        self._history.refresh()
+        state = self._history.state
         kept = {entry.digest for entry in state.known}
         if state.rollout is not None:
             kept.add(state.rollout.digest)
-        for name in self._files.names(str(self._home.bundles)):
+        for name in names:
             if not is_temporary(name) and name.removesuffix(".bundle") not in kept:
                 discard(str(self._home.bundles / name), self._files)

@@ -61,7 +61,7 @@ class SimService:
         self.patience = 3
         self.old: dict[str, Status] = {}
         self.quiet = False
-        self.watcher = Watcher(self.machine, HOME)
+        self.watcher = Watcher(self.machine, HOME, self.kinds)
 
     # -- what workers ask of it --------------------------------------------------------------------
 
@@ -201,6 +201,7 @@ class SimService:
     def _anarchy(self) -> None:
         """For a while every worker takes itself for the leader."""
         self.anarchy = not self.anarchy
+        self.watcher.lawful = False
 
     # -- and in the end ----------------------------------------------------------------------------
 

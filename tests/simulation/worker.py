@@ -228,6 +228,8 @@ class SimWorker:
             release = self._accept(self.process.files.read(str(self.home.bundle(to.digest))))
             if kind == "refused" and self.wayward:
                 raise OldVersion("it was not built against this")
+        except FileNotFoundError:
+            self._report(to, Phase.REFUSED, problem=described(NotABundle("the bundle is gone")))
         except HotpatchError as error:
             self._report(to, Phase.REFUSED, problem=described(error))
         else:
