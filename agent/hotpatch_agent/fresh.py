@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,12 @@ class Job:
 
 
 def check(
-    release: Release, overlay: Mapping[str, bytes | None], root: str, app: str, limits: Limits
+    release: Release,
+    overlay: Mapping[str, bytes | None],
+    root: str,
+    app: str,
+    limits: Limits,
+    called_off: Callable[[], bool] = lambda: False,
 ) -> Verdict:
     """`reload` if the application starts from these sources and the checks pass; else the refusal.
 
@@ -69,11 +74,11 @@ def check(
     with tempfile.TemporaryDirectory(prefix="hotpatch-fresh-") as folder:
         told = Path(folder, "job.json")
         told.write_bytes(wire.dump(job))
-        verdict = _run(told, Path(folder, "verdict.json"), seconds)
+        verdict = _run(told, Path(folder, "verdict.json"), seconds, called_off)
     return evolve(verdict, seconds={"fresh start": time.monotonic() - began})
 
 
-def _run(job: Path, answer: Path, seconds: float) -> Verdict:
+def _run(job: Path, answer: Path, seconds: float, called_off: Callable[[], bool]) -> Verdict:
     command = [sys.executable, "-m", __name__, str(job), str(answer)]
     process = original("subprocess", "Popen")(command, stdin=subprocess.DEVNULL, start_new_session=True)
     sleep, end = original("time", "sleep"), time.monotonic() + seconds
@@ -81,6 +86,8 @@ def _run(job: Path, answer: Path, seconds: float) -> Verdict:
         while process.poll() is None:
             if time.monotonic() > end:
                 return refusal(CheckHung(f"a fresh start and its checks did not end within {seconds:g} s"))
+            if called_off():
+                return refusal(CheckDied("a fresh start was called off"))
             sleep(0.02)
     finally:
         if process.poll() is None:

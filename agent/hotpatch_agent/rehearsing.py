@@ -43,6 +43,7 @@ class Rehearsing:
         self._done = done
         self._errand: int | None = None
         self._result: Rehearsal | None = None
+        self._called_off = False
 
     @property
     def busy_with(self) -> int | None:
@@ -51,8 +52,12 @@ class Rehearsing:
 
     def begin(self, errand: int, release: Release, limits: Limits) -> None:
         """Starts rehearsing; once it is over, `done` is called and `take` gives the outcome."""
-        self._errand, self._result = errand, None
+        self._errand, self._result, self._called_off = errand, None, False
         start_thread(lambda: self._run(errand, release, limits), "hotpatch-rehearsal")
+
+    def call_off(self) -> None:
+        """Nobody wants the outcome any more."""
+        self._called_off = True
 
     def take(self) -> Rehearsal | None:
         """The outcome of the last rehearsal, if it is over."""
@@ -79,7 +84,9 @@ class Rehearsing:
             return verdict
         overlay = covered(self._program.overlay, release)
         target = getattr(self._worker.app, "app_uri", None) or release.app
-        started = fresh.check(release, overlay, str(self._program.root), target, limits)
+        started = fresh.check(
+            release, overlay, str(self._program.root), target, limits, lambda: self._called_off
+        )
         seconds = {**verdict.seconds, **started.seconds}
         return evolve(verdict if started.effect is Effect.RELOAD else started, seconds=seconds)
 
@@ -88,7 +95,15 @@ class Rehearsing:
             return planned(release)
         steps = Steps(self._program, release, self._app)
         state = lifespan_state(self._worker)
-        return rehearse(steps, release.checks, self._app, limits, state=state, quiet=quiet)
+        return rehearse(
+            steps,
+            release.checks,
+            self._app,
+            limits,
+            state=state,
+            quiet=quiet,
+            called_off=lambda: self._called_off,
+        )
 
 
 def limits(release: Release, service: Service) -> Limits:

@@ -35,6 +35,7 @@ from hotpatch_agent.program import Program
 from hotpatch_agent.rehearsing import Rehearsing, limits
 from hotpatch_agent.replace import LOOK, Replacer
 from hotpatch_agent.shelf import Shelf
+from hotpatch_agent.states import Stage
 from hotpatch_agent.status import Board, Life, Phase, Status
 from hotpatch_agent.tasks import Tasks
 from hotpatch_agent.watch import watch_over
@@ -238,6 +239,9 @@ class Agent:
             self._watch.add(self._home.spool)
             self._watch.add(self._home.workers)
             self._leads = True
+        state = self._history.state
+        if state.stage is not Stage.OFFERED or state.errand != self._rehearsing.busy_with:
+            self._rehearsing.call_off()
         self._note_rehearsal()
         seen = self._lookout.look(self._rehearsing.take())
         for act in self._leader.turn(seen):

@@ -29,6 +29,7 @@ def rehearse(
     *,
     state: Mapping[str, Any] | None = None,
     quiet: Callable[[int], AbstractContextManager[object]] = nullcontext,
+    called_off: Callable[[], bool] = lambda: False,
 ) -> Verdict:
     """The verdict on a change.  Blocks its thread until the child has ended; other threads go on.
 
@@ -37,12 +38,14 @@ def rehearse(
     than at 0.  A lock that another thread holds at the fork stays held for ever in the child; so a child
     that hung while it waited is forked once more before the change is blamed.
 
+    Once `called_off()` is true the child is ended within a moment.
+
     Raises nothing for a bad change; OSError if the system can't fork.  Leaves no process, no descriptor.
     """
     limits = limits or Limits()
     rehearsal = Rehearsal(steps, checks, app, state)
     for attempt in range(ATTEMPTS):
-        ended = run_forked(rehearsal, limits, quiet(attempt))
+        ended = run_forked(rehearsal, limits, quiet(attempt), called_off)
         if not ended.hung_waiting:
             break
     return ended.verdict

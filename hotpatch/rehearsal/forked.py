@@ -27,6 +27,9 @@ from hotpatch.rehearsal.verdict import MIB, Limits, Verdict, refusal
 BUSY: Final = 0.5
 """A hung child that spent more than this share of its time on the processor loops; else it waits."""
 
+LOOK: Final = 0.1
+"""Seconds between two looks at whether it was called off."""
+
 warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork", category=DeprecationWarning)
 
 
@@ -39,13 +42,18 @@ class Ended:
     """It waited for something that never came, such as a lock that another thread held at the fork."""
 
 
-def run_forked(rehearsal: Rehearsal, limits: Limits, quiet: AbstractContextManager[object]) -> Ended:
+def run_forked(
+    rehearsal: Rehearsal,
+    limits: Limits,
+    quiet: AbstractContextManager[object],
+    called_off: Callable[[], bool],
+) -> Ended:
     """One child from fork to grave; `quiet` is held while it forks.  OSError if the system can't."""
     began = time.monotonic()
     with quiet:
         child = _spawn(rehearsal, limits)
     try:
-        ended = child.listen(limits)
+        ended = child.listen(limits, called_off)
     finally:
         child.end()
     verdict = ended.verdict if ended is not None else child.autopsy(limits)
@@ -78,7 +86,7 @@ class _Child:
     status: int | None = None
     cpu_seconds: float = 0.0
 
-    def listen(self, limits: Limits) -> Ended | None:
+    def listen(self, limits: Limits, called_off: Callable[[], bool]) -> Ended | None:
         """Until the verdict is there, the time is over, or the pipe ends without a verdict (None)."""
         poll = original("select", "poll")()
         poll.register(self.reader, select.POLLIN)
@@ -89,7 +97,9 @@ class _Child:
             left = min(deadline, last) - time.monotonic()
             if left <= 0:
                 return Ended(self._hung(limits), hung_waiting=True)
-            if not poll.poll(left * 1000):
+            if called_off():
+                return Ended(refusal(CheckDied(f"{self.step}: called off")))
+            if not poll.poll(1000 * min(left, LOOK)):
                 continue
             data = os.read(self.reader, READ_BYTES)
             if not data:

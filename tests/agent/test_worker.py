@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 from hotpatch_agent import facts, spool
 from hotpatch_agent.status import Phase
@@ -268,5 +269,19 @@ def test_back_and_forward_again_while_a_stream_goes_on_replaces_nobody(pusher: P
             assert answers == []
         assert answers == ["one...one"]
         assert not pusher.of_kind(facts.Replacing)
+        assert isinstance(pusher.push(APP, THREE), facts.Settled)
+        assert set(bodies(service, 5)) == {"three"}
+
+
+def test_a_release_called_off_while_it_is_rehearsed_ends_its_rehearsal(pusher: Pusher) -> None:
+    check = Check("long", "python", "import time\ndef check():\n    time.sleep(1000)\n")
+    bundle = pusher.bundle(APP, TWO, [check], {"check_seconds": "1000", "deadline": "1000"})
+    with make(pusher) as service:
+        settled(pusher, service, 2)
+        pusher.offer(bundle)
+        leader = wait_until(lambda: rehearsing(pusher), "a worker rehearses")
+        end = pusher.await_end(lambda: spool.ask(pusher.home.spool, spool.Request("rollback")))
+        assert isinstance(end, facts.Failed)
+        wait_until(lambda: not psutil.Process(leader).children(), "the child has gone")
         assert isinstance(pusher.push(APP, THREE), facts.Settled)
         assert set(bodies(service, 5)) == {"three"}
