@@ -33,10 +33,10 @@ BAD = ("wrong", "torn", "crash")
 
 
 def read_table(path: Path = TABLE) -> list[Application]:
-    rows: list[dict[str, Any]] = tomllib.loads(path.read_text())["application"]
+    table: dict[str, Any] = tomllib.loads(path.read_text())
     found = []
-    for row in rows:
-        words = {"kind": "wsgi", "needs": [], **row}
+    for row in table["application"]:
+        words = {"kind": "wsgi", "needs": [], "requests": table["requests"][row["app"]], **row}
         words = {key: tuple(value) if isinstance(value, list) else value for key, value in words.items()}
         name = f"{row.get('name', row['app'])} {row['package']} {' '.join(row['versions'])}"
         found.append(Application(**{**words, "name": name}))

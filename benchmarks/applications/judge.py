@@ -15,7 +15,6 @@ from typing import Any
 
 from attrs import field, frozen
 
-from benchmarks.applications.client import SERVER_ERROR
 from benchmarks.applications.releases import NotFetchedError, needed, release
 
 HERE = Path(__file__).parent
@@ -73,12 +72,13 @@ def judge(application: Application, seconds: float = 300.0) -> Judged:
 
 
 def _judge(application: Application, folders: Sequence[Path], process: Process) -> Judged:
+    most = 2 * len(folders) - 1
+    fresh = [process.run([folder], False, most)["passes"] for folder in folders]
+    again = process.run([folders[-1]], False, most)["passes"]
     live = process.run(folders, True)
     passes: list[list[Any]] = live["passes"]
     steps = tuple(f"{verdict}" for verdict, _, _ in live["steps"])
-    at = _releases_of_passes(live, len(folders))
-    fresh = [process.run([folder], False, len(passes))["passes"] for folder in folders]
-    again = process.run([folders[-1]], False, len(passes))["passes"]
+    at = _releases_of_passes(live)
     unlike: list[str] = []
     for number, (release_number, seen) in enumerate(zip(at, passes, strict=True)):
         expected = fresh[release_number][number]
@@ -90,7 +90,7 @@ def _judge(application: Application, folders: Sequence[Path], process: Process) 
             strict=True,
         ):
             if not same(got, want, steady=same(*noise)):
-                unlike.append(f"pass {number}: {line}: {brief(got)} instead of {brief(want)}")
+                unlike.append(f"pass {number}: {line[:80]}: {difference(got, want)}")
     reasons = tuple(reason for _, why, _ in live["steps"] for reason in why)
     verdict = live["steps"][-1][0]
     if unlike:
@@ -100,7 +100,7 @@ def _judge(application: Application, folders: Sequence[Path], process: Process) 
     return Judged(application.name, verdict, steps, reasons, times, changed, tuple(unlike))
 
 
-def _releases_of_passes(live: dict[str, Any], count: int) -> list[int]:
+def _releases_of_passes(live: dict[str, Any]) -> list[int]:
     """On which release each pass was asked: up to the top, and back as far as it was undone."""
     went = [verdict for verdict, _, _ in live["steps"]].count("live")
     up = list(range(went + 1))
@@ -123,9 +123,11 @@ def normal(answer: Any) -> str:
     return text
 
 
-def brief(answer: Any) -> str:
-    body = answer[2] if answer[0] >= SERVER_ERROR else normal(answer)
-    return f"{answer[0]} {body[-160:]!r}"
+def difference(got: Any, want: Any) -> str:
+    """Both answers, from a little before the first place where they part."""
+    one, other = (normal([*answer[:2], answer[2]]) for answer in (got, want))
+    at = max(len(os.path.commonprefix([one, other])) - 40, 0)
+    return f"{one[at : at + 160]!r} instead of {other[at : at + 160]!r}"
 
 
 class CrashedError(Exception):

@@ -33,9 +33,11 @@ def lay(root: Path, release: Path, overlay: Path) -> None:
         place = root / name
         if not place.exists() or place.read_bytes() != source.read_bytes():
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, place)
+            fresh = place.with_name(f".{place.name}.new")
+            shutil.copyfile(source, fresh)
             stamp = source.stat().st_mtime + LATER
-            os.utime(place, (stamp, stamp))
+            os.utime(fresh, (stamp, stamp))
+            fresh.rename(place)  # never written in place: a library that is loaded is mapped into memory
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:

@@ -290,6 +290,7 @@ class Shapes:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self._naming = False
 
     def expand(self, obj: Any) -> Shape:
         kind = type(obj)
@@ -335,9 +336,19 @@ class Shapes:
             if kind in PLAIN:
                 yield (kind.__name__, self.world.tidy(key) if kind is str else key), key
             else:
-                text = repr(label(key, self.expand))
+                text = self._text_of(key)
                 seen[text] = number = seen.get(text, -1) + 1
                 yield ("obj", text, number), key
+
+    def _text_of(self, key: Any) -> str:
+        """A key by its label.  Within a label nothing needs one, and a key may lead back to its own table."""
+        if self._naming:
+            return type(key).__qualname__
+        self._naming = True
+        try:
+            return repr(label(key, self.expand))
+        finally:
+            self._naming = False
 
 
 def label(thing: Any, expand: Callable[[Any], Any], depth: int = 0) -> Any:
@@ -359,6 +370,8 @@ def label(thing: Any, expand: Callable[[Any], Any], depth: int = 0) -> Any:
     if kind in ("instance", "value"):
         parts = []
         for step, child in kids[1:]:
+            if type(step) is tuple and step[0] == "key" and step[1] == "obj":
+                continue
             shape = expand(child)
             if shape[0] == "plain" and type(shape[1]) in (int, str, bytes, bool):
                 parts.append((step, type(shape[1]).__name__, shape[1]))
