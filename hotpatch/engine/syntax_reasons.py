@@ -136,7 +136,7 @@ _LIVE = {
     Kind.DEFAULT: "the function stays the same object and gets the new default",
     Kind.FUNCTION_KIND: "calls from now on return the new kind; what is under way ends as it began",
     Kind.DECORATOR: "what the decorators made of it is exchanged",
-    Kind.BASE: "the class stays the same object and gets the new bases",
+    Kind.BASE: "the class and its instances get the new bases",
     Kind.METACLASS: "the class is made by another metaclass",
     Kind.CONDITION: "another branch is taken",
     Kind.ORDER: "the last binding of a name is another one",
