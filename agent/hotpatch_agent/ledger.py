@@ -101,8 +101,12 @@ class Ledger:
             except _Missing:
                 # Or a compaction was at work while we looked: then the folder looks different now.
                 again = self._numbers()
-                if again == numbers:
+                if again == numbers and mark[0] == 0:
                     raise
+                if again == numbers:
+                    # Below the last snapshot anything may be left behind, even a record that would follow
+                    # the one where we stopped reading: only from the snapshot on is it the history.
+                    mark = (0, _START)
                 numbers, (self.seq, self._digest) = again, mark
 
     def append(self, fact: Fact, who: str, at: Instant) -> Record:

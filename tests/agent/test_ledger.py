@@ -434,3 +434,27 @@ def test_a_reader_that_looks_while_a_compaction_removes_starts_from_its_snapshot
     reader.refresh()
 
     assert reader.state == history.state
+
+
+def test_a_record_that_a_sleepy_writer_left_when_it_died_leads_nobody_astray(tmp_path: Path) -> None:
+    history = grown(tmp_path, 2)
+    late = History(tmp_path)
+    late.refresh()
+    sleeper = Ledger(tmp_path)
+    sleeper.read()
+    for number in range(2, 20):
+        history.append(started(number), ME, at(number))
+    history.compact(ME, at(20), after=1, keep=0)
+    take = _record_of(sleeper)
+    record_file(tmp_path, 3).write_bytes(take)
+
+    late.refresh()
+
+    assert late.state == history.state
+
+
+def _record_of(sleeper: Ledger) -> bytes:
+    """What this writer would have written, had nobody been before it."""
+    from hotpatch_agent.ledger import _line, _seal
+
+    return _line(_seal(sleeper.seq + 1, at(99), "sleeper", started(99), sleeper._digest))
