@@ -151,3 +151,18 @@ def test_a_check_sees_what_the_lifespan_left_for_requests(pusher: Pusher, name: 
         check = Check("kept", "http", path="/kept", contains="kept by the lifespan")
         end = pusher.push(files, version(files, "two"), [check])
         assert isinstance(end, facts.Settled), end
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_the_servers_own_reload_drops_nothing_either(pusher: Pusher, name: str) -> None:
+    service, _ = make(pusher, name)
+    with service:
+        settled(pusher, service, 2)
+        with service.load(clients=6) as load:
+            old = set(service.workers())
+            service.signal(signal.SIGHUP)
+            wait_until(
+                lambda: len(service.workers()) == 2 and not old & set(service.workers()), "new workers"
+            )
+            load.settle()
+        assert load.failed == []
