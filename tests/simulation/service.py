@@ -85,7 +85,7 @@ class SimService:
         return evolve(seen, alive=late)
 
     def grow(self, among: int) -> None:
-        self.wanted = max(self.wanted, min(among + 1, self.count + 1))
+        self.wanted = max(self.wanted, among + 1)
 
     def give_up(self) -> None:
         self.wanted = self.count
