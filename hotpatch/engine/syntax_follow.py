@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from hotpatch.engine.syntax_read import read
-from hotpatch.engine.syntax_units import DEFINITIONS, Kind, Module, Names, Unit, module_name
+from hotpatch.engine.syntax_units import DEFINITIONS, Kind, Module, Names, Unit, module_name, plain
 from hotpatch.errors import PatchInvalid
 
 Place = tuple[str, str]
@@ -53,7 +53,7 @@ class Program:
     def known(self, place: Place) -> Place:
         """The longest part of a place that the source names: of `table.items[3].x` it may be `table`."""
         module, name = place
-        name = name.partition("[")[0]
+        name = plain(name)
         while name and not self.binders((module, name)) and not self._starred(module, name):
             name = name.rpartition(".")[0]
         return module, name

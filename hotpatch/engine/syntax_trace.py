@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from hotpatch.engine.syntax_changes import Act, Change, Changes
 from hotpatch.engine.syntax_follow import Place, Program
-from hotpatch.engine.syntax_units import Kind, Unit, related
+from hotpatch.engine.syntax_units import Kind, Unit, plain, related
 
 
 class Trace:
@@ -31,12 +31,17 @@ class Trace:
         return self.new.file(module) or self.old.file(module) or module
 
     def named(self, place: Place) -> list[Change]:
-        """Changes of statements that bind the name: of it or of what it is a part of, else of its parts."""
-        module, name = place
-        name = name.partition("[")[0]
-        near = [change for change in self._by_module.get(module, ()) if _binds(change, name)]
-        above = [change for change in near if name == change.name or name.startswith(change.name + ".")]
-        return above or near
+        """Changes of statements that bind the name: of it (for a function, of those inside it too) or of what
+        it is a part of, else of its parts."""
+        name = plain(place[1])
+        near = self._binding(place)
+        above = [c for c in near if name == c.name or name.startswith(c.name + ".")]
+        inside = [c for c in near if c.name.startswith(f"{name}.<locals>.")]
+        return [c for c in near if c in above or c in inside] if above else near
+
+    def _binding(self, place: Place) -> list[Change]:
+        name = plain(place[1])
+        return [change for change in self._by_module.get(place[0], ()) if _binds(change, name)]
 
     def causes(self, place: Place) -> Iterator[Change]:
         """Changes that a difference may follow from, nearest first; its own statement's before all others."""
@@ -49,6 +54,9 @@ class Trace:
     def explained(self, place: Place) -> Iterator[Change]:
         """Every change that a difference at this place accounts for."""
         yield from self.causes(place)
+        yield from (
+            c for c in self._binding(place) if c.unit and c.unit.name == c.unit.owner
+        )  # heads of branches
         owner, _, last = place[1].rpartition(".")
         if last == "__annotations__":
             for change in self._by_module.get(place[0], ()):
@@ -118,5 +126,5 @@ def _uses(unit: Unit, other: Unit) -> bool:
 
 def _near(places: frozenset[Place], place: Place) -> bool:
     module, name = place
-    bare = name.partition("[")[0]
+    bare = plain(name)
     return any(at == module and related(touched, bare) for at, touched in places)

@@ -160,6 +160,16 @@ def module_name(file: str) -> str:
     return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
+def plain(name: str) -> str:
+    """The dotted name at the head of a measured one, as the source spells it: `C.__f` for `C._C__f['x'].y`."""
+    parts = name.partition("[")[0].rstrip(".").split(".")
+    for before, (index, part) in zip(parts, enumerate(parts[1:], 1), strict=False):
+        mangled = f"_{before.lstrip('_')}__"
+        if part.startswith(mangled) and not part.endswith("__"):
+            parts[index] = part[len(mangled) - 2 :]
+    return ".".join(parts)
+
+
 def related(one: str, other: str) -> bool:
     """Whether one dotted name is the other or a part of it; the module itself, `''`, is related to itself
     alone.

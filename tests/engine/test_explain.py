@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
+import ast
+import dataclasses
+import functools
+import types
+import typing
 from collections.abc import Mapping
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from hypothesis import given, settings
 
 from hotpatch.engine.explain import (
     Act,
@@ -22,6 +30,7 @@ from hotpatch.engine.explain import (
 )
 from hotpatch.errors import PatchInvalid
 from hotpatch.plan import Edit, Effect, Grade, Plan
+from tests.engine.programs import Program, pairs
 
 
 def tree(files: Mapping[str, str]) -> dict[str, bytes]:
@@ -395,6 +404,8 @@ CAUSES = [
         "m.C.x",
     ),
     ("annotations", {"m.py": "T = {}\ndef f(a: T): pass"}, "m", "f.__annotations__", "m.T"),
+    ("private name, mangled", {"m.py": "class C:\n    __a = {}"}, "m", "C._C__a", "m.C.__a"),
+    ("item, as a path", {"m.py": "A = {}\nB = [A]"}, "m", "B.[0]", "m.A"),
     ("hidden behind a temporary name", {"m.py": "_a = {}\nX = _a\ndel _a"}, "m", "X", "m._a"),
 ]
 
@@ -566,3 +577,46 @@ def test_a_measured_plan_is_told_by_what_led_to_it() -> None:
     ]
     assert told.notes[0] == "a note"
     assert "print(2)" in told.notes[1]
+
+
+def test_a_branch_that_came_is_explained_by_what_it_binds() -> None:
+    changes = changes_of("import a", "try:\n    import a\nexcept ImportError:\n    a = None")
+    assert left(changes, "a") == []
+
+
+def test_inner_functions_are_edits_beside_their_function() -> None:
+    old, new = "def f(a):\n    def g(): return 1", "def f(a, b):\n    def g(): return 2"
+    changes = changes_of(old, new)
+    assert [(e.name, e.kind) for e in edits(changes, [Measured("m", "f")])] == [
+        ("f", "signature"),
+        ("f.<locals>.g", "body"),
+    ]
+    assert left(changes, "f") == []
+
+
+# -- laws ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", [argparse, dataclasses, functools, typing], ids=lambda m: m.__name__)
+def test_a_real_module_written_in_another_layout_is_unchanged(module: types.ModuleType) -> None:
+    source = Path(module.__file__ or "").read_bytes()
+    other = ast.unparse(ast.parse(source)).encode()
+    assert explain({"m.py": source}, {"m.py": other}).statements == ()
+
+
+@settings(max_examples=60, derandomize=True, deadline=None)
+@given(pairs())
+def test_every_definition_that_differs_is_named_and_no_other(pair: tuple[Program, Program]) -> None:
+    old, new = pair
+    before, after = (tree(program.sources()) for program in pair)
+    told = {c.name.partition(".")[0] for c in explain(before, after).statements if c.kind is not Kind.IMPORT}
+    texts = [{d.name: (d.module, d.source(p)) for d in p.definitions} for p in (old, new)]
+    assert told == {name for name in texts[0] | texts[1] if texts[0].get(name) != texts[1].get(name)}
+
+
+@settings(max_examples=60, derandomize=True, deadline=None)
+@given(pairs())
+def test_changes_of_the_way_back_name_the_same_definitions(pair: tuple[Program, Program]) -> None:
+    before, after = (tree(program.sources()) for program in pair)
+    there, back = explain(before, after), explain(after, before)
+    assert {(c.module, c.name) for c in there.statements} == {(c.module, c.name) for c in back.statements}
