@@ -44,7 +44,14 @@ MAPPINGS: Final[tuple[type, ...]] = (dict, collections.OrderedDict, collections.
 SEQUENCES: Final[tuple[type, ...]] = (tuple, list, collections.deque)
 
 class_dict: Final[Callable[[type], types.MappingProxyType[str, Any]]] = type.__dict__["__dict__"].__get__
-class_module: Final[Callable[[type], Any]] = type.__dict__["__module__"].__get__
+_module_of: Final[Callable[[type], Any]] = type.__dict__["__module__"].__get__
+
+
+def class_module(cls: type) -> str:
+    """The module that a class names as its own; empty if that is no text: a C type may have a descriptor of
+    this name."""
+    found = _module_of(cls)
+    return found if type(found) is str else ""
 
 
 def is_python_class(cls: type) -> bool:

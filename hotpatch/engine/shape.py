@@ -154,7 +154,7 @@ def expand_instance(shapes: Shapes, obj: Any, cls: type) -> Shape:
     elif issubclass(base, BaseException):
         kids.append(("args", BaseException.__dict__["args"].__get__(obj)))
     elif base is not object:
-        head = ("c-payload", base.__module__, base.__qualname__)
+        head = ("c-payload", class_module(base), base.__qualname__)
     for i, (_, name, member) in enumerate(slots_of(cls)):
         value = slot_value(member, obj)
         if value is not MISSING:
@@ -169,7 +169,7 @@ def expand_instance(shapes: Shapes, obj: Any, cls: type) -> Shape:
 def expand_c_object(shapes: Shapes, obj: Any, kind: type) -> Shape:
     """Values of C types say themselves how to build them again; what doesn't is opaque.  So is what is large:
     it says so by a copy of its contents, and a serving process holds gigabytes of arrays."""
-    name = f"{kind.__module__}.{kind.__qualname__}"
+    name = f"{class_module(kind)}.{kind.__qualname__}"
     try:
         if sys.getsizeof(obj) > MOST_COPIED:
             return "opaque", name, [], None
