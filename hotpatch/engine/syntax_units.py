@@ -161,7 +161,7 @@ def module_name(file: str) -> str:
 
 
 def plain(name: str) -> str:
-    """The dotted name at the head of a measured one, as the source spells it: `C.__f` for `C._C__f['x'].y`."""
+    """The dotted name at the head of a measured one, as the source spells it: `C.__f` of `C._C__f[0].y`."""
     parts = name.partition("[")[0].rstrip(".").split(".")
     for before, (index, part) in zip(parts, enumerate(parts[1:], 1), strict=False):
         mangled = f"_{before.lstrip('_')}__"
