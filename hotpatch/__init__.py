@@ -3,8 +3,8 @@
     outcome = hotpatch.patch(old_folder, new_folder)
 
 brings this process from the sources in the one folder to those in the other, or says why that can't be done;
-`hotpatch.patching` tells the rest.  `with hotpatch.pinned():` makes a piece of work outside any request run on
-one version from its start to its end.  Nothing is imported before it is used.
+`hotpatch.patching` tells the rest.  `with hotpatch.pinned():` makes a piece of work outside any request
+run on one version from its start to its end.  Nothing is imported before it is used.
 """
 
 from __future__ import annotations

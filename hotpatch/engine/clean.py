@@ -182,9 +182,10 @@ def main(path: str) -> None:
     gc.collect()
     gc.freeze()
     children = []
-    for one in job["starts"]:
+    for number, one in enumerate(job["starts"]):
         pid = os.fork()
         if not pid:
+            one["pad"] = padding(number)
             work(
                 one
                 | {
@@ -195,6 +196,15 @@ def main(path: str) -> None:
         children.append(pid)
     for pid in children:
         os.waitpid(pid, 0)
+
+
+def padding(number: int) -> list[bytes]:
+    """Memory taken before a start, another amount in each, of each size that objects have.
+
+    Starts forked from one process would find their objects at the same addresses, and what a program wrote
+    down of an address (`id(f)`, a `repr`) would look like a value that is always the same.
+    """
+    return [bytes(size) for size in range(1, 512, 8) for _ in range(97 * number)]
 
 
 def work(job: dict[str, Any]) -> None:

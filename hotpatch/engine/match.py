@@ -210,7 +210,8 @@ class Match:
             return True
         same = a[1] == b[1]
         if kind in ("instance", "value"):
-            if not same or pair in self.renamed:
+            sentinel = len(a[2]) == len(b[2]) == 1  # known by its identity alone, so it has to stay
+            if not same or (pair in self.renamed and not sentinel):
                 self.replaced.add(pair)
                 return False
             return True
