@@ -138,11 +138,11 @@ def run_throughput(rounds: int, batch: int) -> dict[str, Any]:
         program = Program({"page": PAGE.format(v=1)}, Path(folder))
         app = flask_app(program)
         pinned = pin_requests(app)
-        steady, during = [], []
+        steady: list[float] = []
+        during: list[float] = []
         for call in (app, pinned):
             requests_per_second(call, batch)
-        for turn in range(rounds):
-            steady.append(in_turns(app, pinned, batch, turn))
+        steady += [in_turns(app, pinned, batch, turn) for turn in range(rounds)]
         for _ in range(rounds):
             bare = requests_per_second(app, batch)
             version = install(program.ops({"page": PAGE.format(v=2)}))

@@ -35,8 +35,10 @@ UNANSWERED, ANSWERED, FAILED = 0, 1, 2
 class Pin:
     """One request, or another unit of work, held on one epoch.  Made by `enter` alone."""
 
-    __slots__ = ("epoch", "outcome", "since", "tally", "what")
+    __slots__ = ("epoch", "outcome", "running", "since", "tally", "what")
     epoch: int
+    running: bool
+    """Whether code of the request runs; not so while a body waits for its server between two chunks."""
     since: float
     """`time.monotonic()` at entry."""
     what: Any
@@ -74,7 +76,7 @@ class Policy:
 
 DEFAULT: Final = Pin()
 DEFAULT.epoch, DEFAULT.since, DEFAULT.what = 0, 0.0, "work outside any request"
-DEFAULT.tally, DEFAULT.outcome = None, UNANSWERED
+DEFAULT.tally, DEFAULT.outcome, DEFAULT.running = None, UNANSWERED, False
 EPOCH: Final[ContextVar[Pin]] = ContextVar("hotpatch.epoch", default=DEFAULT)
 open_pins: Final[set[Pin]] = set()
 policy = Policy(epoch=0, tally=Tally(0))
@@ -93,7 +95,7 @@ def admit(pin: Pin, request: Any) -> Gate | None:
     passes any gate: the barrier waits for the parent, which waits for it.
     """
     parent = EPOCH.get()
-    if parent in open_pins:
+    if parent in open_pins and parent.running:
         pin.epoch, pin.tally = parent.epoch, None
         open_pins.add(pin)
         if parent in open_pins:  # still: so open_pins never was without one of the two
@@ -119,6 +121,7 @@ def fresh(what: Any) -> Pin:
     pin.since = monotonic()
     pin.what = what
     pin.outcome = UNANSWERED
+    pin.running = True
     return pin
 
 

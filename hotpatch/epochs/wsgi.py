@@ -1,18 +1,24 @@
 """Pins for WSGI: a request is pinned from the call of the application to the end of its body.
 
 The server iterates the body outside the application call, and what a generator calls is dispatched by its
-consumer's epoch; so the pin is put into `EPOCH` around the call, around each `next`, and around `close`,
-and ends there.  Two kinds of body are handed to the server as they are, because it looks at their type: an
-exact list or tuple (no code of the application runs any more: the pin ends at once) and an instance of
-`wsgi.file_wrapper`, which a server sends by `sendfile` (the pin ends at its `close`).
+consumer's epoch; so the pin has to be in `EPOCH` for the call, for each `next`, and for `close`, where it
+ends.  It is left there in between, for setting a context variable is a good part of what pinning costs; a
+server that does something else between two chunks (another request, or the next chunk in another thread)
+finds it put in as needed.
+
+Two kinds of body are handed to the server as they are, because it looks at their type: an exact list or tuple
+(no code of the application runs any more: the pin ends at once) and an instance of `wsgi.file_wrapper`, which
+a server sends by `sendfile` (the pin ends at its `close`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from contextvars import Token
 from typing import Any, Final
 
-from hotpatch.epochs.pins import EPOCH, Pin, answered, enter, leave
+from hotpatch.epochs.pins import EPOCH, Pin, answered, enter, leave, open_pins
 
 WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Header = tuple[str, Callable[[int], str]]
@@ -37,22 +43,21 @@ def pin_wsgi(app: WSGIApp, header: Header | None = None) -> WSGIApp:
             kind = type(body)
             if kind is list or kind is tuple:
                 leave(pin)
-                return body
-            return _hold(pin, body, environ.get("wsgi.file_wrapper"))
+            else:
+                wrapper = environ.get("wsgi.file_wrapper")
+                if not (isinstance(wrapper, type) and isinstance(body, wrapper) and _close_with(body, pin)):
+                    sized = hasattr(kind, "__len__")
+                    pin.running = False
+                    return SizedBody(pin, body, token) if sized else PinnedBody(pin, body, token)
         except BaseException:
             leave(pin, failed=True)
-            raise
-        finally:
             EPOCH.reset(token)
+            raise
+        EPOCH.reset(token)
+        return body
 
     pinned_app.__wrapped__ = app  # type: ignore[attr-defined]
     return pinned_app
-
-
-def _hold(pin: Pin, body: Iterable[bytes], wrapper: Any) -> Iterable[bytes]:
-    if isinstance(wrapper, type) and isinstance(body, wrapper) and _close_with(body, pin):
-        return body
-    return SizedBody(pin, body) if hasattr(body, "__len__") else PinnedBody(pin, body)
 
 
 def _close_with(body: Any, pin: Pin) -> bool:
@@ -86,17 +91,19 @@ class PinnedBody:
     Iterated by a generator: its end costs no exception, which in a `__next__` would be most of the cost.
     """
 
-    __slots__ = ("_body", "_pin")
+    __slots__ = ("_body", "_pin", "_token")
 
-    def __init__(self, pin: Pin, body: Iterable[bytes]) -> None:
-        self._pin = pin
+    def __init__(self, pin: Pin, body: Iterable[bytes], token: Token[Pin]) -> None:
         self._body = body
+        self._token = token
+        self._pin = pin
 
     def __iter__(self) -> Iterator[bytes]:
-        pin = self._pin
+        pin, current = self._pin, EPOCH.get
         iterator: Iterator[bytes] | None = None
         while True:
-            token = EPOCH.set(pin)
+            token = None if current() is pin else EPOCH.set(pin)
+            pin.running = True
             try:
                 if iterator is None:
                     iterator = iter(self._body)
@@ -105,23 +112,32 @@ class PinnedBody:
                 answered(pin, failed=True)
                 raise
             finally:
-                EPOCH.reset(token)
+                pin.running = False
+                if token is not None:
+                    EPOCH.reset(token)
             if item is _END:
                 return
             yield item
 
     def close(self) -> None:
-        token = EPOCH.set(self._pin)
+        pin = self._pin
+        token = self._token if EPOCH.get() is pin else EPOCH.set(pin)
         try:
             close = getattr(self._body, "close", None)
             if close is not None:
+                pin.running = True
                 close()
         finally:
-            EPOCH.reset(token)
-            leave(self._pin)
+            leave(pin)
+            with suppress(ValueError, RuntimeError):  # set in another context, or closed for a second time
+                EPOCH.reset(token)
 
     def __del__(self) -> None:
-        leave(self._pin)  # a server that forgot close() must not hold the epoch for ever
+        pin = getattr(self, "_pin", None)
+        if pin is not None and pin in open_pins:  # a server that forgot close() must not hold it for ever
+            leave(pin)
+            if EPOCH.get() is pin:
+                EPOCH.reset(self._token)
 
 
 class SizedBody(PinnedBody):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -227,3 +228,74 @@ def test_pinning_twice_is_pinning_once() -> None:
 
     once = pin_requests(app)
     assert pin_requests(once) is once
+
+
+def test_a_request_begun_between_two_chunks_of_another_is_one_of_its_own() -> None:
+    """A server that interleaves requests in one thread: the second is no sub-request of the first."""
+    seen: dict[str, list[int]] = {"first": [], "second": []}
+
+    @pin_requests
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        for _ in range(3):
+            seen[environ["PATH_INFO"]].append(epoch())
+            yield b"x"
+
+    first, _ = call(app, {"PATH_INFO": "first"})
+    chunks = iter(first)
+    next(chunks)
+    commit()
+    second, _ = call(app, {"PATH_INFO": "second"})
+    for _ in zip(second, chunks, strict=False):
+        pass
+    first.close()
+    second.close()
+    assert len(set(seen["first"])) == len(set(seen["second"])) == 1
+    assert seen["first"][0] < seen["second"][0] == epoch()
+    assert not pins.open_pins
+
+
+def test_a_body_iterated_and_closed_in_another_thread_is_pinned() -> None:
+    seen: list[int] = []
+
+    @pin_requests
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        for _ in range(3):
+            seen.append(epoch())
+            yield b"x"
+
+    body, _ = call(app)
+    commit()
+
+    def serve() -> None:
+        list(body)
+        body.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    thread.join()
+    assert len(seen) == 3 and len(set(seen)) == 1 and seen[0] != control.current()
+    assert not pins.open_pins
+    assert epoch() == control.current()
+
+
+def test_a_sub_request_inside_a_streamed_body_takes_its_epoch() -> None:
+    seen: list[int] = []
+
+    @pin_requests
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        seen.append(epoch())
+        if environ["PATH_INFO"] == "outer":
+            yield b"x"
+            yield from app({**environ, "PATH_INFO": "inner"}, start_response)
+        yield b"y"
+
+    body, _ = call(app, {"PATH_INFO": "outer"})
+    chunks = iter(body)
+    next(chunks)
+    commit()
+    list(chunks)
+    body.close()
+    assert len(seen) == 2 and seen[0] == seen[1] != epoch()
