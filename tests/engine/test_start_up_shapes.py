@@ -51,3 +51,20 @@ def test_a_table_may_have_a_key_that_leads_back_to_the_table(program):
     outcome = patch()
     assert outcome, outcome.reasons
     assert module.answer() == (2, 1)
+
+
+@pytest.mark.parametrize("kept", ["id(answer)", "f'answer at {id(answer)}'", "{id(answer): 'x'}"])
+def test_an_address_that_a_start_wrote_down_is_no_edit(program, kept):
+    more = "\n".join(f"        def added_{n}(): return {n!r}, lambda: {n!r}" for n in range(20))
+    source = f"""
+        def answer():
+            return VALUE
+
+        WHERE = {kept}
+        VALUE = """
+    module, patch = program(source + "1\n", more + source + "2\n")
+    where = module.WHERE
+    outcome = patch()
+    assert outcome, outcome.reasons
+    assert module.answer() == 2
+    assert where == module.WHERE
