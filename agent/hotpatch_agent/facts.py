@@ -1,8 +1,8 @@
 """The facts that the ledger holds: one class a kind of record.
 
 A fact is what was decided or found, with all that is needed to act on it and to explain it years later; it
-says nothing of where it is stored.  The kind on disk is the class's name in small letters.  `states.fold`
-says what each one changes.
+says nothing of where it is stored.  The kind on disk is the class's name in small letters.  `folding.fold`
+says what each one changes.  Those of a rollout are in `rollout.progress`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from hotpatch_agent import wire
+from hotpatch_agent.rollout.progress import Began, Locked, Moved, Unlocked
+from hotpatch_agent.rollout.strategy import Strategy
 from hotpatch_agent.status import Blocker, Problem
 from hotpatch_agent.terms import Terms
 
@@ -35,6 +37,10 @@ class Offered:
     """Of the file in the spool: the push that waits for it knows its own."""
     message: str = ""
     terms: Terms = field(factory=Terms)
+    strategy: Strategy = field(factory=Strategy)
+    """How it is to go in, as the service's file and the push said then."""
+    by: str = ""
+    """Who pushed it."""
 
 
 @frozen
@@ -190,6 +196,10 @@ Fact = (
     | Started
     | Repaired
     | Snapshot
+    | Began
+    | Moved
+    | Locked
+    | Unlocked
 )
 
 KINDS: Final[Mapping[str, type[Fact]]] = {
@@ -208,6 +218,10 @@ KINDS: Final[Mapping[str, type[Fact]]] = {
     "started": Started,
     "repaired": Repaired,
     "snapshot": Snapshot,
+    "began": Began,
+    "moved": Moved,
+    "locked": Locked,
+    "unlocked": Unlocked,
 }
 NAMES: Final[Mapping[type[Fact], str]] = {kind: name for name, kind in KINDS.items()}
 

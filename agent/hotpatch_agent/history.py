@@ -9,8 +9,9 @@ from hotpatch.errors import LedgerDamaged
 from hotpatch_agent.clock import Instant
 from hotpatch_agent.disk import OS_FILES, Files
 from hotpatch_agent.facts import Fact, Repaired, Snapshot
+from hotpatch_agent.folding import fold, snapshot
 from hotpatch_agent.ledger import KEEP, Ledger, Record
-from hotpatch_agent.states import State, fold, snapshot
+from hotpatch_agent.states import State
 
 COMPACT_AFTER: Final = 512
 """Records after a snapshot at which the next one is due."""

@@ -18,28 +18,26 @@ The head is a stack: each release was built on the sources that those below it m
 remembers what was below it, so the stack under any former release can be had again by `rolled_back`.
 
 TRANSITIONS is the whole of it; a record that it does not allow is not a state but a damaged ledger.  The
-diagram in docs/ledger-format.md is drawn from it.
+diagram in docs/ledger-format.md is drawn from it.  `folding` says what each record changes.
+
+A release whose strategy has something to say goes through a rollout between `rehearsed` and `settled`: its
+records change `progress` and leave the stage alone (`rollout.compose`).
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
-from hotpatch.errors import LedgerDamaged
-from hotpatch_agent import facts, wire
+from hotpatch_agent import facts
 from hotpatch_agent.clock import Instant
 from hotpatch_agent.facts import Fact, How
-from hotpatch_agent.ledger import Record
+from hotpatch_agent.rollout.progress import Locked, Progress
+from hotpatch_agent.rollout.strategy import Strategy
 from hotpatch_agent.terms import Terms
-
-REMEMBERED: Final = 16
-"""Former releases that can be rolled back to, besides those on the head."""
-ANSWERS: Final = 64
-"""Answered spool names kept: only the last ones can still lie in the spool."""
 
 
 class Stage(enum.Enum):
@@ -84,6 +82,9 @@ class Rollout:
     terms: Terms
     message: str = ""
     how: How | None = None
+    strategy: Strategy = field(factory=Strategy)
+    by: str = ""
+    """Who pushed it."""
     leaving: int = 0
     """When reverting: the release that was on top."""
 
@@ -125,6 +126,12 @@ class State:
     answered: tuple[str, ...] = ()
     started: Instant | None = field(default=None)
     """When the present master was started, if it was recorded."""
+    progress: Progress | None = None
+    """Of the rollout that is under way, or of the last one."""
+    lock: Locked | None = None
+    """The deploy lock, if somebody holds it."""
+    offer: facts.Offered | None = None
+    """The last release that was offered: what a retry begins again with."""
 
     @property
     def stage(self) -> Stage:
@@ -140,6 +147,19 @@ class State:
     def versions(self) -> tuple[int, ...]:
         """The versions of the head, lowest first."""
         return tuple(entry.version for entry in self.head)
+
+    @property
+    def underway(self) -> Progress | None:
+        """The rollout that has not ended."""
+        return self.progress if self.progress is not None and not self.progress.ended else None
+
+    @property
+    def trying(self) -> Progress | None:
+        """The rollout of the release in progress, while that is not committed."""
+        rollout, progress = self.rollout, self.progress
+        if rollout is None or progress is None or rollout.digest != progress.digest:
+            return None
+        return progress if rollout.stage in (Stage.OFFERED, Stage.REHEARSED) else None
 
     def entry(self, version: int) -> Entry | None:
         """The known release of this version."""
@@ -164,9 +184,10 @@ _ANYWHERE: Final = (
     facts.Replaced,
     facts.Repaired,
     facts.Started,
+    facts.Moved,
+    facts.Locked,
+    facts.Unlocked,
 )
-
-_BEGINNINGS: Final = (facts.Offered, facts.RolledBack, facts.Quarantined)
 
 TRANSITIONS: Final[Mapping[Stage, Mapping[type[Fact], Stage]]] = {
     Stage.IDLE: {
@@ -184,6 +205,7 @@ TRANSITIONS: Final[Mapping[Stage, Mapping[type[Fact], Stage]]] = {
     },
     Stage.REHEARSED: {
         **dict.fromkeys(_ANYWHERE, Stage.REHEARSED),
+        facts.Began: Stage.REHEARSED,
         facts.Committed: Stage.COMMITTED,
         facts.Failed: Stage.IDLE,
         facts.Quarantined: Stage.IDLE,
@@ -201,199 +223,3 @@ TRANSITIONS: Final[Mapping[Stage, Mapping[type[Fact], Stage]]] = {
         facts.Quarantined: Stage.REVERTING,
     },
 }
-
-
-def fold(state: State, record: Record) -> State:
-    """The state after this record.  Raises LedgerDamaged if the record can't follow."""
-    fact = record.fact
-    if isinstance(fact, facts.Snapshot):
-        return evolve(wire.structure(State, fact.state), seq=record.seq)
-    after = TRANSITIONS[state.stage].get(type(fact))
-    if after is None:
-        raise LedgerDamaged(
-            f"record {record.seq} says {facts.NAMES[type(fact)]}, which can't be while the service is "
-            f"{state.stage.value}: the ledger was put together by hand, or written by another hotpatch"
-        )
-    change: Callable[[State, Any, Instant], State] = _CHANGES[type(fact)]
-    result = change(state, fact, record.at)
-    if result.stage is not after:
-        raise LedgerDamaged(
-            f"record {record.seq} ({facts.NAMES[type(fact)]}) speaks of a release that is not in its place: "
-            "the ledger was put together by hand, or written by another hotpatch"
-        )
-    begun = result.rollout is not None and isinstance(fact, _BEGINNINGS)
-    return evolve(result, seq=record.seq, errand=record.seq if begun else state.errand)
-
-
-def fold_all(state: State, records: Iterable[Record]) -> State:
-    """The state after all these records."""
-    for record in records:
-        state = fold(state, record)
-    return state
-
-
-def snapshot(state: State) -> facts.Snapshot:
-    """The record that stands for everything up to here."""
-    return facts.Snapshot(wire.unstructure(state))
-
-
-def _offered(state: State, fact: facts.Offered, at: Instant) -> State:
-    rollout = Rollout(
-        Stage.OFFERED, fact.version, fact.digest, fact.name, at, at, fact.terms, message=fact.message
-    )
-    return _answer(evolve(state, rollout=rollout), fact.name)
-
-
-def _refused(state: State, fact: facts.Refused, at: Instant) -> State:
-    return _answer(state, fact.name)
-
-
-def _rehearsed(state: State, fact: facts.Rehearsed, at: Instant) -> State:
-    return evolve(
-        state, rollout=evolve(_going(state, fact.digest), stage=Stage.REHEARSED, moved=at, how=fact.how)
-    )
-
-
-def _committed(state: State, fact: facts.Committed, at: Instant) -> State:
-    rollout = _going(state, fact.digest)
-    under = () if rollout.terms.cumulative else state.head
-    below = under[-1].version if under else 0
-    entry = Entry(fact.version, fact.digest, below, fact.how, rollout.terms, at, rollout.message)
-    known = (*(one for one in state.known if one.version != entry.version), entry)
-    return _trim(
-        evolve(
-            state,
-            head=(*under, entry),
-            known=known,
-            floor=max(state.floor, fact.version),
-            rollout=evolve(rollout, stage=Stage.COMMITTED, moved=at, how=fact.how),
-        )
-    )
-
-
-def _settled(state: State, fact: facts.Settled, at: Instant) -> State:
-    return evolve(state, rollout=None)
-
-
-def _failed(state: State, fact: facts.Failed, at: Instant) -> State:
-    _going(state, fact.digest)
-    return _answer(evolve(_forgive(state, fact.digest), rollout=None), fact.request)
-
-
-def _rolled_back(state: State, fact: facts.RolledBack, at: Instant) -> State:
-    stack = state.stack_under(fact.to)
-    if stack is None:
-        raise LedgerDamaged(f"release {fact.to} was rolled back to, but is not known to the ledger")
-    return _answer(_revert(state, stack, fact.version, fact.request, at), fact.request)
-
-
-def _quarantined(state: State, fact: facts.Quarantined, at: Instant) -> State:
-    marked = evolve(
-        _forgive(state, fact.digest), quarantined=_last((*state.quarantined, fact.digest), ANSWERS)
-    )
-    if fact.version not in state.versions:
-        return evolve(marked, rollout=None)
-    kept = state.head[: state.versions.index(fact.version)]
-    gone = set(state.versions[len(kept) :])
-    reverted = _revert(marked, kept, state.versions[-1], "", at)
-    return evolve(reverted, known=tuple(one for one in reverted.known if one.version not in gone))
-
-
-def _crashed(state: State, fact: facts.Crashed, at: Instant) -> State:
-    crash = Crash(fact.digest, fact.worker, fact.phase)
-    return evolve(state, crashes=_last((*state.crashes, crash), ANSWERS))
-
-
-def _replacing(state: State, fact: facts.Replacing, at: Instant) -> State:
-    return evolve(state, replacement=Replacement(fact.worker, fact.among, at))
-
-
-def _replaced(state: State, fact: facts.Replaced, at: Instant) -> State:
-    return evolve(state, replacement=None)
-
-
-def _absorbed(state: State, fact: facts.Absorbed, at: Instant) -> State:
-    head: list[Entry] = []
-    for entry in state.head:
-        if entry.version not in fact.versions:
-            head.append(evolve(entry, below=head[-1].version if head else 0))
-    # What was known besides stood on sources that are no longer on disk.
-    return evolve(state, head=tuple(head), known=tuple(head))
-
-
-def _started(state: State, fact: facts.Started, at: Instant) -> State:
-    head = state.head
-    if state.stage in (Stage.IDLE, Stage.OFFERED, Stage.REHEARSED):
-        # A permanent release keeps those that it stands on.
-        while head and not head[-1].terms.permanent:
-            head = head[:-1]
-    return evolve(state, head=head, replacement=None, started=at)
-
-
-def _repaired(state: State, fact: facts.Repaired, at: Instant) -> State:
-    return state
-
-
-_CHANGES: Final[Mapping[type[Fact], Callable[[State, Any, Instant], State]]] = {
-    facts.Offered: _offered,
-    facts.Refused: _refused,
-    facts.Rehearsed: _rehearsed,
-    facts.Committed: _committed,
-    facts.Settled: _settled,
-    facts.Failed: _failed,
-    facts.RolledBack: _rolled_back,
-    facts.Quarantined: _quarantined,
-    facts.Crashed: _crashed,
-    facts.Replacing: _replacing,
-    facts.Replaced: _replaced,
-    facts.Absorbed: _absorbed,
-    facts.Started: _started,
-    facts.Repaired: _repaired,
-}
-
-
-def _going(state: State, digest: str) -> Rollout:
-    if state.rollout is None or state.rollout.digest != digest:
-        raise LedgerDamaged(f"a record moves the release {digest:.12} on, which is not in progress")
-    return state.rollout
-
-
-def _revert(state: State, stack: tuple[Entry, ...], leaving: int, name: str, at: Instant) -> State:
-    """Make this stack the head, with every worker on its way there."""
-    terms = state.head[-1].terms if state.head else Terms()
-    top = stack[-1] if stack else None
-    rollout = Rollout(
-        Stage.REVERTING,
-        top.version if top else 0,
-        top.digest if top else "",
-        name,
-        at,
-        at,
-        terms,
-        leaving=leaving,
-    )
-    crashes = tuple(one for one in state.crashes if one.digest in {entry.digest for entry in stack})
-    return evolve(state, head=stack, rollout=rollout, replacement=None, crashes=crashes)
-
-
-def _answer(state: State, name: str) -> State:
-    return evolve(state, answered=_last((*state.answered, name), ANSWERS)) if name else state
-
-
-def _forgive(state: State, digest: str) -> State:
-    return evolve(state, crashes=tuple(one for one in state.crashes if one.digest != digest))
-
-
-def _trim(state: State) -> State:
-    """Keep the last releases and those of the head; what stands on a forgotten one is forgotten too."""
-    on_head = set(state.versions)
-    others = [one for one in state.known if one.version not in on_head][-REMEMBERED:]
-    kept = on_head | {one.version for one in others}
-    trimmed = evolve(state, known=tuple(one for one in state.known if one.version in kept))
-    return evolve(
-        trimmed, known=tuple(one for one in trimmed.known if trimmed.stack_under(one.version) is not None)
-    )
-
-
-def _last(items: tuple[Any, ...], limit: int) -> tuple[Any, ...]:
-    return items[-limit:]

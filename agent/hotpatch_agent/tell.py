@@ -98,6 +98,12 @@ def _absorbed(of: facts.Absorbed) -> str:
     return f"{word} {versions} left the head: {of.reason or 'on disk by now'}"
 
 
+def _moved(of: facts.Moved) -> str:
+    where = f", step {of.step + 1}" if of.step is not None and of.step >= 0 else ""
+    reason = f": {of.reason}" if of.reason else ""
+    return f"rollout of release {of.version}: {of.event.value}{where}{reason}"
+
+
 _TELLERS: Final[Mapping[type[Fact], Callable[[Any], str]]] = {
     facts.Offered: _offered,
     facts.Refused: _refused,
@@ -113,5 +119,9 @@ _TELLERS: Final[Mapping[type[Fact], Callable[[Any], str]]] = {
     facts.Absorbed: _absorbed,
     facts.Started: lambda of: f"a new master was started ({of.master})",
     facts.Repaired: lambda of: f"record {of.seq} was torn, and is passed over",
+    facts.Began: lambda of: f"release {of.version} begins its way by {of.strategy.kind.value}",
+    facts.Moved: _moved,
+    facts.Locked: lambda of: f"{of.owner} locks deployment: {of.message}",
+    facts.Unlocked: lambda of: f"{of.by} unlocks deployment",
     facts.Snapshot: lambda of: "all before this is summed up here",
 }

@@ -8,9 +8,13 @@ import pytest
 from attrs import evolve
 from hotpatch_agent import facts, wire
 from hotpatch_agent.facts import KINDS, Fact, How
+from hotpatch_agent.folding import REMEMBERED, fold, fold_all, snapshot
 from hotpatch_agent.history import History
 from hotpatch_agent.ledger import Record
-from hotpatch_agent.states import REMEMBERED, TRANSITIONS, Stage, State, fold, fold_all, snapshot
+from hotpatch_agent.rollout.progress import Began, Locked, Moved, Unlocked, begin
+from hotpatch_agent.rollout.states import VERBS, Event, Station, goes_to
+from hotpatch_agent.rollout.strategy import Kind, Step, Strategy
+from hotpatch_agent.states import TRANSITIONS, Stage, State
 from hotpatch_agent.status import Problem
 from hotpatch_agent.terms import Terms
 from hypothesis import given, settings
@@ -21,6 +25,7 @@ from tests.agent.rounds import COMMITTED, IN_PLACE, LIVE, OFFERED, lived
 from tests.agent.samples import at, digest, told
 
 NO = Problem("CheckFailed", 21, "no")
+BEGAN = Began(1, digest(1), Strategy(Kind.CANARY, steps=(Step(0.05), Step(0.5))), "0001.bundle")
 STATES = {
     Stage.IDLE: IN_PLACE,
     Stage.OFFERED: OFFERED,
@@ -43,13 +48,17 @@ FACTS: dict[type[Fact], Fact] = {
     facts.Absorbed: facts.Absorbed((1,)),
     facts.Started: facts.Started("9-9"),
     facts.Repaired: facts.Repaired(3),
+    Began: BEGAN,
+    Moved: Moved(1, Event.ABORT, "by ann", "ann", "a.request"),
+    Locked: Locked("ann", "the sale"),
+    Unlocked: Unlocked("ann"),
 }
 
 
 @pytest.mark.parametrize("stage", list(Stage))
 @pytest.mark.parametrize("kind", list(FACTS))
 def test_each_record_leads_where_the_table_says_and_nowhere_else(stage: Stage, kind: type[Fact]) -> None:
-    state, after = STATES[stage], TRANSITIONS[stage].get(kind)
+    state, after = evolve(STATES[stage], progress=begin(BEGAN, at(0))), TRANSITIONS[stage].get(kind)
     assert state.stage is stage
 
     if after is None:
@@ -92,6 +101,60 @@ def test_every_beginning_is_an_errand_of_its_own() -> None:
     assert errands[0] < errands[1] < errands[2] == errands[3]
 
 
+def test_a_rollout_moves_by_its_records_and_leaves_the_stage_alone() -> None:
+    state = told(BEGAN, Moved(1, Event.NEXT, step=0), Moved(1, Event.YES), state=LIVE)
+
+    assert state.stage is Stage.REHEARSED
+    assert state.trying is state.underway is state.progress
+    assert state.progress is not None
+    assert (state.progress.station, state.progress.step, state.progress.round) == (Station.MOVING, 0, 0)
+
+
+@pytest.mark.parametrize("end", [facts.Failed(1, digest(1), NO), facts.Quarantined(1, digest(1), "died")])
+def test_what_ends_a_release_before_its_commit_ends_its_rollout(end: Fact) -> None:
+    state = told(BEGAN, end, state=LIVE)
+
+    assert state.underway is None
+    assert state.progress is not None
+    assert state.progress.station is Station.ROLLED_BACK
+    assert state.progress.reason
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_that_was_written_down_is_answered(verb: Event) -> None:
+    progress = begin(BEGAN, at(0))
+    station = next(one for one in Station if goes_to(one, Station.WATCHING, verb) is not None)
+    state = evolve(LIVE, progress=evolve(progress, station=station, back=Station.WATCHING))
+
+    assert "a.request" in told(Moved(1, verb, request="a.request"), state=state).answered
+
+
+def test_a_move_without_a_rollout_is_damage() -> None:
+    with pytest.raises(LedgerDamaged, match="never began"):
+        told(Moved(1, Event.NEXT), state=LIVE)
+
+
+def test_the_deploy_lock_is_what_was_said_last() -> None:
+    locked = told(Locked("ann", "the sale", "l.request"), state=IN_PLACE)
+
+    assert (locked.lock, locked.answered[-1]) == (Locked("ann", "the sale", "l.request"), "l.request")
+    assert told(Unlocked("ann"), state=locked).lock is None
+
+
+def test_a_snapshot_carries_the_rollout_and_the_lock() -> None:
+    state = told(
+        BEGAN,
+        Moved(1, Event.NEXT, step=0),
+        Moved(1, Event.YES, borders={"": (1, 2, 3), "GET /": (4, 5, 6)}, figures={"new_errors": 2.5}),
+        Locked("ann", "the sale"),
+        state=LIVE,
+    )
+
+    written = wire.load(facts.Snapshot, wire.dump(snapshot(state)))
+
+    assert told(written) == evolve(state, seq=1)
+
+
 # -- histories as they come about --------------------------------------------------------------
 
 
@@ -118,9 +181,14 @@ def _next(draw: st.DrawFn, state: State, fresh: int) -> list[Fact]:
     elif rollout.stage is Stage.OFFERED:
         here += [facts.Rehearsed(rollout.version, rollout.digest, How.LIVE, "1-1")] * 3
     elif rollout.stage is Stage.REHEARSED:
+        here += [Began(rollout.version, rollout.digest, BEGAN.strategy)] * 2
         here += [facts.Committed(rollout.version, rollout.digest, draw(st.sampled_from(How)))] * 3
     else:
         here += [facts.Settled(rollout.version, rollout.digest, 2)] * 3
+    progress = state.progress
+    if progress is not None:
+        possible = [one for one in Event if goes_to(progress.station, progress.back, one) is not None]
+        here += [Moved(progress.version, one, step=progress.step + 1) for one in possible]
     if rollout is not None and rollout.stage in (Stage.OFFERED, Stage.REHEARSED):
         here += [facts.Failed(rollout.version, rollout.digest, NO)]
         here += [facts.Quarantined(rollout.version, rollout.digest, "")]

@@ -18,9 +18,10 @@ from typing import Any
 
 from hotpatch_agent import facts, wire
 from hotpatch_agent.disk import is_temporary
+from hotpatch_agent.folding import fold
 from hotpatch_agent.home import Home
 from hotpatch_agent.ledger import Record, _NotWhole, _open
-from hotpatch_agent.states import Stage, State, fold
+from hotpatch_agent.states import Stage, State
 from hotpatch_agent.status import Life, _load
 
 from tests.simulation.machine import Machine
