@@ -12,6 +12,7 @@ from typing import Any
 
 from hotpatch.ops import ABSENT, Op, SlotKind
 
+from . import codes
 from .difference import Difference
 from .graph import Graph
 from .heap import Functions
@@ -39,25 +40,28 @@ def cached_properties(functions: Functions, world: World) -> dict[int, set[str]]
     instance's dictionary under its own name.
     """
     found: dict[int, set[str]] = {}
-    names = {f.__code__.co_name for f, _, _ in functions.values()}
+    # One that only moved to other lines would answer as it did.
+    body = {i: [codes.key_of(code).body for code in (old, new)] for i, (_, old, new) in functions.items()}
+    changed = {i for i, (old, new) in body.items() if old != new}
+    names = {functions[i][0].__code__.co_name for i in changed}
     for module in world.local.values():
         for value in list(vars(module).values()):
             if not issubclass(type(value), type) or not is_python_class(value):
                 continue
             for name, held in list(class_dict(value).items()):
-                if name in names and _caches(held, functions):
+                if name in names and _caches(held, changed):
                     found.setdefault(id(value), set()).add(name)
     return found
 
 
-def _caches(held: Any, functions: Functions) -> bool:
+def _caches(held: Any, changed: set[int]) -> bool:
     kind = type(held)
     if not is_python_class(kind) or not callable(class_attribute(kind, "__get__")):
         return False
     parts = list((raw_dict(held) or {}).values())
     if issubclass(kind, property):
         parts.append(property.__dict__["fget"].__get__(held))
-    return any(id(part) in functions for part in parts)
+    return any(id(part) in changed for part in parts)
 
 
 def drop_cached(properties: Mapping[int, set[str]], objects: Sequence[Any]) -> list[Op]:

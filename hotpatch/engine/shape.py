@@ -57,7 +57,8 @@ MODULE_NOISE: Final = frozenset(
         "__warningregistry__",
     }
 )
-CLASS_NOISE: Final = frozenset({"__dict__", "__weakref__", "_abc_impl"})
+CLASS_NOISE: Final = frozenset({"__dict__", "__weakref__", "_abc_impl", "__slotnames__"})
+"""The last is written down by `copy` and `pickle` when they first meet an instance."""
 DESCRIPTORS: Final = (
     types.MethodDescriptorType,
     types.WrapperDescriptorType,

@@ -1,0 +1,92 @@
+"""What real applications did, made small: each test is the least program that shows it."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from hotpatch import patching
+
+NUMBERS = iter(range(1000))
+Start = Callable[[str, str], tuple[ModuleType, Callable[[], patching.Outcome]]]
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Imports a module from a text, and patches it to another."""
+    root = tmp_path / "root"
+    monkeypatch.syspath_prepend(str(root))
+    loaded: list[str] = []
+
+    def start(old: str, new: str) -> tuple[ModuleType, Callable[[], patching.Outcome]]:
+        name = f"seen_{next(NUMBERS)}"
+        for folder, text in (("before", old), ("after", new), ("root", old)):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            (tmp_path / folder / f"{name}.py").write_text(textwrap.dedent(text))
+        module = __import__(name)
+        loaded.append(name)
+        return module, lambda: patching.patch(
+            tmp_path / "before", tmp_path / "after", root=root, modules=[name]
+        )
+
+    yield start
+    for name in loaded:
+        sys.modules.pop(name, None)
+
+
+LAZY = '''
+from functools import cached_property
+
+class App:
+    def limit(self):
+        return {limit}
+
+    @cached_property
+    def hooks(self):
+        return []
+
+APP = App()
+APP.hooks.append("registered at start")
+'''
+
+
+def test_a_cached_property_that_only_moved_keeps_its_answer(program: Start) -> None:
+    module, patch = program(LAZY.format(limit=1), LAZY.format(limit="1 +\\\n            1"))
+    module.APP.hooks.append("registered later")
+    outcome = patch()
+    assert outcome, outcome.reasons
+    assert module.APP.limit() == 2
+    assert module.APP.hooks == ["registered at start", "registered later"]
+
+
+COPIED = """
+import copy
+
+class Shop:
+    name = "x"
+
+    def limit(self):
+        return {limit}
+
+class Market(Shop):
+    {more}
+
+SHOP = Market()
+
+def duplicate():
+    return copy.copy(SHOP)
+"""
+
+
+def test_a_copy_made_of_an_instance_is_no_change_of_its_class(program: Start) -> None:
+    module, patch = program(COPIED.format(limit=1, more="x = 1"), COPIED.format(limit=2, more="y = 1"))
+    module.duplicate()
+    assert "__slotnames__" in vars(module.Market)
+    outcome = patch()
+    assert outcome, outcome.reasons
+    assert module.duplicate().limit() == 2
