@@ -51,9 +51,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     @made.after_request
     def say_who_answers(response: Response) -> Response:
         response.headers["X-Worker"] = str(os.getpid())
-        release = version.running_release()
-        if release is not None:
-            response.headers["X-Release"] = str(release)
+        response.headers["X-Release"] = str(version.running_release())
         return response
 
     @made.errorhandler(HTTPException)

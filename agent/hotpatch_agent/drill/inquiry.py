@@ -46,8 +46,8 @@ class Inquiry:
             answers = self._ask(probe.requests(self._nonce))
             worker = int(answers[0].headers.get("x-worker", "0"))
             if worker in wanted and worker not in found:
-                release = answers[0].headers.get("x-release")
-                found[worker] = Word(probe.judge(answers), None if release is None else int(release))
+                release = answers[0].headers.get("x-release", "None")
+                found[worker] = Word(probe.judge(answers), None if release == "None" else int(release))
         return found
 
     def _ask(self, requests: Iterable[Request]) -> list[Answer]:
