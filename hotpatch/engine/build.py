@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from . import codes
 from .build_class import ClassMaker
+from .build_instance import fill_mapping, make_instance, make_reduced
 from .difference import Difference
 from .locate import Locator
 from .match import is_sequence
@@ -31,12 +32,9 @@ from .reading import (
     class_attribute,
     class_dict,
     is_python_class,
-    raw_dict,
     resolve,
-    slots_of,
-    solid_base,
 )
-from .shape import FUNCTION_PARTS, WRAPPING, Shapes, Step
+from .shape import FUNCTION_PARTS, Shapes, Step
 from .world import World
 
 
@@ -122,12 +120,6 @@ class Builder:
 
 def items(kids: Mapping[Step, int]) -> list[int]:
     return [child for step, child in kids.items() if is_sequence(step)]
-
-
-def fill_mapping(builder: Builder, made: Any, put: Any, kids: Mapping[Step, int]) -> None:
-    for step, child in kids.items():
-        if type(step) is tuple and step[0] == "key":
-            put(made, builder.key(step, kids), builder.make(child))
 
 
 def make_outside(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -> Any:
@@ -308,61 +300,6 @@ def make_logger(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -
             vars(made)[step[1]] = value
         elif step[1] in ("handlers", "filters") and value and not vars(made).get(step[1]):
             raise Unbuildable(f"the new logger {head} has {step[1]}")
-    return made
-
-
-def make_reduced(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -> Any:
-    function = builder.make(kids["make"])
-    made = function(*[builder.make(child) for step, child in kids.items() if step[0] == "arg"])
-    state = builder.make(kids["state"])
-    if state is not None:
-        if hasattr(made, "__setstate__"):
-            made.__setstate__(state)
-        elif isinstance(state, dict):
-            vars(made).update(state)
-    for step, child in kids.items():
-        if step[0] == "append":
-            made.append(builder.make(child))
-        elif step[0] == "key":
-            made[builder.key(step, kids)] = builder.make(child)
-    return made
-
-
-def make_instance(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -> Any:
-    cls = builder.make(kids["class"])
-    base: Any = solid_base(cls)
-    if head[1] is not None:
-        raise Unbuildable(f"an instance of {cls.__name__}, which extends {base.__name__}, can't be built")
-    parts = [child for step, child in kids.items() if step[0] == "item"]
-    if "payload" in kids:
-        made = base.__new__(cls, builder.make(kids["payload"]))
-    elif base in (tuple, frozenset):
-        made = base.__new__(cls, [builder.make(child) for child in parts])
-    elif base in WRAPPING:
-        made = base.__new__(cls)
-        base.__init__(made, *[builder.make(kids[part]) for part, _ in WRAPPING[base]])
-    elif issubclass(base, BaseException):
-        made = base.__new__(cls, *builder.make(kids["args"]))
-    else:
-        made = base.__new__(cls)
-    builder.made[n] = made
-    if base in (list, collections.deque):
-        base.extend(made, [builder.make(child) for child in parts])
-    elif base is set:
-        set.update(made, [builder.make(child) for child in parts])
-    elif "factory" in kids or issubclass(base, dict):
-        if "factory" in kids:
-            made.default_factory = builder.make(kids["factory"])
-        fill_mapping(builder, made, base.__setitem__, kids)
-    members: dict[Any, Any] = {(i, name): member for i, (_, name, member) in enumerate(slots_of(cls))}
-    space = raw_dict(made)
-    for step, child in kids.items():
-        if step[0] == "slot":
-            members[step[1:]].__set__(made, builder.make(child))
-        elif step[0] == "attr":
-            if space is None:
-                raise Unbuildable(f"an instance of {cls.__name__} has no dictionary to fill")
-            space[step[1]] = builder.make(child)
     return made
 
 

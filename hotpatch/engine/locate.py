@@ -34,6 +34,12 @@ class Locator:
         self.found: dict[int, Any] = {}
         self._expanded: dict[int, tuple[Any, dict[Step, Any]]] = {}
 
+    def forget(self) -> None:
+        """Let go of all that was found: when the edit is laid out, nothing of the staging may hold an old
+        object."""
+        self.found.clear()
+        self._expanded.clear()
+
     def locate(self, o: int) -> Any:
         """The object, or MISSING where something else stands in its place by now."""
         if o not in self.found:

@@ -46,7 +46,7 @@ def measure(old_root: str, new_root: str, start: Start) -> Measurement:
     noise = noise_between(new.graph, again.graph)
     match = Match(old.graph, new.graph, noise)
     difference = derive(match)
-    problems = [Problem("", "", why) for why in effects]
+    problems = [Problem("", "", why) for why in [*effects, *_compiled(old_root, new_root, old)]]
     problems += [Problem(old.graph.module(o), old.graph.path(o), why) for o, why in unchangeable(match)]
     measured = Measurement(
         python=this_python(),
@@ -105,6 +105,19 @@ def _effects(old: Started, new: Started, again: Started) -> list[str]:
         for name in old.effects
         if old.effects[name] != new.effects[name] and new.effects[name] == again.effects[name]
     ]
+
+
+def _compiled(old_root: str, new_root: str, old: Started) -> Iterator[str]:
+    """Extension modules of the program whose file is another one: what is in them can't be looked into, and
+    a process loads a library once."""
+    for name, file in sorted(old.local.items()):
+        if file.endswith((".py", ".pyc")):
+            continue
+        before, after = Path(old_root, file), Path(new_root, file)
+        if not after.exists():
+            yield f"the extension module {name} ({file}) is not in the new sources, and a process can't unload one"
+        elif before.read_bytes() != after.read_bytes():
+            yield f"the extension module {name} ({file}) is another one, and a process can't load one again"
 
 
 def _told(before: Any, after: Any) -> str:

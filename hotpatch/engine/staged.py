@@ -85,6 +85,8 @@ def stage(
     incompatible = quiet.incompatible_names(merger.functions, merger.ops)
     suspended = _scan(measurement, merger, builder, exchange, world, incompatible)
     importlib.invalidate_caches()
+    locator.forget()
+    builder.made.clear()
     return Staged(
         measurement=measurement,
         ops=tuple(merger.ops),
