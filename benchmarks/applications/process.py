@@ -24,9 +24,9 @@ def lay(root: Path, release: Path, overlay: Path) -> None:
     """Make the program's folder what a start on this release has."""
     root.mkdir(parents=True, exist_ok=True)
     wanted = {path.relative_to(base): path for base in (release, overlay) for path in base.rglob("*")}
-    for path in sorted(root.rglob("*"), reverse=True):
-        if path.is_file() and path.relative_to(root) not in wanted:
-            path.unlink()
+    for path in sorted(root.rglob("*"), reverse=True):  # what is in a folder, before the folder
+        if path.relative_to(root) not in wanted and "__pycache__" not in path.parts:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     for name, source in wanted.items():
         if source.is_dir() or "__pycache__" in name.parts:
             continue

@@ -115,9 +115,9 @@ def _compiled(old_root: str, new_root: str, old: Started) -> Iterator[str]:
             continue
         before, after = Path(old_root, file), Path(new_root, file)
         if not after.exists():
-            yield f"the extension module {name} ({file}) is not in the new sources, and a process can't unload one"
+            yield f"the extension module {name} ({file}) goes, and a process can't unload a library"
         elif before.read_bytes() != after.read_bytes():
-            yield f"the extension module {name} ({file}) is another one, and a process can't load one again"
+            yield f"the extension module {name} ({file}) becomes another, and a process can't load it again"
 
 
 def _told(before: Any, after: Any) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.machinery
+import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -10,7 +12,8 @@ from types import ModuleType
 
 import pytest
 
-from hotpatch import patching
+from hotpatch import engine, patching
+from hotpatch.errors import PatchRefused
 
 NUMBERS = iter(range(1000))
 Start = Callable[[str, str], tuple[ModuleType, Callable[[], patching.Outcome]]]
@@ -39,7 +42,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
         sys.modules.pop(name, None)
 
 
-LAZY = '''
+LAZY = """
 from functools import cached_property
 
 class App:
@@ -52,7 +55,7 @@ class App:
 
 APP = App()
 APP.hooks.append("registered at start")
-'''
+"""
 
 
 def test_a_cached_property_that_only_moved_keeps_its_answer(program: Start) -> None:
@@ -90,3 +93,38 @@ def test_a_copy_made_of_an_instance_is_no_change_of_its_class(program: Start) ->
     outcome = patch()
     assert outcome, outcome.reasons
     assert module.duplicate().limit() == 2
+
+
+def compiled_module() -> Path:
+    """An extension module that any CPython brings along as a file, and that imports under its own name."""
+    found = [
+        Path(spec.origin)
+        for name in ("_zoneinfo", "_lsprof", "_queue", "_statistics")
+        if (spec := importlib.machinery.PathFinder.find_spec(name)) and spec.origin
+    ]
+    if not found:
+        pytest.skip("this interpreter has its extension modules built in")
+    return found[0]
+
+
+@pytest.mark.parametrize("change", ["another", "gone"])
+def test_an_extension_module_that_changes_is_said_to_need_a_new_process(tmp_path: Path, change: str) -> None:
+    library = compiled_module()
+    name = library.name.partition(".")[0]
+    for folder in ("old", "new"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "app.py").write_text(
+            f"try:\n    import {name}\nexcept ImportError:\n    pass\ndef answer():\n    return 1\n"
+        )
+        shutil.copyfile(library, tmp_path / folder / library.name)
+    start = engine.Start(root=str(tmp_path / "old"), modules=("app",))
+    unchanged = engine.measure(str(tmp_path / "old"), str(tmp_path / "new"), start)
+    assert not unchanged.problems
+    if change == "gone":
+        (tmp_path / "new" / library.name).unlink()
+    else:
+        with (tmp_path / "new" / library.name).open("ab") as file:
+            file.write(b"x")
+    measured = engine.measure(str(tmp_path / "old"), str(tmp_path / "new"), start)
+    with pytest.raises(PatchRefused, match="extension module"):
+        engine.stage(measured, str(tmp_path / "old"))
