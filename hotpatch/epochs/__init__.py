@@ -7,7 +7,7 @@ goes in at a `barrier` (`one_step`), at a moment when no request is in flight.
 
 from hotpatch.epochs import sticky
 from hotpatch.epochs.barrier import BUDGET, Hold, barrier
-from hotpatch.epochs.control import InFlight, counts, current, requests_in_flight
+from hotpatch.epochs.control import InFlight, counts, current, listen, recent, requests_in_flight
 from hotpatch.epochs.cpython import missing_internals
 from hotpatch.epochs.grades import Graded, worst
 from hotpatch.epochs.pins import EPOCH, Pin, enter, enter_async, leave
@@ -45,11 +45,13 @@ __all__ = [
     "install",
     "is_plain",
     "leave",
+    "listen",
     "missing_internals",
     "newest",
     "one_step",
     "pin_requests",
     "pinned",
+    "recent",
     "requests_in_flight",
     "sticky",
     "survey",

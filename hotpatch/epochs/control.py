@@ -19,7 +19,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from hotpatch.epochs import pins
-from hotpatch.epochs.tally import Counts, Tally
+from hotpatch.epochs.tally import Counts, Listener, Tally
 
 lock = threading.Lock()
 KEPT_TALLIES = 8
@@ -68,6 +68,18 @@ def end_canary() -> None:
     """New requests all get the default epoch again."""
     with lock:
         pins.set_policy(evolve(pins.policy, canary=None, canary_tally=None, pick=None))
+
+
+def listen(epoch: int, listener: Listener | None) -> None:
+    """From now on this epoch's requests are told to `listener` as well; None: to nobody any more."""
+    with lock:
+        tally_of(epoch).listener = listener
+
+
+def recent(epoch: int) -> tuple[float, ...]:
+    """The latest latencies of this epoch, in seconds, up to `tally.RECENT` of them."""
+    with lock:
+        return tuple(tally_of(epoch).recent.copy())
 
 
 def current() -> int:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve, frozen
 
-from hotpatch.epochs.tally import Tally
+from hotpatch.epochs.tally import Listener, Tally
 
 if TYPE_CHECKING:
     from hotpatch.epochs.gate import Gate
@@ -35,7 +35,7 @@ UNANSWERED, ANSWERED, FAILED = 0, 1, 2
 class Pin:
     """One request, or another unit of work, held on one epoch.  Made by `enter` alone."""
 
-    __slots__ = ("epoch", "outcome", "running", "since", "tally", "what")
+    __slots__ = ("epoch", "mark", "outcome", "running", "since", "tally", "what")
     epoch: int
     running: bool
     """Whether code of the request runs; not so while a body waits for its server between two chunks."""
@@ -46,6 +46,8 @@ class Pin:
     tally: Tally | None
     """Where the outcome is counted; None for a unit that is no request of its own."""
     outcome: int
+    mark: Any
+    """What the tally's listener gave at entry; not set where there was none."""
 
 
 class Released(Pin):
@@ -111,6 +113,9 @@ def admit(pin: Pin, request: Any) -> Gate | None:
             pin.epoch, pin.tally = seen.epoch, seen.tally
         open_pins.add(pin)
         if policy is seen:  # counterpart: whoever stored the policy looks at open_pins afterwards
+            listener = pin.tally.listener
+            if listener is not None and request is not None:
+                pin.mark = listener.entered(request)
             return None
         open_pins.discard(pin)
 
@@ -151,6 +156,8 @@ def answered(pin: Pin, failed: bool) -> None:
     tally = pin.tally
     if tally is None:
         return
+    if tally.listener is not None and hasattr(pin, "mark"):
+        _tell(tally.listener, pin, failed)
     if pin.outcome == UNANSWERED:
         tally.requests += 1
         tally.recent.append(monotonic() - pin.since)
@@ -158,6 +165,13 @@ def answered(pin: Pin, failed: bool) -> None:
     if failed and pin.outcome == ANSWERED:
         tally.errors += 1
         pin.outcome = FAILED
+
+
+def _tell(listener: Listener, pin: Pin, failed: bool) -> None:
+    if pin.outcome == UNANSWERED:
+        listener.answered(pin.what, pin.mark, pin.since, monotonic() - pin.since, failed)
+    elif failed and pin.outcome == ANSWERED:
+        listener.failed(pin.what, pin.mark, pin.since)
 
 
 def leave(pin: Pin, failed: bool = False) -> None:

@@ -10,6 +10,7 @@ at calls and backward jumps only, so no count is lost (see `cpython.py`, "counte
 from __future__ import annotations
 
 from collections import deque
+from typing import Any, Protocol
 
 from attrs import frozen
 
@@ -17,15 +18,34 @@ RECENT = 2048
 """How many latencies an epoch remembers for its quantiles: the latest ones."""
 
 
+class Listener(Protocol):
+    """Whoever counts one epoch's requests in a way of its own, for a while.
+
+    Called in the request's thread or task: takes no lock, does no IO, never raises.  `mark` is whatever
+    `entered` gave for the request.
+    """
+
+    def entered(self, request: Any) -> Any:
+        """A request has been given this epoch."""
+
+    def answered(self, request: Any, mark: Any, since: float, seconds: float, failed: bool) -> None:
+        """Its answer begins, after so many seconds; it came at `since` (`time.monotonic`)."""
+
+    def failed(self, request: Any, mark: Any, since: float) -> None:
+        """An answer that had begun well has failed."""
+
+
 class Tally:
     """Counts of one epoch, written by requests without a lock and read by `status`."""
 
-    __slots__ = ("epoch", "errors", "recent", "requests")
+    __slots__ = ("epoch", "errors", "listener", "recent", "requests")
 
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
         self.requests = 0
         self.errors = 0
+        self.listener: Listener | None = None
+        """None but while somebody compares versions."""
         self.recent: deque[float] = deque(maxlen=RECENT)
 
     def read(self) -> Counts:
