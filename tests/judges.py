@@ -3,8 +3,8 @@
     python -m tests.judges FOLDER [--only conformance|pairs|histories]
 
 FOLDER holds `conformance/run.py` (live-edit cases) and `releases/run.py` (real releases of real packages, one
-after another in one process).  Where it isn't there, this says so and is content.  Otherwise it fails if a judge
-calls anything wrong or torn, or finds less than its floor.
+after another in one process).  Where it isn't there, this says so and is content.  Otherwise it fails if a
+judge calls anything wrong or torn, or finds less than its floor.
 """
 
 from __future__ import annotations
