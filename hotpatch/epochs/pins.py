@@ -22,7 +22,7 @@ from contextvars import ContextVar
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from hotpatch.epochs.tally import Listener, Tally
 
@@ -74,6 +74,12 @@ class Policy:
     canary_tally: Tally | None = None
     pick: Callable[[Any], bool] | None = None
     gate: Gate | None = None
+    plain: bool = field(init=False)
+    """Neither a gate nor a canary: every request gets `epoch` at once."""
+
+    @plain.default
+    def _is_plain(self) -> bool:
+        return self.pick is None and self.gate is None
 
 
 DEFAULT: Final = Pin()
@@ -113,7 +119,7 @@ def admit(pin: Pin, request: Any) -> Gate | None:
             pin.epoch, pin.tally = seen.epoch, seen.tally
         open_pins.add(pin)
         if policy is seen:  # counterpart: whoever stored the policy looks at open_pins afterwards
-            listener = pin.tally.listener
+            listener = pin.tally.listener if pin.tally is not None else None
             if listener is not None and request is not None:
                 pin.mark = listener.entered(request)
             return None
@@ -137,6 +143,20 @@ def enter(request: Any = None) -> Pin:
     epoch.  The caller puts the pin into `EPOCH` around all code that runs for the request, and ends with
     `leave`.  Under asyncio use `enter_async`, which does not block the loop.
     """
+    seen = policy
+    tally = seen.tally
+    if seen.plain and tally.listener is None and EPOCH.get() is DEFAULT:
+        pin = Pin()  # nearly always: what `fresh` and `admit` come to then, in line
+        pin.since = monotonic()
+        pin.what = request
+        pin.outcome = UNANSWERED
+        pin.running = True
+        pin.epoch = seen.epoch
+        pin.tally = tally
+        open_pins.add(pin)
+        if policy is seen:  # as in `admit`
+            return pin
+        open_pins.discard(pin)
     pin = fresh(request)
     while (gate := admit(pin, request)) is not None:
         gate.wait()

@@ -31,11 +31,13 @@ def pin_wsgi(app: WSGIApp, header: Header | None = None) -> WSGIApp:
     def pinned_app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         pin = enter(environ)
 
-        def starting(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+        def starting(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             if header is not None:
                 headers = [*headers, (header[0], header[1](pin.epoch))]
-            answered(pin, status[:1] == "5")
-            return start_response(status, headers, *exc_info)
+            answered(pin, status[0] == "5")
+            if exc_info is None:
+                return start_response(status, headers)
+            return start_response(status, headers, exc_info)
 
         token = EPOCH.set(pin)
         try:
