@@ -33,6 +33,7 @@ class Lacking:
     ) -> None:
         self.functions = functions
         added = [f for op in ops for f in functions_in(op.after) if id(f) not in functions and is_ours(f)]
+        self.brought = tuple(added)
         self.added = {id(f) for f in added}
         changed = [new for _, _, new in functions.values()] + [f.__code__ for f in added]
         self.read = {name for code in changed if code.co_name not in MAKERS for name in codes.names_in(code)}

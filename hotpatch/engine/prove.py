@@ -14,7 +14,7 @@ import gc
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import heap
+from . import heap, records
 from .commit import apply
 from .graph import APP, HIDDEN, Describer, Graph
 from .instances import Lacking
@@ -74,7 +74,8 @@ def compare(staged: Staged, before: Graph, after: Graph) -> tuple[str, ...]:
 def of_the_heap(staged: Staged) -> tuple[str, ...]:
     """Objects that live and lack what the new code reads; containers that hold on to a class that is gone."""
     objects = heap.all_objects()
-    findings = Lacking(staged.functions, staged.ops, World(staged.root).is_local).find(objects)
+    asked = Lacking(staged.functions, staged.ops, World(staged.root).is_local)
+    findings = asked.find(objects) + records.lacking(staged.functions, asked.brought, objects)
     gone = _gone(staged)
     if gone:
         ours = _own_records(staged) | {id(objects)}

@@ -1,0 +1,8 @@
+from decimal import Context, Decimal
+
+CTX = Context(prec=3)
+RATE = CTX.divide(Decimal(1), Decimal(3))
+
+
+def tax(x):
+    return CTX.multiply(Decimal(x), RATE)

@@ -1,0 +1,6 @@
+state = []
+
+
+def price():
+    state.append(1)
+    return 1

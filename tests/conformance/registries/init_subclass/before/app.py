@@ -1,0 +1,12 @@
+PLUGINS = {}
+
+
+class Plugin:
+    def __init_subclass__(cls, key=None, **kw):
+        super().__init_subclass__(**kw)
+        PLUGINS[key] = cls
+
+
+class A(Plugin, key="a"):
+    def run(self):
+        return "a"

@@ -1,0 +1,18 @@
+from functools import partial
+
+
+class S:
+    def __init__(self):
+        self.n = 0
+
+    def up(self, by):
+        self.n += by * 2
+        return self.n
+
+    def down(self, by):
+        self.n -= by
+        return self.n
+
+
+S1 = S()
+TABLE = {"up": S1.up, "ten": partial(S1.up, 20), "down": S1.down}
