@@ -48,5 +48,8 @@ docs: $(STAMP)  ## the pages that are rendered from tests
 	$(BIN)/python -m tests.engine.catalogue_page
 	$(BIN)/python docs/tour.py
 
+applications: $(STAMP)  ## real applications, patched live from one release to the next
+	$(BIN)/python -m benchmarks.applications
+
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -1,4 +1,4 @@
-"""Patch real web applications live from one release to the next, and compare each answer with a fresh start's.
+"""Patch real web applications live, release by release; compare each answer with a fresh start's.
 
     python -m benchmarks.applications [--only 'flask*'] [--json FILE] [--verbose]
 

@@ -52,7 +52,7 @@ class Judged:
     reasons: tuple[str, ...]
     seconds: tuple[float, ...] = ()
     changed: int = 0
-    """Answers that differ between the fresh starts of the first and the last release: what the requests see."""
+    """Answers that differ between fresh starts of the first and the last release."""
     unlike: tuple[str, ...] = field(default=(), repr=False)
 
 
@@ -126,7 +126,8 @@ def normal(answer: Any) -> str:
 def difference(got: Any, want: Any) -> str:
     """Both answers, from a little before the first place where they part."""
     one, other = (normal([*answer[:2], answer[2]]) for answer in (got, want))
-    at = max(len(os.path.commonprefix([one, other])) - 40, 0)
+    parted = (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    at = max(next(parted, min(len(one), len(other))) - 40, 0)
     return f"{one[at : at + 160]!r} instead of {other[at : at + 160]!r}"
 
 

@@ -1,4 +1,4 @@
-"""Releases and what they need, from the package index into a cache folder (RELEASES_CACHE); nothing is kept here."""
+"""Releases and what they need, from the package index into a cache folder (RELEASES_CACHE)."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def fresh(case: Path, side: str, scratch: Path) -> str:
     sys.path.insert(0, str(scratch / "src"))
     try:
         load(case / "probe.py").fresh(SimpleNamespace(src=scratch / "src"))
-    except Exception as error:  # noqa: BLE001  whatever the old code does instead
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever the old code does instead
         return f"differs: {type(error).__name__}: {error}"
     return "live"
 
