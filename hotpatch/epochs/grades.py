@@ -85,7 +85,26 @@ def grade(
     for op in ops:
         if op.kind is SlotKind.GLOBAL:
             changed.setdefault(id(vars(op.owner)), set()).add(op.key)
-    return tuple(_grade(op, functions, changed) for op in ops)
+    annotations = _annotations(ops)
+    return tuple(
+        Graded(op, Grade.CANARY, "metadata: changes with the commit", Form.LATE)
+        if op.kind is SlotKind.ITEM and id(op.owner) in annotations
+        else _grade(op, functions, changed)
+        for op in ops
+    )
+
+
+def _annotations(ops: Iterable[Op]) -> frozenset[int]:
+    """ids of the annotation dicts of everything that changes: a parameter that comes or goes changes the
+    function's code and, in place, its annotations, which no call reads."""
+    found = (
+        op.owner.__annotations__
+        if isinstance(op.owner, FunctionType)
+        else vars(op.owner).get("__annotations__")
+        for op in ops
+        if isinstance(op.owner, FunctionType | type | ModuleType)
+    )
+    return frozenset(id(each) for each in found if type(each) is dict)
 
 
 def worst(graded: Iterable[Graded]) -> Grade:

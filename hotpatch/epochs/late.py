@@ -13,7 +13,12 @@ def set_metadata(form: Form, owner: Any, key: str, value: Any) -> None:
     """Set a doc, an annotation, a name; does nothing for changes of another form."""
     if form is not Form.LATE:
         return
-    if isinstance(owner, FunctionType):
+    if isinstance(owner, dict):
+        if value is ABSENT:
+            owner.pop(key, None)
+        else:
+            owner[key] = value
+    elif isinstance(owner, FunctionType):
         setattr(owner, key, None if value is ABSENT else value)
     elif isinstance(owner, type):
         if value is not ABSENT:
