@@ -1,7 +1,10 @@
 """What parallel versions cost: `python -m benchmarks.overhead --json`
 
-    steady_ratio              requests per CPU second of a small Flask page (SQLite, ten rows of HTML), each
-                              request pinned and no release under way, over the page without hotpatch
+    steady_ratio              requests per CPU second of gunicorn's sync worker with an ordinary Flask page
+                              (a SQLite query, a template with 100 rows, about a millisecond), each request
+                              pinned and no release under way, over the same without hotpatch
+    added_us                  the same difference in microseconds a request, from a page that does next to
+                              nothing: what to set against the time of one's own pages
     during_ratio              the same while two versions of all its functions run, half of the requests
                               on each
     after_instructions_ratio  machine instructions of patched calls after the collapse, over those of a
@@ -19,6 +22,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import sqlite3
 import statistics
 import subprocess
@@ -38,7 +42,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 PAGE = """
 import sqlite3
-LIMIT = 10
+from jinja2 import Template
+LIMIT = 100
 TITLE = "Shop {v}"
 class Row:
     currency = "EUR {v}"
@@ -53,9 +58,13 @@ def money(cents, *, sign="{v}"):
 def rows(database):
     found = database.execute("select name, price from item order by price limit ?", (LIMIT,))
     return [Row(*row) for row in found]
+TEMPLATE = Template(
+    "<h1>{{{{ title }}}}</h1><ul>{{% for row in rows %}}"
+    "<li class={{{{ loop.cycle('odd', 'even') }}}}>{{{{ row.label|e }}}} {{{{ row.name|title }}}}</li>"
+    "{{% endfor %}}</ul>"
+)
 def page(database):
-    items = "".join(f"<li>{{row.label}}</li>" for row in rows(database))
-    return f"<h1>{{TITLE}}</h1><ul>{{items}}</ul>"
+    return TEMPLATE.render(title=TITLE, rows=rows(database))
 """
 
 HOT = """
@@ -136,12 +145,12 @@ def run_throughput(rounds: int, batch: int) -> dict[str, Any]:
     """The child of the throughput ratios, in turns: without hotpatch, pinned, pinned with two versions."""
     with tempfile.TemporaryDirectory() as folder:
         program = Program({"page": PAGE.format(v=1)}, Path(folder))
-        app = flask_app(program)
-        pinned = pin_requests(app)
+        page = flask_app(program)
+        app, pinned = Server(page), Server(pin_requests(page))
         steady: list[float] = []
         during: list[float] = []
-        for call in (app, pinned):
-            requests_per_second(call, batch)
+        for each in (app, pinned):
+            requests_per_second(each, batch)
         steady += [in_turns(app, pinned, batch, turn) for turn in range(rounds)]
         for _ in range(rounds):
             bare = requests_per_second(app, batch)
@@ -153,16 +162,39 @@ def run_throughput(rounds: int, batch: int) -> dict[str, Any]:
             assert is_plain()
             requests_per_second(app, batch // 4)
             during.append(both * 2 / (bare + requests_per_second(app, batch)))
-        return {"steady_ratio": spread(steady, 4), "during_ratio": spread(during, 4)}
+        app.close()
+        pinned.close()
+        return {
+            "steady_ratio": spread(steady, 4),
+            "during_ratio": spread(during, 4),
+            "page_us": round(1e6 / bare, 1),
+            "added_us": added_microseconds(rounds, batch),
+        }
 
 
-def in_turns(one: Callable[..., Any], other: Callable[..., Any], batch: int, turn: int) -> float:
-    """The second application's throughput over the first's: one, other, other, one, or the other way round,
+def added_microseconds(rounds: int, batch: int) -> float:
+    """What pinning adds to a request of a Flask page that does nothing: the median over all turns."""
+    from flask import Flask
+
+    flask = Flask("nothing")
+    flask.add_url_rule("/", view_func=lambda: "<ul></ul>")
+    app, pinned = Server(flask), Server(pin_requests(flask))
+    added = []
+    for _ in range(rounds):
+        seconds = [1 / requests_per_second(server, batch) for server in (app, pinned, pinned, app)]
+        added.append((seconds[1] + seconds[2] - seconds[0] - seconds[3]) / 2 * 1e6)
+    app.close()
+    pinned.close()
+    return round(statistics.median(added), 2)
+
+
+def in_turns(one: Server, other: Server, batch: int, turn: int) -> float:
+    """The second one's throughput over the first's: one, other, other, one, or the other way round,
     so that a machine that gets slower or faster meanwhile counts for both."""
     order = (one, other, other, one) if turn % 2 else (other, one, one, other)
     rates: dict[int, float] = {id(one): 0.0, id(other): 0.0}
-    for app in order:
-        rates[id(app)] += requests_per_second(app, batch)
+    for server in order:
+        rates[id(server)] += requests_per_second(server, batch)
     return rates[id(other)] / rates[id(one)]
 
 
@@ -178,31 +210,46 @@ def flask_app(program: Program) -> Any:
     return app
 
 
-def requests_per_second(app: Callable[..., Any], number: int) -> float:
+class Server:
+    """gunicorn's own sync worker, handling one request after the other in this process."""
+
+    def __init__(self, app: Any) -> None:
+        from gunicorn.app.base import BaseApplication
+        from gunicorn.workers.sync import SyncWorker
+
+        class Application(BaseApplication):  # type: ignore[misc]
+            def load_config(self) -> None:
+                self.cfg.set("accesslog", None)
+
+            def load(self) -> Any:
+                return app
+
+        application = Application()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        log = application.cfg.logger_class(application.cfg)
+        self.worker = SyncWorker(1, os.getpid(), [self.listener], application, 30, application.cfg, log)
+        self.worker.wsgi = app
+
+    def request(self, user: str) -> bytes:
+        ours, its = socket.socketpair()
+        with ours:
+            ours.sendall(f"GET / HTTP/1.1\r\nHost: localhost\r\nX-User: {user}\r\n\r\n".encode())
+            ours.shutdown(socket.SHUT_WR)  # or the worker waits for more before it closes
+            self.worker.handle(self.listener, its, ("127.0.0.1", 1))
+            return b"".join(iter(lambda: ours.recv(65536), b""))
+
+    def close(self) -> None:
+        self.worker.tmp.close()
+        self.listener.close()
+
+
+def requests_per_second(server: Server, number: int) -> float:
     """Requests per second of CPU time, so that other load on the machine does not count."""
-    environs = [environ(str(user)) for user in range(number)]
     began = time.process_time()
-    for each in environs:
-        body = app(each, lambda status, headers, exc_info=None: None)
-        b"".join(body)
-        close = getattr(body, "close", None)
-        if close is not None:
-            close()
+    for user in range(number):
+        answer = server.request(str(user))
+    assert answer.startswith(b"HTTP/1.1 200") and b"</ul>" in answer
     return number / (time.process_time() - began)
-
-
-def environ(user: str) -> dict[str, Any]:
-    return {
-        "REQUEST_METHOD": "GET",
-        "PATH_INFO": "/",
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "HTTP_X_USER": user,
-        "wsgi.url_scheme": "http",
-        "wsgi.input": None,
-        "wsgi.errors": sys.stderr,
-    }
 
 
 def interpreters() -> dict[str, str]:
@@ -235,7 +282,7 @@ def measure(python: str, rounds: int, batch: int, count: bool) -> dict[str, Any]
 
 
 def summary(by_version: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The three figures by interpreter, and what lies behind them."""
+    """The figures by interpreter, and what lies behind them."""
 
     def each(pick: Callable[[Mapping[str, Any]], Any]) -> dict[str, Any]:
         return {version: pick(figures) for version, figures in by_version.items()}
@@ -244,6 +291,7 @@ def summary(by_version: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         "steady_ratio": each(lambda f: f["steady_ratio"]["median"]),
         "during_ratio": each(lambda f: f["during_ratio"]["median"]),
         "after_instructions_ratio": each(lambda f: f["after_instructions_ratio"]),
+        "added_us": each(lambda f: f["added_us"]),
         "spread": {version: dict(figures) for version, figures in by_version.items()},
     }
 

@@ -14,7 +14,6 @@ a server sends by `sendfile` (the pin ends at its `close`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from contextvars import Token
 from typing import Any, Final
 
@@ -48,7 +47,7 @@ def pin_wsgi(app: WSGIApp, header: Header | None = None) -> WSGIApp:
             else:
                 wrapper = environ.get("wsgi.file_wrapper")
                 if not (isinstance(wrapper, type) and isinstance(body, wrapper) and _close_with(body, pin)):
-                    sized = hasattr(kind, "__len__")
+                    sized = hasattr(body, "__len__")
                     pin.running = False
                     return SizedBody(pin, body, token) if sized else PinnedBody(pin, body, token)
         except BaseException:
@@ -131,8 +130,10 @@ class PinnedBody:
                 close()
         finally:
             leave(pin)
-            with suppress(ValueError, RuntimeError):  # set in another context, or closed for a second time
+            try:  # noqa: SIM105 - a context manager would cost as much as all of this
                 EPOCH.reset(token)
+            except (ValueError, RuntimeError):  # set in another context; closed for a second time
+                pass
 
     def __del__(self) -> None:
         pin = getattr(self, "_pin", None)

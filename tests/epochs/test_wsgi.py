@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -241,15 +242,18 @@ def test_a_request_begun_between_two_chunks_of_another_is_one_of_its_own() -> No
             seen[environ["PATH_INFO"]].append(epoch())
             yield b"x"
 
-    first, _ = call(app, {"PATH_INFO": "first"})
-    chunks = iter(first)
-    next(chunks)
-    commit()
-    second, _ = call(app, {"PATH_INFO": "second"})
-    for _ in zip(second, chunks, strict=False):
-        pass
-    first.close()
-    second.close()
+    def interleave() -> None:
+        first, _ = call(app, {"PATH_INFO": "first"})
+        chunks = iter(first)
+        next(chunks)
+        commit()
+        second, _ = call(app, {"PATH_INFO": "second"})
+        for _ in zip(second, chunks, strict=False):
+            pass
+        first.close()
+        second.close()
+
+    copy_context().run(interleave)
     assert len(set(seen["first"])) == len(set(seen["second"])) == 1
     assert seen["first"][0] < seen["second"][0] == epoch()
     assert not pins.open_pins
