@@ -91,7 +91,7 @@ class ClassMaker:
         if (o, n) in builder.difference.rigid:
             self.rigid.add(id(live))
         old_kids = builder.difference.old.kids(o)
-        for name, value in list(class_dict(live).items()):
+        for name, value in list(builder.world.view.attributes(live).items()):
             if name in CLASS_NOISE or builder.shapes.expand(value)[0] in ("member", "descriptor"):
                 continue
             known = old_kids.get(("attr", name))

@@ -23,7 +23,8 @@ from attrs import evolve
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from .reading import MISSING, class_dict, raw_dict, slot_value, solid_base
+from .reading import MISSING, raw_dict, slot_value, solid_base
+from .view import PLAIN_VIEW, View
 
 Call = Callable[[], Any]
 
@@ -33,8 +34,14 @@ _set_class: Final = object.__dict__["__class__"].__set__
 class Undo:
     """The exact inverse of a commit.  Holds every object that was exchanged; drop it when it has expired."""
 
-    def __init__(self, ops: tuple[Op, ...], orders: Sequence[tuple[dict[Any, Any], list[Any]]]) -> None:
+    def __init__(
+        self,
+        ops: tuple[Op, ...],
+        orders: Sequence[tuple[dict[Any, Any], list[Any]]],
+        view: View = PLAIN_VIEW,
+    ) -> None:
         self.ops = ops
+        self._view = view
         self._orders = orders
         self.done = False
 
@@ -44,7 +51,7 @@ class Undo:
         if self.done:
             raise PatchRefused("this change has been taken back already")
         ops = tuple(_followed(op, forward=False) for op in self.ops)
-        moved = [op.where for op in ops if _stands_in_the_way(op)]
+        moved = [op.where for op in ops if _stands_in_the_way(op, self._view)]
         if moved:
             raise PatchRefused(
                 f"{moved[0]} was changed after the commit, so that it can't be taken back exactly"
@@ -55,25 +62,27 @@ class Undo:
         self.done = True
 
 
-def _stands_in_the_way(op: Op) -> bool:
+def _stands_in_the_way(op: Op, view: View) -> bool:
     """What came to a place that the edit filled goes with it; what was put where the edit took something
     away gives way to what stood there."""
-    return op.before is not ABSENT and op.after is not ABSENT and not _as_expected(op, forward=False)
+    return (
+        op.before is not ABSENT and op.after is not ABSENT and not _as_expected(op, forward=False, view=view)
+    )
 
 
-def commit(ops: Sequence[Op], ready: Callable[[], None] | None = None) -> Undo:
+def commit(ops: Sequence[Op], ready: Callable[[], None] | None = None, view: View = PLAIN_VIEW) -> Undo:
     """Do the whole edit, or nothing.  `ready` is called when all is prepared, just before the first store,
     and may raise to call it off.  Raises PatchRefused, with nothing changed, if the process has
     changed since the ops were staged or if a store is not possible.  Only one thread may commit at a time."""
     ops = tuple(_followed(op, forward=True) for op in ops)
-    if moved := drifted(ops, forward=True):
+    if moved := drifted(ops, forward=True, view=view):
         raise PatchRefused(f"{moved[0]} changed between staging and commit: stage again")
     orders = _orders(ops)
     calls = [_call(op, forward=True) for op in ops]
     if ready is not None:
         ready()
     _run(calls, ops, forward=True)
-    return Undo(ops, orders)
+    return Undo(ops, orders, view)
 
 
 def apply(ops: Sequence[Op], forward: bool) -> None:
@@ -171,58 +180,58 @@ _CALLS: Final[dict[SlotKind, Callable[[Op, Any, Any], Call]]] = {
 # -- what stands there now ----------------------------------------------------------------------
 
 
-def current(op: Op) -> Any:
+def current(op: Op, view: View = PLAIN_VIEW) -> Any:
     """What the slot holds, ABSENT if nothing."""
-    found = _READS[op.kind](op)
+    found = _READS[op.kind](op, view)
     return ABSENT if found is MISSING else found
 
 
-def _read_item(op: Op) -> Any:
+def _read_item(op: Op, view: View) -> Any:
     kind = _container(op.owner)
     if issubclass(kind, set):
         return op.key if kind.__contains__(op.owner, op.key) else ABSENT
     return kind.get(op.owner, op.key, ABSENT)
 
 
-def _read_cell(op: Op) -> Any:
+def _read_cell(op: Op, view: View) -> Any:
     try:
         return op.owner.cell_contents
     except ValueError:
         return ABSENT
 
 
-def _read_class(op: Op) -> Any:
+def _read_class(op: Op, view: View) -> Any:
     if op.key in ("__name__", "__qualname__"):
         return type.__getattribute__(op.owner, op.key)
-    return class_dict(op.owner).get(op.key, ABSENT)
+    return view.attributes(op.owner).get(op.key, ABSENT)
 
 
-_READS: Final[dict[SlotKind, Callable[[Op], Any]]] = {
-    SlotKind.CODE: lambda op: op.owner.__code__,
-    SlotKind.FUNCTION: lambda op: getattr(op.owner, op.key),
-    SlotKind.FUNCTION_DICT: lambda op: vars(op.owner).get(op.key, ABSENT),
-    SlotKind.GLOBAL: lambda op: vars(op.owner).get(op.key, ABSENT),
+_READS: Final[dict[SlotKind, Callable[[Op, View], Any]]] = {
+    SlotKind.CODE: lambda op, view: view.code(op.owner),
+    SlotKind.FUNCTION: lambda op, view: view.part(op.owner, op.key),
+    SlotKind.FUNCTION_DICT: lambda op, view: view.own(op.owner).get(op.key, ABSENT),
+    SlotKind.GLOBAL: lambda op, view: view.name(op.owner, op.key, ABSENT),
     SlotKind.CLASS: _read_class,
-    SlotKind.BASES: lambda op: op.owner.__bases__,
-    SlotKind.TYPE: lambda op: type(op.owner),
-    SlotKind.INSTANCE: lambda op: (raw_dict(op.owner) or {}).get(op.key, ABSENT),
-    SlotKind.MEMBER: lambda op: slot_value(op.key, op.owner),
+    SlotKind.BASES: lambda op, view: op.owner.__bases__,
+    SlotKind.TYPE: lambda op, view: type(op.owner),
+    SlotKind.INSTANCE: lambda op, view: (raw_dict(op.owner) or {}).get(op.key, ABSENT),
+    SlotKind.MEMBER: lambda op, view: slot_value(op.key, op.owner),
     SlotKind.ITEM: _read_item,
-    SlotKind.ELEMENTS: lambda op: list(_container(op.owner).__iter__(op.owner)),
+    SlotKind.ELEMENTS: lambda op, view: list(_container(op.owner).__iter__(op.owner)),
     SlotKind.CELL: _read_cell,
-    SlotKind.MODULE: lambda op: sys.modules.get(op.key, ABSENT),
+    SlotKind.MODULE: lambda op, view: view.modules().get(op.key, ABSENT),
 }
 
 
-def drifted(ops: Sequence[Op], forward: bool) -> list[str]:
+def drifted(ops: Sequence[Op], forward: bool, view: View = PLAIN_VIEW) -> list[str]:
     """Slots that no longer hold what the ops expect, by name: someone else wrote there."""
-    return [op.where for op in ops if not _as_expected(op, forward)]
+    return [op.where for op in ops if not _as_expected(op, forward, view)]
 
 
-def _as_expected(op: Op, forward: bool) -> bool:
+def _as_expected(op: Op, forward: bool, view: View = PLAIN_VIEW) -> bool:
     if op.kind is SlotKind.CALL:
         return True
-    wanted, found = (op.before if forward else op.after), current(op)
+    wanted, found = (op.before if forward else op.after), current(op, view)
     if op.kind is SlotKind.ELEMENTS:
         wanted = list(wanted)
         if isinstance(op.owner, set):
@@ -236,7 +245,18 @@ def _as_expected(op: Op, forward: bool) -> bool:
         return bool(found == wanted)
     if op.kind is SlotKind.FUNCTION and op.key == "__annotations__" and not wanted:
         return not found
+    if op.kind is SlotKind.FUNCTION and op.key in ("__defaults__", "__kwdefaults__"):
+        return _same_defaults(wanted, found)
     return found is wanted
+
+
+def _same_defaults(wanted: Any, found: Any) -> bool:
+    """The container may be another: what runs versions side by side copies it."""
+    if wanted is None or type(wanted) is not type(found) or len(wanted) != len(found):
+        return wanted is found
+    if type(wanted) is tuple:
+        return all(map(operator.is_, wanted, found))
+    return all(name in found and found[name] is value for name, value in wanted.items())
 
 
 def _followed(op: Op, forward: bool) -> Op:

@@ -181,7 +181,7 @@ class Describer:
         ours = {
             id(value)
             for module in self.world.local.values()
-            for value in vars(module).values()
+            for value in self.world.view.names(module).values()
             if (type(value) in (list, dict, set) or is_python_class(type(value)))
             and self.world.name_outside(value) is None
         }
@@ -192,7 +192,12 @@ class Describer:
         count: dict[str, int] = {}
         found = {}
         for f in gc.get_objects():
-            if type(f) is types.FunctionType and id(f) not in self._memo and self.world.is_local(f):
+            if (
+                type(f) is types.FunctionType
+                and id(f) not in self._memo
+                and self.world.is_local(f)
+                and not self.world.view.is_machinery(f)
+            ):
                 name = f"{HIDDEN}{self.world.home_of[id(f.__globals__)]}:{f.__qualname__}"
                 count[name] = number = count.get(name, -1) + 1
                 found[f"{name} {number}"] = self._ref(f, -1, f"{name} {number}")

@@ -18,6 +18,7 @@ from . import codes
 from .graph import Graph
 from .match import Pair
 from .reading import class_dict
+from .view import View
 
 
 def all_objects() -> list[Any]:
@@ -67,7 +68,7 @@ def needs_scan(functions: Functions) -> bool:
     )
 
 
-def closures(exchange: Exchange, functions: Functions, objects: Sequence[Any]) -> list[Op]:
+def closures(exchange: Exchange, functions: Functions, objects: Sequence[Any], view: View) -> list[Op]:
     """Closures made earlier run code of the functions that change: they get the new code, on their own
     variables.
 
@@ -77,8 +78,8 @@ def closures(exchange: Exchange, functions: Functions, objects: Sequence[Any]) -
     for f in objects:
         if type(f) is not types.FunctionType or id(f) in functions:
             continue
-        found = exchange.by_id.get(id(f.__code__))
-        if found is None:
+        found = exchange.by_id.get(id(view.code(f)))
+        if found is None or view.is_machinery(f):
             continue
         before, after = found
         where = f"closure {before.co_qualname}"
@@ -123,7 +124,7 @@ def instances(
     return ops
 
 
-def holders(gone: Mapping[int, tuple[Any, str]], ours: set[int]) -> list[str]:
+def holders(gone: Mapping[int, tuple[Any, str]], ours: set[int], view: View) -> list[str]:
     """After a commit: what still holds on to an object whose place another has taken.  `gone` maps ids to
     the object and its name; `ours` are the ids of the engine's own records.
 
@@ -144,6 +145,7 @@ def holders(gone: Mapping[int, tuple[Any, str]], ours: set[int]) -> list[str]:
                     id(holder) in passed
                     or id(holder) in gone
                     or _passes(holder)
+                    or view.is_machinery(holder)
                     or _in_undo(holder, referrers)
                 ):
                     continue

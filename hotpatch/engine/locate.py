@@ -16,8 +16,9 @@ from typing import Any, Final
 from . import codes
 from .graph import HIDDEN, Code, Graph
 from .match import is_sequence
-from .reading import MAPPINGS, MISSING, PLAIN, class_dict, is_python_class, raw_dict
+from .reading import MAPPINGS, MISSING, PLAIN, is_python_class, raw_dict
 from .shape import Shapes, Step, label
+from .view import View
 from .world import World
 
 WRAPPERS: Final = frozenset(
@@ -71,7 +72,7 @@ class Locator:
 
     def child(self, above: Any, step: Step, o: int) -> Any:
         if type(step) is tuple and (way := _DIRECT.get(step[0])) is not None:
-            found = way(above, step)
+            found = way(self.world.view, above, step)
             if found is not _UNKNOWN:
                 return found
         kids = self.kids(above)
@@ -128,7 +129,8 @@ class Locator:
             if type(f) is types.FunctionType
             and f.__code__.co_qualname == code.qualname
             and self.world.home_of.get(id(f.__globals__)) == home
-            and codes.key_of(f.__code__).body == code.body
+            and codes.key_of(self.world.view.code(f)).body == code.body
+            and not self.world.view.is_machinery(f)
         ]
         return found[0] if len(found) == 1 else MISSING
 
@@ -142,35 +144,35 @@ def same_body(live: types.CodeType | None, code: Code) -> bool:
 _UNKNOWN: Final[Any] = object()
 
 
-def _name(above: Any, step: Step) -> Any:
-    return vars(above).get(step[1], MISSING)
+def _name(view: View, above: Any, step: Step) -> Any:
+    return view.name(above, step[1], MISSING)
 
 
-def _attr(above: Any, step: Step) -> Any:
+def _attr(view: View, above: Any, step: Step) -> Any:
     kind = type(above)
     if issubclass(kind, type):
-        return class_dict(above).get(step[1], MISSING)
+        return view.attributes(above).get(step[1], MISSING)
     if kind is types.FunctionType:
-        return vars(above).get(step[1], MISSING)
+        return view.own(above).get(step[1], MISSING)
     if is_python_class(kind):
         space = raw_dict(above)
         return MISSING if space is None else space.get(step[1], MISSING)
     return _UNKNOWN
 
 
-def _key(above: Any, step: Step) -> Any:
+def _key(view: View, above: Any, step: Step) -> Any:
     kind = next((k for k in MAPPINGS if type(above) is k), None)
     if kind is None or step[1] == "obj" or (step[1] == "str" and "\x00" in step[2]):
         return _UNKNOWN
     return kind.get(above, step[2], MISSING)
 
 
-def _closure(above: Any, step: Step) -> Any:
+def _closure(view: View, above: Any, step: Step) -> Any:
     cells = above.__closure__ or ()
     return cells[step[1]] if step[1] < len(cells) else MISSING
 
 
-_DIRECT: Final[dict[str, Callable[[Any, Step], Any]]] = {
+_DIRECT: Final[dict[str, Callable[[View, Any, Step], Any]]] = {
     "name": _name,
     "attr": _attr,
     "key": _key,

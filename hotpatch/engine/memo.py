@@ -17,7 +17,7 @@ from .difference import Difference
 from .graph import Graph
 from .heap import Functions
 from .match import Match
-from .reading import LRU, class_attribute, class_dict, is_python_class, plain_same, raw_dict
+from .reading import LRU, class_attribute, is_python_class, plain_same, raw_dict
 from .world import World
 
 
@@ -45,10 +45,10 @@ def cached_properties(functions: Functions, world: World) -> dict[int, set[str]]
     changed = {i for i, (old, new) in body.items() if old != new}
     names = {functions[i][0].__code__.co_name for i in changed}
     for module in world.local.values():
-        for value in list(vars(module).values()):
+        for value in list(world.view.names(module).values()):
             if not issubclass(type(value), type) or not is_python_class(value):
                 continue
-            for name, held in list(class_dict(value).items()):
+            for name, held in list(world.view.attributes(value).items()):
                 if name in names and _caches(held, changed):
                     found.setdefault(id(value), set()).add(name)
     return found

@@ -51,6 +51,7 @@ class Merger:
         self.displaced: dict[int, Any] = {}
         """id of a live object whose place another takes: itself."""
         self.unloaded = builder.unloaded
+        self.view = builder.world.view
 
     # -- the whole edit ----------------------------------------------------------------
 
@@ -158,11 +159,12 @@ class Merger:
         kept it."""
         if live is made or id(live) in self.functions or type(made) is not types.FunctionType:
             return
-        code = codes.forwarding(live.__code__, made)
-        self.functions[id(live)] = live, live.__code__, made.__code__
-        self.emit(live, SlotKind.CODE, "__code__", live.__code__, code, f"{where} code", made)
+        before = self.view.code(live)
+        code = codes.forwarding(before, made)
+        self.functions[id(live)] = live, before, made.__code__
+        self.emit(live, SlotKind.CODE, "__code__", before, code, f"{where} code", made)
         for name in ("__defaults__", "__kwdefaults__"):
-            self.emit(live, SlotKind.FUNCTION, name, getattr(live, name), None, f"{where} {name}")
+            self.emit(live, SlotKind.FUNCTION, name, self.view.part(live, name), None, f"{where} {name}")
 
     # -- mappings ----------------------------------------------------------------------------
 
@@ -201,7 +203,7 @@ class Merger:
     def _add(self, owner: Any, slot: SlotKind, key: Any, current: Any, child: int, where: str) -> None:
         if current is not MISSING and self.alike.as_after(current, child):
             return
-        if type(owner) is types.ModuleType:
+        if issubclass(type(owner), types.ModuleType):
             value = self.builder.make_named(child, owner, key)
         else:
             value = self.builder.make(child)
@@ -218,7 +220,7 @@ class Merger:
         try:
             return self.settle(pair, current, where)
         except Unbuildable:
-            if type(owner) is not types.ModuleType:
+            if not issubclass(type(owner), types.ModuleType):
                 raise
             return self.builder.make_named(pair[1], owner, key)
 
@@ -333,7 +335,7 @@ class Keys:
 
 
 def merge_module(merger: Merger, pair: Pair, live: Any) -> None:
-    merger.merge_mapping(pair, live, vars(live), SlotKind.GLOBAL, "name")
+    merger.merge_mapping(pair, live, merger.view.names(live), SlotKind.GLOBAL, "name")
 
 
 def merge_dict(merger: Merger, pair: Pair, live: Any) -> None:

@@ -17,7 +17,6 @@ from .reading import (
     MAPPINGS,
     MISSING,
     class_attribute,
-    class_dict,
     raw_dict,
     slot_value,
     slots_of,
@@ -93,7 +92,7 @@ def _merge_slots(merger: Merger, pair: Pair, live: Any, cls: type, where: str) -
 def merge_class(merger: Merger, pair: Pair, live: Any) -> None:
     o, n = pair
     where = merger.old.path(o)
-    own = class_dict(live)
+    own = merger.view.attributes(live)
     difference = merger.difference
 
     def change(name: str, value: Any) -> None:
@@ -173,7 +172,7 @@ def _keep_first_line(merger: Merger, pair: Pair, live: Any, where: str) -> None:
                 live,
                 SlotKind.CLASS,
                 "__firstlineno__",
-                class_dict(live).get("__firstlineno__", ABSENT),
+                merger.view.attributes(live).get("__firstlineno__", ABSENT),
                 merger.builder.make(first),
                 f"{where} line",
             )
@@ -192,16 +191,16 @@ def merge_function(merger: Merger, pair: Pair, live: Any) -> None:
     for name, value in (("__name__", head[1]), ("__qualname__", head[2])):
         if getattr(live, name) != value:
             merger.emit(live, SlotKind.FUNCTION, name, getattr(live, name), value, f"{where} {name}")
-    merger.merge_mapping(pair, live, vars(live), SlotKind.FUNCTION_DICT, "attr")
+    merger.merge_mapping(pair, live, merger.view.own(live), SlotKind.FUNCTION_DICT, "attr")
     attributes = dict(FUNCTION_PARTS)
     for step, _, child in merger.difference.edges.get(pair, ()):
         if child in merger.difference.replaced and step in attributes:
-            current = getattr(live, attributes[step])
+            current = merger.view.part(live, attributes[step])
             value = merger.settle(child, current, f"{where}.{attributes[step]}")
             merger.emit(live, SlotKind.FUNCTION, attributes[step], current, value, f"{where} {step}")
     for step, node in merger.difference.added.get(pair, ()):
         if step in attributes:
-            current = getattr(live, attributes[step])
+            current = merger.view.part(live, attributes[step])
             merger.emit(
                 live,
                 SlotKind.FUNCTION,
@@ -213,7 +212,7 @@ def merge_function(merger: Merger, pair: Pair, live: Any) -> None:
     for step, _ in merger.difference.removed.get(pair, ()):
         if step in attributes:
             empty: Any = {} if step == "annotations" else () if step == "type_params" else None
-            current = getattr(live, attributes[step])
+            current = merger.view.part(live, attributes[step])
             merger.emit(live, SlotKind.FUNCTION, attributes[step], current, empty, f"{where} {step}")
 
 
@@ -222,15 +221,15 @@ def _merge_code(merger: Merger, pair: Pair, live: Any, where: str) -> None:
     before, after = merger.old.nodes[pair[0]][3], merger.new.nodes[pair[1]][3]
     if before.exact == after.exact:
         return
-    code = live.__code__
+    current = code = merger.view.code(live)
     if before.shift == after.shift:
         code = codes.shifted(code, after.first_line - code.co_firstlineno)
     if codes.key_of(code).exact != after.exact:
         code = merger.builder.code(pair[1])
-    if codes.same(live.__code__, code):
+    if codes.same(current, code):
         return
-    merger.functions[id(live)] = live, live.__code__, code
-    merger.emit(live, SlotKind.CODE, "__code__", live.__code__, code, where)
+    merger.functions[id(live)] = live, current, code
+    merger.emit(live, SlotKind.CODE, "__code__", current, code, where)
 
 
 def merge_lru_cache(merger: Merger, pair: Pair, live: Any) -> None:

@@ -21,15 +21,16 @@ from .instances import Lacking
 from .match import Match, Pair
 from .memo import copies
 from .staged import Staged
+from .view import PLAIN_VIEW, View
 from .world import World
 
 Place = str
 Value = Any
 
 
-def describe_live(root: str, app: Any, opened: Sequence[str]) -> Graph:
+def describe_live(root: str, app: Any, opened: Sequence[str], view: View = PLAIN_VIEW) -> Graph:
     """This process as a graph; the graph holds on to the objects, so that their ids say which is which."""
-    describer = Describer(World(root), with_blobs=False)
+    describer = Describer(World(root, view), with_blobs=False)
     graph = describer.run({} if app is None else {APP: app}, opened)
     graph.objects = describer.objects
     return graph
@@ -43,10 +44,10 @@ def prove(staged: Staged) -> tuple[str, ...]:
     """
     apply(staged.ops, forward=False)
     try:
-        before = describe_live(staged.root, staged.app, staged.measurement.opened)
+        before = describe_live(staged.root, staged.app, staged.measurement.opened, staged.view)
     finally:
         apply(staged.ops, forward=True)
-    after = describe_live(staged.root, staged.app, staged.measurement.opened)
+    after = describe_live(staged.root, staged.app, staged.measurement.opened, staged.view)
     findings = compare(staged, before, after)
     del before, after
     gc.collect()  # what staging and describing held on to is no holder of the program's
@@ -79,7 +80,7 @@ def of_the_heap(staged: Staged) -> tuple[str, ...]:
     gone = _gone(staged)
     if gone:
         ours = _own_records(staged) | {id(objects)}
-        findings += heap.holders(gone, ours)
+        findings += heap.holders(gone, ours, staged.view)
     return tuple(findings)
 
 

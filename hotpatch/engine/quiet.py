@@ -21,6 +21,7 @@ from . import codes
 from .commit import Undo, commit
 from .frames import Blocker, blockers, may_never_return
 from .heap import Exchange, Functions
+from .view import PLAIN_VIEW, View
 
 if TYPE_CHECKING:
     from .staged import Staged
@@ -30,11 +31,11 @@ SUSPENDED: Final = (types.GeneratorType, types.CoroutineType, types.AsyncGenerat
 SECONDS: Final = 2.0
 
 
-def incompatible_names(functions: Functions, ops: Sequence[Op]) -> frozenset[str]:
+def incompatible_names(functions: Functions, ops: Sequence[Op], view: View = PLAIN_VIEW) -> frozenset[str]:
     """Names by which old code that goes on would call something in a way that no longer holds."""
     names: set[str] = set()
     for f, old, new in functions.values():
-        if not codes.accepts_same_calls(old, new, *_defaults(f, ops)):
+        if not codes.accepts_same_calls(old, new, *_defaults(f, ops, view)):
             names.add(new.co_name)
             if new.co_name in MAKERS:
                 names.add(new.co_qualname.rpartition(".")[0].rpartition(".")[2])
@@ -44,9 +45,9 @@ def incompatible_names(functions: Functions, ops: Sequence[Op]) -> frozenset[str
     return frozenset(names)
 
 
-def _defaults(f: types.FunctionType, ops: Sequence[Op]) -> tuple[int, frozenset[str]]:
+def _defaults(f: types.FunctionType, ops: Sequence[Op], view: View) -> tuple[int, frozenset[str]]:
     """How many parameters of the new function have defaults, and which keyword-only ones."""
-    found: dict[str, Any] = {"__defaults__": f.__defaults__, "__kwdefaults__": f.__kwdefaults__}
+    found: dict[str, Any] = {name: view.part(f, name) for name in ("__defaults__", "__kwdefaults__")}
     for op in ops:
         if op.owner is f and op.kind is SlotKind.CODE and op.target is not None:
             return len(op.target.__defaults__ or ()), frozenset(op.target.__kwdefaults__ or ())

@@ -16,7 +16,7 @@ import functools
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 PLAIN: Final = frozenset(
@@ -128,10 +128,12 @@ def _same_layout(a: type, b: type) -> bool:
     )
 
 
-def class_attribute(cls: type, name: str) -> Any:
+def class_attribute(
+    cls: type, name: str, attributes: Callable[[type], Mapping[str, Any]] = class_dict
+) -> Any:
     """What the class has under this name, base classes included, as it stands in the dictionaries."""
     for base in cls.__mro__:
-        own = class_dict(base)
+        own = attributes(base)
         if name in own:
             return own[name]
     return MISSING

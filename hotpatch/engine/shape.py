@@ -33,7 +33,6 @@ from .reading import (
     SEQUENCES,
     anchor,
     class_attribute,
-    class_dict,
     class_module,
     is_python_class,
     raw_dict,
@@ -90,7 +89,7 @@ def expand_module(shapes: Shapes, obj: Any) -> Shape:
     name = shapes.world.home_of.get(id(vars(obj)), vars(obj).get("__name__", ""))
     if name not in shapes.world.local:
         return "outside-module", name, [], None
-    kids = [(("name", k), v) for k, v in list(vars(obj).items()) if k not in MODULE_NOISE]
+    kids = [(("name", k), v) for k, v in list(shapes.view.names(obj).items()) if k not in MODULE_NOISE]
     return "module", name, kids, None
 
 
@@ -105,16 +104,16 @@ def expand_function(shapes: Shapes, f: Any) -> Shape:
     home = shapes.world.home_of.get(id(f.__globals__))
     kids: list[tuple[Step, Any]] = [] if home else [("globals", f.__globals__)]
     for step, attribute in FUNCTION_PARTS:
-        value = getattr(f, attribute, None)
+        value = shapes.view.part(f, attribute)
         if value is not None and (value or step not in ("annotations", "type_params")):
             kids.append((step, value))
     kids += [(("closure", i), cell) for i, cell in enumerate(f.__closure__ or ())]
-    kids += [(("attr", k), v) for k, v in list(vars(f).items())]
-    return "function", (home, f.__name__, f.__qualname__), kids, f.__code__
+    kids += [(("attr", k), v) for k, v in list(shapes.view.own(f).items())]
+    return "function", (home, f.__name__, f.__qualname__), kids, shapes.view.code(f)
 
 
 def expand_class(shapes: Shapes, cls: Any) -> Shape:
-    own = class_dict(cls)
+    own = shapes.view.attributes(cls)
     module, name = own.get("__module__"), cls.__qualname__
     if not is_python_class(cls):
         return "c-class", (class_module(cls), name), [], None
@@ -163,7 +162,10 @@ def expand_instance(shapes: Shapes, obj: Any, cls: type) -> Shape:
     kids += [(("attr", k), v) for k, v in list((raw_dict(obj) or {}).items())]
     # Compared and hashed by its own __eq__ and __hash__: nobody counts on such an object being changed,
     # and it may be shared and cached.
-    by_value = all(type(class_attribute(cls, name)) is types.FunctionType for name in ("__eq__", "__hash__"))
+    find = shapes.view.attributes
+    by_value = all(
+        type(class_attribute(cls, name, find)) is types.FunctionType for name in ("__eq__", "__hash__")
+    )
     return "value" if by_value else "instance", (base.__name__, head), kids, None
 
 
@@ -291,6 +293,7 @@ class Shapes:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.view = world.view
         self._naming = False
 
     def expand(self, obj: Any) -> Shape:

@@ -23,6 +23,7 @@ from .merge import Merger
 from .reading import LRU, MISSING
 from .shape import Shapes
 from .statement import Statements
+from .view import PLAIN_VIEW, View
 from .world import World
 
 
@@ -45,6 +46,7 @@ class Staged:
     """Generators and coroutines on code that changes, where the heap was searched for them."""
     displaced: Mapping[int, Any] = field(factory=dict, repr=False)
     """Objects whose place another takes, though they are the same thing to the program: id to object."""
+    view: View = field(default=PLAIN_VIEW, repr=False)
     notes: tuple[str, ...] = ()
     blockers: tuple[Blocker, ...] = ()
     """Frames on old code that never leave it or would call the new code in the old way, as of staging."""
@@ -58,17 +60,19 @@ def stage(
     root: str,
     app: Any = None,
     choices: Mapping[str, str] | None = None,
+    view: View = PLAIN_VIEW,
 ) -> Staged:
     """Lay the measured edit onto this process: nothing visible changes.
 
     `root` is the folder that the program's modules were loaded from, `app` the live application object where
     the program makes it by a factory.  `choices` are the bundle author's (`keep`, `rebuild`), by the names
-    that refusals give.  Raises PatchRefused, with the reason, if the edit has no sound form here.
+    that refusals give.  `view` tells what the slots of this process mean, where several versions run in it:
+    the edit is laid onto the newest.  Raises PatchRefused, with the reason, if it has no sound form here.
     """
     if measurement.problems:
         raise PatchRefused(measurement.problems[0].why)
     difference = measurement.difference
-    world = World(root)
+    world = World(root, view)
     _all_measured(measurement, world)
     shapes = Shapes(world)
     extra = world.open(measurement.opened) | ({} if app is None else {APP: app})
@@ -82,7 +86,7 @@ def stage(
     _clear_dispatch(merger, difference, locator)
     _drop_modules(merger, measurement)
     exchange = heap.Exchange(merger.functions)
-    incompatible = quiet.incompatible_names(merger.functions, merger.ops)
+    incompatible = quiet.incompatible_names(merger.functions, merger.ops, view)
     suspended = _scan(measurement, merger, builder, exchange, world, incompatible)
     importlib.invalidate_caches()
     locator.forget()
@@ -99,6 +103,7 @@ def stage(
         incompatible=incompatible,
         suspended=suspended,
         blockers=quiet.blockers_of(exchange, incompatible, suspended),
+        view=view,
         notes=tuple(f"{name} was made by running its statement" for name in statements.ran),
     )
 
@@ -130,7 +135,7 @@ def _scan(
     if not (exchanged or search or cached or heap.needs_scan(merger.functions)):
         return ()
     objects = heap.all_objects()
-    merger.ops += heap.closures(exchange, merger.functions, objects)
+    merger.ops += heap.closures(exchange, merger.functions, objects, world.view)
     if exchanged:
         rigid = builder.classes.rigid
         merger.ops += heap.instances(exchanged, rigid, merger.rebased, merger.displaced, objects)
@@ -148,6 +153,6 @@ def _clear_dispatch(merger: Merger, difference: Difference, locator: Locator) ->
 
 def _drop_modules(merger: Merger, measurement: Measurement) -> None:
     for name in measurement.gone:
-        module = sys.modules.get(name)
+        module = merger.view.modules().get(name)
         if module is not None:
             merger.emit(sys, SlotKind.MODULE, name, module, ABSENT, f"removed module {name}")

@@ -21,7 +21,7 @@ class Overlay(dict[str, Any]):
 
     def __init__(self, builder: Builder, module: str) -> None:
         super().__init__()
-        self._builder = builder
+        self._builder, self._module = builder, module
         root = builder.new.roots.get(module)
         self._kids = {} if root is None else builder.new.kids(root)
 
@@ -31,8 +31,17 @@ class Overlay(dict[str, Any]):
             raise KeyError(name)
         o = self._builder.difference.origin.get(n)
         if o is not None and (o, n) not in self._builder.difference.replaced:
-            raise KeyError(name)
+            return self._as_it_lives(name)
         return self._builder.make(n)
+
+    def _as_it_lives(self, name: str) -> Any:
+        """Not left to the module's own dictionary, which may hold more than one version of it."""
+        world = self._builder.world
+        module = world.local.get(self._module)
+        found = MISSING if module is None else world.view.name(module, name, MISSING)
+        if found is MISSING:
+            raise KeyError(name)
+        return found
 
 
 class Statements:

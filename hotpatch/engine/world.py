@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from .reading import MISSING, PLAIN, class_dict, class_module, resolve
+from .view import PLAIN_VIEW, View
 
 absolute = os.path.abspath
 """Not `Path.resolve`: a root may be a symbolic link, and modules remember the link."""
@@ -29,8 +30,9 @@ INSTALLED: Final = ("site-packages", "dist-packages")
 class World:
     """The modules of one process, told apart by `root`.  Made anew whenever modules may have come or gone."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, view: View = PLAIN_VIEW) -> None:
         self.root = absolute(root)
+        self.view = view
         self.local: dict[str, types.ModuleType] = {}
         self.home_of: dict[int, str] = {}
         """id of a module's dictionary: the module's name."""
@@ -42,13 +44,12 @@ class World:
             if name != "__main__" and self.is_ours(vars(module).get("__file__")):
                 self.local[name] = module
 
-    @staticmethod
-    def _modules() -> Iterator[tuple[str, types.ModuleType]]:
+    def _modules(self) -> Iterator[tuple[str, types.ModuleType]]:
         """Standard library last, short names first: the first name that an object has is the one it is
         told by."""
         stdlib = sys.stdlib_module_names
         for name, module in sorted(
-            sys.modules.copy().items(),
+            dict(self.view.modules()).items(),
             key=lambda kv: (kv[0].partition(".")[0] not in stdlib, len(kv[0]), kv[0]),
         ):
             if issubclass(type(module), types.ModuleType):

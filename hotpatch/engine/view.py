@@ -1,0 +1,76 @@
+"""How the engine asks the live process what stands in its slots.
+
+Where two versions run side by side, a slot of the process holds what picks between them, not a value of the
+program.  Whoever puts such machinery in answers for it with a `View` of its own, which tells what the newest
+version has and hides the rest; without one the process is read as it is, at no cost.
+
+Like all that describes objects this imports the standard library alone.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+from .reading import class_dict
+
+
+class View(Protocol):
+    """What a slot means.  Whoever asks changes nothing by it, and runs no code of the program; whatever
+    mapping comes back is only to be read."""
+
+    def modules(self) -> Mapping[str, Any]:
+        """`sys.modules`."""
+
+    def names(self, module: types.ModuleType) -> Mapping[str, Any]:
+        """The module's variables, in their order; a `dict`."""
+
+    def name(self, module: types.ModuleType, name: str, otherwise: Any) -> Any:
+        """One of them; `otherwise` if there is none."""
+
+    def attributes(self, cls: type) -> Mapping[str, Any]:
+        """The class's own dictionary."""
+
+    def code(self, function: types.FunctionType) -> types.CodeType: ...
+
+    def part(self, function: types.FunctionType, attribute: str) -> Any:
+        """`__defaults__`, `__doc__` ...; None where the function has no such attribute."""
+
+    def own(self, function: types.FunctionType) -> Mapping[str, Any]:
+        """The function's own dictionary; a `dict`."""
+
+    def is_machinery(self, obj: Any) -> bool:
+        """Is this object no part of the program, but of what runs its versions side by side?"""
+
+
+class Plain:
+    """The process as it is."""
+
+    def modules(self) -> Mapping[str, Any]:
+        return sys.modules
+
+    def names(self, module: types.ModuleType) -> Mapping[str, Any]:
+        return vars(module)
+
+    def name(self, module: types.ModuleType, name: str, otherwise: Any) -> Any:
+        return vars(module).get(name, otherwise)
+
+    def attributes(self, cls: type) -> Mapping[str, Any]:
+        return class_dict(cls)
+
+    def code(self, function: types.FunctionType) -> types.CodeType:
+        return function.__code__
+
+    def part(self, function: types.FunctionType, attribute: str) -> Any:
+        return getattr(function, attribute, None)
+
+    def own(self, function: types.FunctionType) -> Mapping[str, Any]:
+        return vars(function)
+
+    def is_machinery(self, obj: Any) -> bool:
+        return False
+
+
+PLAIN_VIEW: Final[View] = Plain()
