@@ -19,10 +19,32 @@ from typing import Any, NoReturn
 
 from attrs import field, frozen
 
-from hotpatch import engine
+from hotpatch import engine, refresh
 from hotpatch.engine.world import absolute
 from hotpatch.errors import HotpatchError, PatchInvalid, PatchRefused
+from hotpatch.ops import Op
 from hotpatch.plan import Edit, Effect, Plan
+
+
+class Undo:
+    """Takes a patch back, and has refreshed what was computed from it meanwhile."""
+
+    def __init__(self, undo: engine.Undo, app: Any, root: str) -> None:
+        self._undo, self._app, self._root = undo, app, root
+
+    @property
+    def ops(self) -> tuple[Op, ...]:
+        return self._undo.ops
+
+    @property
+    def done(self) -> bool:
+        return self._undo.done
+
+    def revert(self) -> None:
+        """Raises PatchRefused, with nothing changed, if it was done already or if a later change stands in
+        the way."""
+        with refresh.begin(self.ops, undo=True, app=self._app, root=self._root):
+            self._undo.revert()
 
 
 @frozen(eq=False)
@@ -34,7 +56,7 @@ class Outcome:
     effect: Effect
     plan: Plan
     reasons: tuple[str, ...] = ()
-    undo: engine.Undo | None = field(default=None, repr=False)
+    undo: Undo | None = field(default=None, repr=False)
 
     @property
     def edits(self) -> tuple[Edit, ...]:
@@ -84,12 +106,13 @@ def apply(
         staged = engine.stage(measurement, root, app, choices)
         if findings := proven_aside(staged):
             return _failed(Effect.RELOAD, *findings, plan=planned)
-        undo = engine.commit_quietly(staged)
+        with refresh.begin(staged.ops, app=app, root=staged.root):
+            undo = engine.commit_quietly(staged)
     except PatchRefused as why:
         return _failed(Effect.RELOAD, str(why), plan=planned)
     importlib.invalidate_caches()
     linecache.checkcache()
-    return Outcome(Effect.LIVE, planned, (), undo)
+    return Outcome(Effect.LIVE, planned, (), Undo(undo, app, staged.root))
 
 
 def proven_aside(staged: engine.Staged, seconds: float = 60.0) -> tuple[str, ...]:
@@ -162,4 +185,4 @@ def _failed(effect: Effect, *reasons: str, plan: Plan | None = None) -> Outcome:
     return Outcome(effect, Plan(edits, plan.notes if plan is not None else ()), reasons)
 
 
-__all__ = ["HotpatchError", "Outcome", "apply", "here", "patch"]
+__all__ = ["HotpatchError", "Outcome", "Undo", "apply", "here", "patch"]

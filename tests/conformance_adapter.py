@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hotpatch import patching
-from hotpatch.engine import Undo
 from hotpatch.errors import PatchRefused
 
 _setup = ""
 _sources: Path | None = None
-_undos: list[Undo] = []
+_undos: list[patching.Undo] = []
 
 
 def setup(source: str) -> None:

@@ -5,6 +5,8 @@ constants (`{{ "a"|shout }}`) was evaluated when the template was compiled, a fi
 (`pass_context`) were read then, and a loader of the program may give other sources.  So the environment's
 cache of templates is emptied, and they are compiled again as they are asked for.  A template that the
 program itself keeps is its own affair.
+
+A template whose file is another one now is forgotten as well: a start of the new sources would read that.
 """
 
 from __future__ import annotations
@@ -48,8 +50,16 @@ def concerned(environment: Environment, update: Update, leads: Leads) -> bool:
 def forget(update: Update) -> None:
     leads = Leads(update)
     for environment in environments(update):
-        if environment.cache is not None and concerned(environment, update, leads):
+        if environment.cache is None:
+            continue
+        if concerned(environment, update, leads) or not all_up_to_date(environment):
             environment.cache.clear()
+
+
+def all_up_to_date(environment: Environment) -> bool:
+    """Are the compiled templates those of the files as they are?  Of one that can't be told, they are."""
+    assert environment.cache is not None
+    return all(template.is_up_to_date for template in list(environment.cache.values()))
 
 
 HANDLER = Handler("jinja2", forget=forget)
