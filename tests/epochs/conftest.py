@@ -18,6 +18,7 @@ def clean_epochs() -> Iterator[None]:
     carry.install()
     assert not pins.open_pins
     yield
+    pins.EPOCH.set(pins.DEFAULT)  # a body closed in another thread leaves its released pin in this one
     left = pins.open_pins.copy()
     pins.open_pins.clear()
     if (version := undecided_version()) is not None:
