@@ -145,7 +145,7 @@ def holders(gone: Mapping[int, tuple[Any, str]], ours: set[int], view: View) -> 
                     id(holder) in passed
                     or id(holder) in gone
                     or _passes(holder)
-                    or view.is_machinery(holder)
+                    or view.keeps(holder, obj)
                     or _in_undo(holder, referrers)
                 ):
                     continue

@@ -42,7 +42,10 @@ class View(Protocol):
         """The function's own dictionary; a `dict`."""
 
     def is_machinery(self, obj: Any) -> bool:
-        """Is this object no part of the program, but of what runs its versions side by side?"""
+        """Is this function no part of the program, but of what runs its versions side by side?"""
+
+    def keeps(self, holder: Any, obj: Any) -> bool:
+        """Does `holder` hold `obj` only for versions before the newest, or to take a version back?"""
 
 
 class Plain:
@@ -70,6 +73,9 @@ class Plain:
         return vars(function)
 
     def is_machinery(self, obj: Any) -> bool:
+        return False
+
+    def keeps(self, holder: Any, obj: Any) -> bool:
         return False
 
 

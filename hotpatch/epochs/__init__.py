@@ -24,6 +24,7 @@ from hotpatch.epochs.versions import (
     tend,
     undecided_version,
     version_in_effect,
+    view,
 )
 from hotpatch.epochs.wrap import pin_requests
 
@@ -58,5 +59,6 @@ __all__ = [
     "tend",
     "undecided_version",
     "version_in_effect",
+    "view",
     "worst",
 ]

@@ -21,6 +21,15 @@ _alive: dict[tuple[int, str], Alias] = {}
 here, since their readers refer to them weakly at best."""
 
 
+def names_in(module: dict[str, Any]) -> frozenset[str]:
+    """The names in a module's dict that are no variables of its sources."""
+    return frozenset(name for key, name in list(_alive) if key == id(module))
+
+
+def is_alias(module: dict[str, Any], name: str) -> bool:
+    return (id(module), name) in _alive
+
+
 class Alias:
     """One epoch's own variable in a module's dict, named `TIMEOUT@1`, `TIMEOUT@2` ..., the first name free.
 

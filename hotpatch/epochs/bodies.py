@@ -11,10 +11,11 @@ import inspect
 from collections.abc import Collection, Mapping
 from types import CodeType, FunctionType
 
-from hotpatch.epochs import dispatch, history, names
+from hotpatch.epochs import dispatch, history, names, originals
 from hotpatch.epochs.dispatch import Layer, Layers
 from hotpatch.epochs.functions import Body, body_of, make_clone
 from hotpatch.epochs.history import History
+from hotpatch.epochs.originals import original
 from hotpatch.epochs.variables import Variable
 
 Variables = Mapping[str, Variable]
@@ -28,8 +29,9 @@ class Bodies:
 
     def __init__(self, function: FunctionType) -> None:
         self.function = function
-        self.history: History[Body] = history.begun(body_of(function))
-        self._layers: Layers = (Layer(history.BASE, self.history[0].value),)
+        runs = body_of(function)
+        self.history: History[Body] = history.begun(runs.with_code(original(runs.code)))
+        self._layers: Layers = (Layer(history.BASE, runs),)
         self._renamed: dict[_Renaming, CodeType] = {}
         self._shows_signature = False
 
@@ -43,6 +45,11 @@ class Bodies:
     def settle(self, live: Collection[int]) -> None:
         """Forget bodies that no live epoch runs; counts with the next `refresh`."""
         self.history = history.needed(self.history, live)
+
+    @property
+    def shows_signature(self) -> bool:
+        """Whether `__signature__` among the function's attributes is ours, not the application's."""
+        return self._shows_signature
 
     def mentions(self, changed: frozenset[str]) -> bool:
         return any(names.mentions(entry.value.code, changed) for entry in self.history)
@@ -89,6 +96,7 @@ class Bodies:
         code = self._renamed.get(key) if renaming else body.code
         if code is None:
             code = names.rename(body.code, renaming)
+            originals.note(code, body.code)
             for _, alias in aliases:
                 if alias is not None:
                     alias.read_by(code)

@@ -11,8 +11,9 @@ through one.  Pure: looks at objects, changes none.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
-from types import FunctionType, MemberDescriptorType, ModuleType
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
+from types import CodeType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any, Final
 
 from attrs import frozen
@@ -23,6 +24,8 @@ from hotpatch.epochs.dispatch import same_kind
 from hotpatch.epochs.readers import FunctionsOf
 from hotpatch.ops import ABSENT, Op, SlotKind
 from hotpatch.plan import Grade
+
+CodeOf = Callable[[FunctionType], CodeType]
 
 
 class Form(enum.Enum):
@@ -76,10 +79,14 @@ _IN_ONE_STEP: Final = {
 
 
 def grade(
-    ops: Iterable[Op], functions: FunctionsOf, split: Mapping[int, frozenset[str]]
+    ops: Iterable[Op],
+    functions: FunctionsOf,
+    split: Mapping[int, frozenset[str]],
+    code_of: CodeOf = attrgetter("__code__"),
 ) -> tuple[Graded, ...]:
     """Grade each op.  `functions` covers every module with a GLOBAL op; `split` names, by the id of a
-    module's dict, its globals that still have several values from earlier releases."""
+    module's dict, its globals that still have several values from earlier releases; `code_of` tells what the
+    newest of them has for a function."""
     ops = tuple(ops)
     changed = {key: set(names) for key, names in split.items()}
     for op in ops:
@@ -89,7 +96,7 @@ def grade(
     return tuple(
         Graded(op, Grade.CANARY, "metadata: changes with the commit", Form.LATE)
         if op.kind is SlotKind.ITEM and id(op.owner) in annotations
-        else _grade(op, functions, changed)
+        else _grade(op, functions, changed, code_of)
         for op in ops
     )
 
@@ -112,7 +119,7 @@ def worst(graded: Iterable[Graded]) -> Grade:
     return next((g for g in (Grade.RELOAD, Grade.BARRIER) if g in grades), Grade.CANARY)
 
 
-def _grade(op: Op, functions: FunctionsOf, changed: Mapping[int, set[str]]) -> Graded:
+def _grade(op: Op, functions: FunctionsOf, changed: Mapping[int, set[str]], code_of: CodeOf) -> Graded:
     def as_(grade: Grade, reason: str, form: Form = Form.NONE) -> Graded:
         return Graded(op, grade, reason, form)
 
@@ -124,7 +131,7 @@ def _grade(op: Op, functions: FunctionsOf, changed: Mapping[int, set[str]]) -> G
         case SlotKind.FUNCTION if op.key in LATE_FUNCTION:
             return as_(Grade.CANARY, "metadata: changes with the commit", Form.LATE)
         case SlotKind.GLOBAL:
-            return as_(*_global(op, functions.get(id(vars(op.owner)), ())))
+            return as_(*_global(op, functions.get(id(vars(op.owner)), ()), code_of))
         case SlotKind.CLASS:
             return as_(*_class(op))
         case SlotKind.MODULE if op.before is ABSENT or op.after is ABSENT:
@@ -155,16 +162,17 @@ def _code(op: Op, changed: Mapping[int, set[str]]) -> Verdict:
     return Grade.CANARY, "a dispatcher picks the body", Form.BODY
 
 
-def _global(op: Op, functions: Sequence[FunctionType]) -> Verdict:
+def _global(op: Op, functions: Sequence[FunctionType], code_of: CodeOf) -> Verdict:
     name: str = op.key
     if name in LATE_GLOBAL:
         return Grade.CANARY, "metadata: changes with the commit", Form.LATE
     if name in MODULE_HOOKS or not isinstance(op.owner, ModuleType):
         return Grade.BARRIER, f"{name} changes how the module itself answers", Form.NONE
     for function in functions:
-        if names.mentions(function.__code__, frozenset({name})):
+        code = code_of(function)
+        if names.mentions(code, frozenset({name})):
             try:
-                names.rename(function.__code__, {name: f"{name}@"})
+                names.rename(code, {name: f"{name}@"})
             except names.CannotRename as error:
                 return Grade.BARRIER, f"{error}: {STATE}", Form.NONE
     return Grade.CANARY, "each version reads a name of its own", Form.VARIABLE

@@ -26,6 +26,9 @@ class Member:
         self.name = name
         self.history = values
 
+    def newest(self) -> Any:
+        return self.history[-1].value
+
     def choose(self) -> Any:
         return history.at(self.history, EPOCH.get().epoch).value
 

@@ -22,18 +22,20 @@ import enum
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any, Final
+from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from hotpatch.epochs import control, late, pins, readers, recursion
 from hotpatch.epochs.barrier import BUDGET, Hold, barrier
+from hotpatch.epochs.change import Change, body_part
 from hotpatch.epochs.control import InFlight
 from hotpatch.epochs.functions import Body
 from hotpatch.epochs.grades import Form, Graded, grade, worst
+from hotpatch.epochs.newest import Newest
 from hotpatch.epochs.world import World
 from hotpatch.errors import Busy, PatchRefused
 from hotpatch.ops import Op, SlotKind
@@ -47,27 +49,6 @@ class State(enum.Enum):
     COLLAPSED = "collapsed"
     WITHDRAWN = "withdrawn"
 
-
-@frozen
-class Change:
-    """One slot's value before and after a version: its undo record."""
-
-    form: Form
-    owner: Any
-    key: Any
-    before: Any
-    after: Any
-
-    def inverse(self) -> Change:
-        return evolve(self, before=self.after, after=self.before)
-
-
-BODY_PARTS: Final[Mapping[tuple[SlotKind, Any], str]] = {
-    (SlotKind.CODE, "__code__"): "code",
-    (SlotKind.FUNCTION, "__defaults__"): "defaults",
-    (SlotKind.FUNCTION, "__kwdefaults__"): "kwdefaults",
-}
-"""The slots that make up a function's body."""
 
 _lock = threading.RLock()
 _world = World()
@@ -181,7 +162,7 @@ def survey(ops: Iterable[Op]) -> tuple[Graded, ...]:
     """The grade of each op, with the reason; changes nothing."""
     ops = tuple(ops)
     with _lock:
-        return grade(ops, readers.functions_of(_dicts(ops)), _world.split_names())
+        return grade(ops, readers.functions_of(_dicts(ops)), _world.split_names(), view().code)
 
 
 def install(ops: Iterable[Op]) -> Version:
@@ -195,7 +176,7 @@ def install(ops: Iterable[Op]) -> Version:
     with _lock:
         _nothing_undecided("another release")
         functions = readers.functions_of(_dicts(ops))
-        graded = grade(ops, functions, _world.split_names())
+        graded = grade(ops, functions, _world.split_names(), view().code)
         if worst(graded) is not Grade.CANARY:
             reasons = "; ".join(f"{g.op.where}: {g.reason}" for g in graded if g.grade is not Grade.CANARY)
             raise PatchRefused(f"not all edits can run beside the old code; use a barrier. {reasons}")
@@ -222,23 +203,22 @@ def tend() -> None:
 
 
 def newest(owner: Any, kind: SlotKind, key: Any, otherwise: Any) -> Any:
-    """What the newest version has in a slot, where dispatchers and aliases hide it; else `otherwise`.
-
-    For whoever compares the living process with sources while several versions run.
-    """
+    """What the newest version has in a slot that has several values; `otherwise` for any other slot."""
     with _lock:
-        part = _part(kind, key)
+        part = body_part(kind, key)
         if part is not None and (body := _world.newest_body(owner)) is not None:
             return getattr(body, part)
-        if (
-            kind is SlotKind.GLOBAL
-            and (of_module := _world.variables.get(id(vars(owner))))
-            and key in of_module
-        ):
-            return of_module[key].newest()
+        if kind is SlotKind.GLOBAL and key in (of := _world.variables.get(id(vars(owner)), {})):
+            return of[key].newest()
         if kind is SlotKind.CLASS and (member := _world.members.get((id(owner), key))) is not None:
             return member.newest()
         return otherwise
+
+
+def view() -> Newest:
+    """The process as the newest version sees it, for whoever compares it with sources or stages the next
+    release while several versions run.  To be asked for anew in a forked child."""
+    return Newest(_world, _lock)
 
 
 def is_plain() -> bool:
@@ -257,7 +237,7 @@ def undecided_version() -> Version | None:
 
 
 @contextmanager
-def one_step(budget: float = BUDGET) -> Iterator[Hold]:
+def one_step(budget: float = BUDGET, back_to: Version | None = None) -> Iterator[Hold]:
     """The other way in: a barrier, for a release that has no parallel form.
 
         with one_step(0.250) as hold:
@@ -268,6 +248,9 @@ def one_step(budget: float = BUDGET) -> Iterator[Hold]:
     collapsed) and may change it in place: no request sees both sides.  What it does then counts as an epoch
     of its own, unless it raises; it is undone by its own undo, not by `Version.rollback`.  If they did not,
     requests go on while the body runs, and it had better change nothing; `hold.waited_for` says for whom.
+
+    A body that undoes such a step exactly names the version that was in effect before it (`back_to`): that
+    one may be rolled back again then.  Raises `PatchRefused` if the caller itself is pinned to an old epoch.
     """
     global _in_effect
     with _lock:
@@ -279,9 +262,14 @@ def one_step(budget: float = BUDGET) -> Iterator[Hold]:
         with _lock:
             _nothing_undecided("a release that takes a barrier")
             tend()
+            if not _world.plain:
+                raise PatchRefused(
+                    "the caller is pinned to an older epoch, so that two versions run until it ends; "
+                    "call this from outside any request"
+                )
             yield hold
             control.set_default(control.next_epoch())
-            _in_effect = None
+            _in_effect = None if back_to is None else weakref.ref(back_to)
 
 
 def _nothing_undecided(what: str) -> None:
@@ -299,12 +287,6 @@ def _dicts(ops: Iterable[Op]) -> list[dict[str, Any]]:
     return list(dicts.values())
 
 
-def _part(kind: SlotKind, key: Any) -> str | None:
-    """The part of a function's body that this slot is; None for any other.  A function has one code, so an op
-    need not name it by a key."""
-    return BODY_PARTS.get((kind, "__code__" if kind is SlotKind.CODE else key))
-
-
 def _changes(graded: Iterable[Graded]) -> tuple[Change, ...]:
     """One change for each slot; what ops do to parts of a function's body comes together in one."""
     bodies: dict[int, tuple[Any, dict[str, Any]]] = {}
@@ -313,7 +295,7 @@ def _changes(graded: Iterable[Graded]) -> tuple[Change, ...]:
         op = each.op
         if each.form is Form.BODY:
             _, parts = bodies.setdefault(id(op.owner), (op.owner, {}))
-            part = _part(op.kind, op.key)
+            part = body_part(op.kind, op.key)
             assert part is not None, op
             parts[part] = op.after
         else:

@@ -135,6 +135,10 @@ class World:
         for slot in self.bodies.values():
             slot.show(epoch)
 
+    def shows_signature(self, function: FunctionType) -> bool:
+        slot = self.bodies.get(id(function))
+        return slot is not None and slot.shows_signature
+
     def newest_body(self, function: FunctionType) -> Body | None:
         slot = self.bodies.get(id(function))
         return None if slot is None else slot.newest()

@@ -6,7 +6,20 @@ from collections.abc import Callable
 import pytest
 
 from benchmarks.two_versions import Program
-from hotpatch.epochs import State, Version, control, install, is_plain, newest, one_step, survey, tend
+from hotpatch import epochs
+from hotpatch.engine import commit
+from hotpatch.epochs import (
+    State,
+    Version,
+    control,
+    install,
+    is_plain,
+    newest,
+    one_step,
+    survey,
+    tend,
+    version_in_effect,
+)
 from hotpatch.errors import Busy, PatchRefused
 from hotpatch.ops import SlotKind
 from hotpatch.plan import Grade
@@ -340,3 +353,29 @@ def test_a_forked_child_goes_on_with_versions_at_once(program: Make) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert app["app"].answer() == (1, 1)
     old.end()
+
+
+def test_after_a_step_was_undone_the_version_below_it_can_be_rolled_back(program: Make) -> None:
+    app = program(app=source(1))
+    version = release(app, 2)
+    version.flip()
+    below = version_in_effect()
+    ops = app.ops({"app": source(3)})
+    with one_step(1):
+        undo = commit(ops)
+    assert app["app"].answer() == (3, 3) and version_in_effect() is None
+    with one_step(1, back_to=below):
+        undo.revert()
+    assert app["app"].answer() == (2, 2)
+    assert version.rollback().collapse()
+    assert app["app"].answer() == (1, 1)
+
+
+def test_a_step_is_refused_to_a_caller_that_keeps_an_old_version_alive(program: Make) -> None:
+    app = program(app=source(1))
+    version = release(app, 2)
+    with epochs.pinned():
+        version.flip()
+        with pytest.raises(PatchRefused, match="pinned to an older epoch"), one_step(1):
+            raise AssertionError("nothing may be changed now")
+    assert version.collapse()
