@@ -10,6 +10,9 @@ from hotpatch import errors
 from hotpatch_agent import facts
 from hotpatch_agent.acts import Append, Decision, Discard, Forget, Keep
 from hotpatch_agent.observe import BundleSeen, RequestSeen
+from hotpatch_agent.rolling import is_verb
+from hotpatch_agent.rollout import lock
+from hotpatch_agent.rollout.progress import Locked, Unlocked
 from hotpatch_agent.spool import Request
 from hotpatch_agent.states import Stage, State
 from hotpatch_agent.status import Problem
@@ -28,7 +31,7 @@ def admit(view: View) -> tuple[Decision, ...]:
     answered = set(view.state.answered)
     waiting = [item for item in view.seen.spool if item.name not in answered]
     for item in waiting:
-        if isinstance(item, RequestSeen):
+        if isinstance(item, RequestSeen) and not is_verb(view.state, item):
             return (_answer_request(view, item),)
     for item in waiting:
         if isinstance(item, BundleSeen):
@@ -42,16 +45,26 @@ def problem(error: type[errors.HotpatchError], text: str) -> Problem:
 
 
 def _answer_bundle(view: View, item: BundleSeen) -> tuple[Decision, ...]:
+    course = lock.admit(view.state.lock, view.state.underway, item.by, item.supersede, item.force)
+    if item.problem is None and course.course in (lock.Course.SUPERSEDE, lock.Course.WAIT):
+        return ()
     refusal = item.problem or unfit(view, item)
     if refusal is not None:
         return (Append(facts.Refused(item.name, refusal, item.version, item.digest)),)
-    offered = facts.Offered(item.version, item.digest, item.name, item.message, item.terms)
+    offered = facts.Offered(
+        item.version, item.digest, item.name, item.message, item.terms, item.strategy, item.by
+    )
     return (Keep(item.name, item.digest), Append(offered))
 
 
 def unfit(view: View, item: BundleSeen) -> Problem | None:
     """Why a bundle that is good in itself can't be taken now; whoever pushes may ask beforehand."""
-    return _busy(view) or _unwanted(view.state, item)
+    state = view.state
+    course = lock.admit(state.lock, state.underway, item.by, item.supersede, item.force)
+    if course.course is lock.Course.REFUSE:
+        return problem(errors.DeployLocked if course.locked else errors.Busy, course.reason)
+    busy = _busy(view) if course.course is lock.Course.GO else None
+    return busy or _unwanted(state, item)
 
 
 def _busy(view: View) -> Problem | None:
@@ -101,12 +114,23 @@ def _answer_request(view: View, item: RequestSeen) -> Append:
     if item.problem is not None or request is None:
         refusal = item.problem or problem(errors.BadRequest, "it is no request")
         return Append(facts.Refused(item.name, refusal))
+    if request.kind in ("lock", "unlock"):
+        return Append(_lock(view.state, item.name, request))
     if request.kind != "rollback":
         text = (
             f"this hotpatch knows no request of the kind {request.kind!r}; use the one that the service uses"
         )
         return Append(facts.Refused(item.name, problem(errors.BadRequest, text)))
     return Append(_roll_back(view.state, item.name, request))
+
+
+def _lock(state: State, name: str, request: Request) -> facts.Fact:
+    by = request.by or "somebody"
+    if why := lock.may_lock(state.lock, by, request.force):
+        return facts.Refused(name, problem(errors.DeployLocked, why))
+    if request.kind == "lock":
+        return Locked(by, request.reason, name)
+    return Unlocked(by, name)
 
 
 def _roll_back(state: State, name: str, request: Request) -> facts.Fact:

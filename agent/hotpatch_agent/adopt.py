@@ -20,6 +20,7 @@ from hotpatch.ops import Op, SlotKind
 from hotpatch.release import Release
 from hotpatch_agent import boot
 from hotpatch_agent.program import Layer, Program
+from hotpatch_agent.running import note_epoch
 
 BARRIER_MS: Final = "barrier_ms"
 """The setting of a release that says how long new requests may be held, in milliseconds."""
@@ -82,7 +83,13 @@ def prepare(program: Program, release: Release, app: Any) -> Prepared:
         who = f"; the longest is {flights[0].what}" if flights else ""
         raise PatchRefused(f"requests are still on the release before the present one{who}")
     staged = _stage(program, release, app)
-    return Prepared(release, staged, _side_by_side(staged.ops))
+    return _prepared(release, staged, _side_by_side(staged.ops))
+
+
+def _prepared(release: Release, staged: engine.Staged, version: epochs.Version | None) -> Prepared:
+    if version is not None:
+        note_epoch(version.epoch, release.version)
+    return Prepared(release, staged, version)
 
 
 def again(program: Program, former: Prepared) -> Prepared | None:
@@ -95,7 +102,7 @@ def again(program: Program, former: Prepared) -> Prepared | None:
     if former.version is None or not all(_stands_before(op) for op in ops):
         return None
     version = _side_by_side(ops)
-    return None if version is None else Prepared(former.release, former.staged, version)
+    return None if version is None else _prepared(former.release, former.staged, version)
 
 
 def _stands_before(op: Op) -> bool:
@@ -111,7 +118,8 @@ def _stands_before(op: Op) -> bool:
 
 def discard(prepared: Prepared) -> None:
     """The release won't come."""
-    if prepared.version is not None and prepared.version.state is epochs.State.STAGED:
+    undecided = (epochs.State.STAGED, epochs.State.CANARY)
+    if prepared.version is not None and prepared.version.state in undecided:
         prepared.version.withdraw()
         epochs.tend()
 
@@ -129,6 +137,7 @@ def commit(program: Program, prepared: Prepared, app: Any, budget: float | None 
                 running.undo = engine.commit(prepared.staged.ops)
         running.settled = True
     program.push(Layer(prepared.release, running))
+    note_epoch(epochs.current(), prepared.release.version)
     show(program, prepared.release)
     return running
 
@@ -151,6 +160,7 @@ def take_back(program: Program) -> None:
             with _round(program, prepared, running.app, undo=True):
                 running.undo.revert()
     program.pop()
+    note_epoch(epochs.current(), program.top.version if program.top else 0)
     program.former[layer.release.digest] = prepared
     while len(program.former) > FORMER:
         del program.former[next(iter(program.former))]

@@ -24,6 +24,8 @@ LIMIT: Final = 2
 """The crash that is one too many."""
 _AT_WORK: Final = frozenset({Phase.REHEARSING, Phase.STAGING, Phase.COMMITTING})
 _NEVER_STARTED: Final = "never started"
+ON_TRIAL: Final = "on trial"
+"""It gave a release to a part of its requests."""
 
 
 def deaths(view: View) -> tuple[Decision, ...]:
@@ -108,6 +110,8 @@ def _charge(view: View, dead: Status) -> facts.Crashed | None:
         phase = _NEVER_STARTED if dead.life is Life.BOOTING else adoption.phase.value
         reason = adoption.problem.text if adoption.problem else ""
         return facts.Crashed(adoption.version, adoption.digest, dead.worker, phase, reason)
+    if dead.trial is not None and dead.trial.share and adoption is not None:
+        return facts.Crashed(adoption.version, adoption.digest, dead.worker, ON_TRIAL)
     top = state.top
     if (
         top is not None

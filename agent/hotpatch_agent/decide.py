@@ -27,6 +27,8 @@ from hotpatch_agent.crashes import deaths, failed_starts, judge
 from hotpatch_agent.facts import How
 from hotpatch_agent.observe import Observations
 from hotpatch_agent.replacing import next_lapse, replace
+from hotpatch_agent.rolling import begins, roll
+from hotpatch_agent.rollout import steps
 from hotpatch_agent.states import Rollout, Stage, State
 from hotpatch_agent.status import Phase
 from hotpatch_agent.view import View, names, plural
@@ -53,9 +55,12 @@ def wake_in(state: State, seen: Observations, now: Instant) -> float:
     """Seconds after which a step may decide something although nothing was observed; infinite if never."""
     view = View(state, seen, now)
     rollout = state.rollout
+    rolls = steps.wake_in(state.underway, now) if state.underway is not None else math.inf
     if rollout is not None and rollout.stage in (Stage.OFFERED, Stage.REHEARSED):
-        return max(0.0, rollout.terms.deadline - now.since(rollout.since))
-    return max(0.0, next_lapse(view))
+        left = rollout.terms.deadline - now.since(rollout.since)
+        # Once a rollout is under way its own clock counts, but for workers that are late for a retry.
+        return max(0.0, min(left, rolls) if state.trying is None or left > 0 else rolls)
+    return max(0.0, min(rolls, next_lapse(view)))
 
 
 # -- before the commit: it has happened to nobody --------------------------------------------
@@ -64,6 +69,8 @@ def wake_in(state: State, seen: Observations, now: Instant) -> float:
 def refused(view: View) -> tuple[Decision, ...]:
     """One worker that won't have it is enough: no service runs two versions for longer than a transition."""
     rollout = _rollout(view)
+    if view.state.trying is not None:
+        return ()  # its rollout goes back
     for status in view.in_phase(rollout, Phase.REFUSED):
         adoption = status.adoption
         told = adoption.problem if adoption else None
@@ -77,6 +84,8 @@ def rehearsed(view: View) -> tuple[Decision, ...]:
     rollout, found = _rollout(view), view.seen.rehearsal
     if found is None or found.errand != view.state.errand:
         return ()
+    if found.problem is not None and view.state.trying is not None:
+        return ()  # its rollout goes back
     if found.problem is not None or found.how is None:
         reason = found.problem or problem(errors.PatchRefused, found.reason)
         return (Append(facts.Failed(rollout.version, rollout.digest, reason, view.seen.me)),)
@@ -105,25 +114,19 @@ def rehearse(view: View) -> tuple[Decision, ...]:
 
 
 def commit(view: View) -> tuple[Decision, ...]:
-    """The decision, once every serving worker is one step away from it, or can only be replaced."""
+    """The decision, once every serving worker is one step away from it, or can only be replaced; or its
+    rollout begins, and decides."""
     rollout = _rollout(view)
-    if not view.voters:
+    if not view.voters or view.state.trying is not None:
         return ()
-    if rollout.how is How.RELOAD:
-        waiting = view.not_in_phase(rollout, *_ACCEPTED)
-        how = How.RELOAD
-    else:
-        waiting = view.not_in_phase(rollout, Phase.READY, Phase.UNABLE)
-        how = How.LIVE if view.in_phase(rollout, Phase.READY) else How.RELOAD
-    if waiting:
-        return ()
-    return (Append(facts.Committed(rollout.version, rollout.digest, how)),)
+    ready = _ACCEPTED if rollout.how is How.RELOAD else (Phase.READY, Phase.UNABLE)
+    return () if view.not_in_phase(rollout, *ready) else (Append(begins(view, rollout)),)
 
 
 def overdue(view: View) -> tuple[Decision, ...]:
     """A release that is not decided by its deadline has failed."""
     rollout = _rollout(view)
-    if view.now.since(rollout.since) <= rollout.terms.deadline:
+    if view.state.trying is not None or view.now.since(rollout.since) <= rollout.terms.deadline:
         return ()
     if rollout.stage is Stage.OFFERED:
         late, done = view.not_in_phase(rollout, *_ACCEPTED), "accepted the release"
@@ -159,7 +162,7 @@ def absorb(view: View) -> tuple[Decision, ...]:
         for version in view.state.versions
         if view.voters and all(version in one.absorbs for one in view.voters)
     )
-    if not found or view.booting:
+    if not found or view.booting or view.state.underway is not None:
         return ()
     return (Append(facts.Absorbed(found, view.voters[0].absorbs_because)),)
 
@@ -167,11 +170,11 @@ def absorb(view: View) -> tuple[Decision, ...]:
 _ALWAYS: Final[tuple[Rule, ...]] = (tidy, deaths, failed_starts, judge)
 
 RULES: Final[Mapping[Stage, tuple[Rule, ...]]] = {
-    Stage.IDLE: (*_ALWAYS, admit, absorb, replace),
-    Stage.OFFERED: (*_ALWAYS, admit, refused, rehearsed, overdue, rehearse),
-    Stage.REHEARSED: (*_ALWAYS, admit, refused, commit, overdue),
-    Stage.COMMITTED: (*_ALWAYS, admit, settle, replace),
-    Stage.REVERTING: (*_ALWAYS, admit, settle, replace),
+    Stage.IDLE: (*_ALWAYS, admit, roll, absorb, replace),
+    Stage.OFFERED: (*_ALWAYS, admit, roll, refused, rehearsed, overdue, rehearse),
+    Stage.REHEARSED: (*_ALWAYS, admit, refused, commit, roll, overdue),
+    Stage.COMMITTED: (*_ALWAYS, admit, roll, settle, replace),
+    Stage.REVERTING: (*_ALWAYS, admit, roll, settle, replace),
 }
 
 

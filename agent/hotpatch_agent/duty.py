@@ -7,12 +7,14 @@ that its status does not say; so a worker that comes late, or back, does the sam
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 
 from attrs import frozen
 
 from hotpatch_agent.facts import How
 from hotpatch_agent.states import Stage, State
-from hotpatch_agent.status import Life, Phase, Status
+from hotpatch_agent.status import Life, Phase, Status, Trial
+from hotpatch_agent.trial import of_worker
 from hotpatch_agent.view import needs_reload, runs_head
 
 
@@ -26,6 +28,8 @@ class Task(enum.Enum):
     """Build it beside the old: end as READY, as UNABLE (only a new worker can run it) or REFUSED."""
     ADOPT = "adopt"
     """Go from the own stack to the head's: end as LIVE, HELD (try again later) or UNABLE."""
+    TRY = "try"
+    """Give what is built to a part of the requests, or to none any more: end as READY, with this trial."""
     WITHDRAW = "withdraw"
     """Throw away what was built for a release that won't come: end with no adoption."""
 
@@ -40,27 +44,29 @@ class Duty:
     errand: int = 0
     """For the worker's `Adoption`."""
     stack: tuple[int, ...] = ()
+    trial: Trial | None = None
+    """For TRY."""
 
 
 NOTHING = Duty(Task.NOTHING)
 
 
-def duty(state: State, status: Status) -> Duty:
-    """What this worker has to do now."""
+def duty(state: State, status: Status, peers: Sequence[Status] = ()) -> Duty:
+    """What this worker has to do now; `peers` are all that live, if whole workers are chosen for a trial."""
     if status.life is not Life.SERVING:
         return NOTHING
     if not runs_head(state, status):
         return _towards_head(state, status)
     rollout = state.rollout
     if rollout is not None and rollout.stage in (Stage.OFFERED, Stage.REHEARSED):
-        return _before_commit(state, status)
+        return _before_commit(state, status, peers)
     adoption = status.adoption
     if adoption is not None and adoption.phase is not Phase.LIVE:
         return Duty(Task.WITHDRAW, adoption.version, adoption.digest, adoption.errand)
     return NOTHING
 
 
-def _before_commit(state: State, status: Status) -> Duty:
+def _before_commit(state: State, status: Status, peers: Sequence[Status]) -> Duty:
     rollout = state.rollout
     assert rollout is not None
     phase = status.phase_for(state.errand, rollout.digest)
@@ -68,6 +74,10 @@ def _before_commit(state: State, status: Status) -> Duty:
         return Duty(Task.VERIFY, rollout.version, rollout.digest, state.errand)
     if phase is Phase.VERIFIED and rollout.stage is Stage.REHEARSED and rollout.how is How.LIVE:
         return Duty(Task.STAGE, rollout.version, rollout.digest, state.errand)
+    if phase is Phase.READY:
+        wanted = of_worker(state, status, peers)
+        if wanted is not None and wanted != status.trial:
+            return Duty(Task.TRY, rollout.version, rollout.digest, state.errand, trial=wanted)
     return NOTHING
 
 

@@ -14,7 +14,10 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from hotpatch_agent import wire
-from hotpatch_agent.rollout.progress import Began, Locked, Moved, Unlocked
+from hotpatch_agent.rollout.progress import Began as Began
+from hotpatch_agent.rollout.progress import Locked as Locked
+from hotpatch_agent.rollout.progress import Moved as Moved
+from hotpatch_agent.rollout.progress import Unlocked as Unlocked
 from hotpatch_agent.rollout.strategy import Strategy
 from hotpatch_agent.status import Blocker, Problem
 from hotpatch_agent.terms import Terms

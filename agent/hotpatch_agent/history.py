@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from pathlib import Path
 from typing import Final
 
@@ -11,10 +12,13 @@ from hotpatch_agent.disk import OS_FILES, Files
 from hotpatch_agent.facts import Fact, Repaired, Snapshot
 from hotpatch_agent.folding import fold, snapshot
 from hotpatch_agent.ledger import KEEP, Ledger, Record
+from hotpatch_agent.rollout.progress import Began, Moved, Progress
 from hotpatch_agent.states import State
 
 COMPACT_AFTER: Final = 512
 """Records after a snapshot at which the next one is due."""
+MOVES: Final = 1000
+"""Records of one rollout that are remembered, to be told to whoever wants to know."""
 
 
 class History:
@@ -31,6 +35,8 @@ class History:
         """The last good one: a worker goes on serving by it when the ledger is damaged."""
         self._anew = False
         self._snapshot = 0
+        self.moves: deque[tuple[Record, Progress]] = deque(maxlen=MOVES)
+        """What moved the rollout that began last, and where to."""
 
     def refresh(self) -> tuple[Record, ...]:
         """Read what is new and bring the state up to date; returns the new records.
@@ -43,6 +49,7 @@ class History:
             records = self.ledger.read()
             for record in records:
                 state = fold(state, record)
+                self._note_move(record, state)
         except LedgerDamaged:
             self.ledger, self._anew = Ledger(self._folder, self._files), True
             raise
@@ -76,7 +83,14 @@ class History:
 
     def _take(self, record: Record) -> None:
         self.state = fold(self.state, record)
+        self._note_move(record, self.state)
         self._note_snapshots((record,))
+
+    def _note_move(self, record: Record, after: State) -> None:
+        if isinstance(record.fact, Began):
+            self.moves.clear()
+        if isinstance(record.fact, Moved) and after.progress is not None:
+            self.moves.append((record, after.progress))
 
     def _note_snapshots(self, records: tuple[Record, ...]) -> None:
         for record in records:

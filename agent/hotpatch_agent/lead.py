@@ -52,6 +52,7 @@ class Leader:
         """On becoming the leader: take away what writers that died have left half-written."""
         for folder in (self._home.ledger, self._home.spool, self._home.bundles, self._home.workers):
             sweep(str(folder), self._files)
+        spool.sweep_cards(self._home.spool, self._clock().time, self._files)
 
     def turn(self, seen: Observations) -> tuple[ForWorker, ...]:
         """Decide until there is nothing more to write.
@@ -131,6 +132,8 @@ class Leader:
         kept = {entry.digest for entry in state.known}
         if state.rollout is not None:
             kept.add(state.rollout.digest)
+        if state.progress is not None:
+            kept.add(state.progress.digest)  # it may be tried again
         for name in names:
             if not is_temporary(name) and name.removesuffix(".bundle") not in kept:
                 discard(str(self._home.bundles / name), self._files)

@@ -6,13 +6,16 @@ import hashlib
 from collections.abc import Callable
 from typing import Final
 
+from attrs import evolve
+
 from hotpatch.errors import BadRequest, BundleTooLarge, HotpatchError, NotABundle
 from hotpatch.release import Release
-from hotpatch_agent import spool
+from hotpatch_agent import spool, wire
 from hotpatch_agent.alive import OS_LOCKS, Locks
 from hotpatch_agent.disk import OS_FILES, Files
 from hotpatch_agent.home import Home
 from hotpatch_agent.observe import BundleSeen, Observations, Rehearsal, RequestSeen
+from hotpatch_agent.rollout import strategy_file
 from hotpatch_agent.status import Problem, read_roll
 from hotpatch_agent.terms import BadTerms, read_terms
 
@@ -61,7 +64,13 @@ class Lookout:
             data = self._files.read(str(self._home.spool / name), MAX_BUNDLE + 1)
         except (FileNotFoundError, IsADirectoryError):
             return None
-        return bundle_seen(name, data, self._accept, self._home)
+        found = bundle_seen(name, data, self._accept, self._home)
+        try:
+            card = spool.read_card(self._home.spool, name, self._files)
+        except wire.Malformed as error:
+            unread = f"what was said with the push can't be read: {error}; push again"
+            return evolve(found, problem=described(BadRequest(unread)))
+        return with_card(found, card, self._home)
 
     def _request(self, name: str) -> RequestSeen | None:
         found = spool.read_request(self._home.spool, name, self._files)
@@ -87,6 +96,15 @@ def bundle_seen(name: str, data: bytes, accept: Accept, home: Home) -> BundleSee
             name, digest, problem=Problem(NotABundle.__name__, NotABundle.exit_code, str(error))
         )
     return BundleSeen(name, digest, release.version, release.message, terms)
+
+
+def with_card(found: BundleSeen, card: spool.Card, home: Home) -> BundleSeen:
+    """The bundle with what its pusher asks for; refused where the strategy makes no sense."""
+    asked = evolve(found, by=card.by, supersede=card.supersede, force=card.force)
+    try:
+        return evolve(asked, strategy=strategy_file.load(home.path, card.strategy))
+    except HotpatchError as error:
+        return evolve(asked, problem=asked.problem or described(error))
 
 
 def described(error: HotpatchError) -> Problem:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from hotpatch_agent.facts import How
+from hotpatch_agent.rollout.seen import Seen
+from hotpatch_agent.rollout.strategy import Strategy
 from hotpatch_agent.spool import Request
 from hotpatch_agent.status import Blocker, Problem, Status
 from hotpatch_agent.terms import Terms
@@ -22,6 +24,13 @@ class BundleSeen:
     version: int = 0
     message: str = ""
     terms: Terms = field(factory=Terms)
+    strategy: Strategy = field(factory=Strategy)
+    by: str = ""
+    """Who pushes it."""
+    supersede: bool = False
+    """May it take the place of a rollout that is under way?"""
+    force: bool = False
+    """May it pass another's deploy lock?"""
     problem: Problem | None = None
 
 
@@ -60,3 +69,5 @@ class Observations:
     spool: tuple[BundleSeen | RequestSeen, ...] = ()
     """In the order in which they are to be taken."""
     rehearsal: Rehearsal | None = None
+    rollout: Seen | None = None
+    """What judge, checks and gates say of the rollout under way; None if nobody has looked yet."""

@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from hotpatch_agent import wire
 from hotpatch_agent.disk import OS_FILES, Files, discard, is_temporary, write_whole
@@ -22,6 +23,9 @@ MAX_REQUEST: Final = 64 << 10
 """Bytes; a longer request is no request."""
 BUNDLE: Final = ".bundle"
 REQUEST: Final = ".request"
+CARD: Final = ".card"
+ABANDONED: Final = 3600.0
+"""Seconds after which a card without a bundle is taken away."""
 _SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -30,12 +34,25 @@ class Request:
     """What a person asks of the service."""
 
     kind: str
-    """`rollback`."""
+    """`rollback`; a verb of a rollout: `promote`, `promote full`, `pause` ...; `lock`, `unlock`."""
     to: int | None = None
     """The release to go to; None: the one below the topmost."""
     by: str = ""
     """Who asks, for the ledger."""
     reason: str = ""
+    force: bool = False
+    """For `lock` and `unlock`: also if somebody else holds it."""
+
+
+@frozen
+class Card:
+    """What a push says beside its bundle, in a file of the same name that ends in `.card`."""
+
+    by: str = ""
+    strategy: Mapping[str, str] = field(factory=dict)
+    """Settings of the strategy, by the names of rollout.toml; they win over that file."""
+    supersede: bool = False
+    force: bool = False
 
 
 @frozen
@@ -50,9 +67,18 @@ def new_name() -> str:
     return f"{time.time_ns():020d}-{os.getpid()}-{os.urandom(3).hex()}"
 
 
-def offer(spool: Path, bundle: bytes, name: str | None = None, files: Files = OS_FILES) -> str:
+def offer(
+    spool: Path,
+    bundle: bytes,
+    name: str | None = None,
+    files: Files = OS_FILES,
+    card: Card | None = None,
+) -> str:
     """Put a bundle into the spool, durably; returns the name by which its answer is known."""
-    name = (name or new_name()) + BUNDLE
+    stem = name or new_name()
+    if card is not None:
+        write_whole(str(spool / (stem + CARD)), wire.dump(card), "spool.card", files)
+    name = stem + BUNDLE
     write_whole(str(spool / name), bundle, "spool.bundle", files)
     return name
 
@@ -89,6 +115,29 @@ def read_request(spool: Path, name: str, files: Files = OS_FILES) -> Request | U
         return Unreadable(f"it is no request: {error}")
 
 
+def read_card(spool: Path, name: str, files: Files = OS_FILES) -> Card:
+    """What was said with the bundle of this name; nothing if it has no card.  Raises wire.Malformed."""
+    path = spool / (name.removesuffix(BUNDLE) + CARD)
+    try:
+        return wire.load(Card, files.read(str(path), MAX_REQUEST + 1))
+    except FileNotFoundError:
+        return Card()
+
+
 def remove(spool: Path, name: str, files: Files = OS_FILES) -> None:
-    """Take an answered file away."""
+    """Take an answered file away, and the card that came with it."""
     discard(str(spool / name), files)
+    if name.endswith(BUNDLE):
+        discard(str(spool / (name.removesuffix(BUNDLE) + CARD)), files)
+
+
+def sweep_cards(spool: Path, now: float, files: Files = OS_FILES) -> None:
+    """Take away cards whose bundle never came: their pusher died in between, an hour or more before `now`
+    (seconds since 1970)."""
+    names = set(files.names(str(spool)))
+    for name in names:
+        stem = name.removesuffix(CARD)
+        began = stem.partition("-")[0]
+        old = began.isdecimal() and now - int(began) / 1e9 > ABANDONED
+        if name.endswith(CARD) and old and stem + BUNDLE not in names:
+            discard(str(spool / name), files)

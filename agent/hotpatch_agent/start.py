@@ -19,7 +19,7 @@ from attrs import evolve
 from hotpatch import epochs
 from hotpatch.errors import HotpatchError, LedgerDamaged, PatchInvalid, PatchRefused
 from hotpatch.release import Release, python_tag
-from hotpatch_agent import adopt, facts, worker_classes
+from hotpatch_agent import adopt, facts, running, worker_classes
 from hotpatch_agent.clock import Instant, now
 from hotpatch_agent.crashes import LIMIT, died_starting
 from hotpatch_agent.history import History
@@ -35,6 +35,8 @@ from hotpatch_agent.worker import Agent
 
 CANNOT_START: Final = 75
 """The exit status of a worker that can't start on the head (EX_TEMPFAIL); gunicorn starts another then."""
+VERSION_HEADER: Final = "version_header"
+"""The setting of a service that names a response header: it tells which release answered."""
 BOOT_ERRORS: Final = (3, 4)
 """Exit statuses at which gunicorn's master ends the service: WORKER_BOOT_ERROR and APP_LOAD_ERROR."""
 
@@ -194,7 +196,12 @@ class Start:
 
     def _pin(self) -> None:
         self._app = worker_classes.application(self._worker)
-        worker_classes.put_application(self._worker, epochs.pin_requests(self._app))
+        assert self._program is not None
+        top = self._program.top
+        running.note_epoch(epochs.current(), top.version if top else 0)
+        name = self._home.service.settings.get(VERSION_HEADER, "")
+        header = (name, lambda epoch: str(running.release_of(epoch))) if name else None
+        worker_classes.put_application(self._worker, epochs.pin_requests(self._app, header=header))
 
     def _hand_over(self, layers: Layers) -> None:
         """From here on the agent has the status."""

@@ -11,6 +11,7 @@ import enum
 import functools
 import os
 from pathlib import Path
+from typing import Final
 
 from attrs import field, frozen
 
@@ -18,6 +19,9 @@ from hotpatch_agent import wire
 from hotpatch_agent.alive import OS_LOCKS, Locks
 from hotpatch_agent.clock import Instant
 from hotpatch_agent.disk import OS_FILES, Files, discard, is_temporary, write_whole
+
+COUNTS: Final = ".counts"
+"""The ending of the file beside a status that holds what a rollout is judged by (`measuring`)."""
 
 
 class Life(enum.Enum):
@@ -95,6 +99,33 @@ class Blocker:
 
 
 @frozen
+class Trial:
+    """What a worker gives of a release that is not committed yet; the old version answers the rest."""
+
+    window: str
+    """Of the rollout's round: `Progress.window`."""
+    share: float = 0.0
+    """Of requests, or of those that match; 0: built beside the old version, for nobody."""
+    alone: bool = False
+    """Does this worker give it to everybody, as one of the workers that were chosen?"""
+
+
+@frozen
+class Answered:
+    """What one version's requests came to in this worker."""
+
+    epoch: int
+    release: int
+    """0 for the code as on disk."""
+    requests: int = 0
+    errors: int = 0
+    p50: float | None = None
+    """Seconds to the start of the answer, of the latest ones; None before the first."""
+    p90: float | None = None
+    p99: float | None = None
+
+
+@frozen
 class Counters:
     """Since the worker's start, as of the last time it wrote its status."""
 
@@ -103,6 +134,8 @@ class Counters:
     errors: int = 0
     commits: int = 0
     undos: int = 0
+    versions: tuple[Answered, ...] = ()
+    """By version, oldest first."""
 
 
 @frozen
@@ -125,6 +158,9 @@ class Status:
     base: str = ""
     """Digest over the sources that it was started from."""
     adoption: Adoption | None = None
+    beside: bool = False
+    """Can what is built here run beside the old version, so that a share of requests may get it?"""
+    trial: Trial | None = None
     undoable: tuple[int, ...] = ()
     """Releases that it can take back live."""
     absorbs: tuple[int, ...] = ()
@@ -201,8 +237,8 @@ class Board:
 
     def leave(self) -> None:
         """Take the file away and end being alive: the last act of a worker that ends in good order."""
-        discard(str(self._path), self._files)
-        discard(str(self._path.with_suffix(".lock")), self._files)
+        for suffix in (".json", COUNTS, ".lock"):
+            discard(str(self._path.with_suffix(suffix)), self._files)
         self._lock.release()
 
 
@@ -246,7 +282,7 @@ def forget(folder: Path, worker: str, files: Files = OS_FILES, locks: Locks = OS
     if lock is None:
         return
     try:
-        discard(str(folder / f"{worker}.json"), files)
-        discard(str(path), files)
+        for suffix in (".json", COUNTS, ".lock"):
+            discard(str(path.with_suffix(suffix)), files)
     finally:
         lock.release()

@@ -24,9 +24,11 @@ from hotpatch_agent.layers import fits
 from hotpatch_agent.lookout import described
 from hotpatch_agent.memory import used
 from hotpatch_agent.program import Program
+from hotpatch_agent.running import note_epoch
 from hotpatch_agent.shelf import Shelf
 from hotpatch_agent.states import State
 from hotpatch_agent.status import Adoption, Blocker, Phase, Problem, Status
+from hotpatch_agent.trials import Trials
 
 Tell = Callable[[Status], None]
 TEND: Final = 0.25
@@ -42,6 +44,7 @@ class Tasks:
         self._shelf = shelf
         self._log = log
         self._prepared: adopt.Prepared | None = None
+        self.trials = Trials()
         self.offered: Release | None = None
         """The release in progress, once it has been verified here."""
 
@@ -51,15 +54,18 @@ class Tasks:
             return self._verify(duty, state, status)
         if duty.task is Task.STAGE:
             return self._stage(duty, status, tell)
+        if duty.task is Task.TRY:
+            return self._try(duty, state, status)
         if duty.task is Task.ADOPT:
             return self._adopt(duty, state, status, tell)
         self._withdraw()
-        return evolve(status, adoption=None)
+        return evolve(status, adoption=None, beside=False, trial=None)
 
     # -- before the commit -----------------------------------------------------------------------
 
     def _verify(self, duty: Duty, state: State, status: Status) -> Status:
         self._withdraw()
+        status = evolve(status, beside=False, trial=None)
         try:
             self.offered = self._shelf.offered(duty.digest, state.floor, self._program.running_digest)
         except HotpatchError as error:
@@ -80,11 +86,25 @@ class Tasks:
         except Exception as error:  # noqa: BLE001  (whatever the program's objects raise: it can't be built here)
             return self._in_phase(duty, status, Phase.UNABLE, self._unexpected(duty, error))
         blockers = tuple(Blocker("code", str(blocker)) for blocker in self._prepared.staged.blockers)
-        return evolve(self._in_phase(duty, status, Phase.READY), blockers=blockers)
+        beside = self._prepared.version is not None
+        ready = evolve(self._in_phase(duty, status, Phase.READY), blockers=blockers)
+        return evolve(ready, beside=beside, trial=None)
+
+    def _try(self, duty: Duty, state: State, status: Status) -> Status:
+        """The part of the requests that the rollout asks for; its counts begin anew with it."""
+        prepared, progress, trial = self._prepared, state.trying, duty.trial
+        usable = prepared is not None and prepared.release.digest == duty.digest
+        if not usable or prepared is None or progress is None or trial is None:
+            return evolve(status, adoption=None, trial=None)  # as above
+        self.trials.give(prepared.version, progress, trial)
+        return evolve(status, trial=trial)
 
     def _withdraw(self) -> None:
+        self.trials.end()
         if self._prepared is not None:
             adopt.discard(self._prepared)
+            top = self._program.top
+            note_epoch(epochs.current(), top.version if top else 0)
         self._prepared = self.offered = None
 
     # -- after it --------------------------------------------------------------------------------
@@ -110,7 +130,7 @@ class Tasks:
         self._withdraw()
         self._log.info("hotpatch: %s is live in this worker", _named(duty))
         after = self._in_phase(duty, self._running(status), Phase.LIVE)
-        return evolve(after, blockers=(), memory=used())
+        return evolve(after, blockers=(), memory=used(), beside=False, trial=None)
 
     def _walk(self, state: State, status: Status) -> None:
         """From the stack that runs to the head's: back to where they part, then forward."""

@@ -18,7 +18,7 @@ from attrs import evolve
 from hotpatch import epochs
 from hotpatch.errors import HotpatchError
 from hotpatch.release import Release
-from hotpatch_agent import running
+from hotpatch_agent import measuring, running
 from hotpatch_agent.acts import ForWorker, Rehearse, Replace
 from hotpatch_agent.alive import Lock
 from hotpatch_agent.clock import now
@@ -31,19 +31,25 @@ from hotpatch_agent.lookout import Lookout
 from hotpatch_agent.memory import used
 from hotpatch_agent.native import start_thread
 from hotpatch_agent.observe import Observations
+from hotpatch_agent.overseer import Overseer
 from hotpatch_agent.program import Program
 from hotpatch_agent.rehearsing import Rehearsing, limits
 from hotpatch_agent.replace import LOOK, Replacer
+from hotpatch_agent.rollout.counters import Measured
 from hotpatch_agent.shelf import Shelf
 from hotpatch_agent.states import Stage
-from hotpatch_agent.status import Board, Life, Phase, Status
+from hotpatch_agent.status import Board, Life, Phase, Status, read_roll
 from hotpatch_agent.tasks import Tasks
+from hotpatch_agent.trial import has_a_say
+from hotpatch_agent.trials import answered, before
 from hotpatch_agent.watch import watch_over
 
 RETRY: Final = (0.25, 2.0)
 """Seconds until a held commit is tried again: at first, and at most."""
 TROUBLE: Final = (1.0, 30.0)
 """Seconds until the agent looks again after an error: at first, and at most."""
+COUNTED: Final = 0.5
+"""Seconds between two words on what requests of a release on trial have come to."""
 FAREWELL: Final = 5.0
 """Seconds that a worker's end waits for its agent to finish what it is doing."""
 
@@ -78,6 +84,8 @@ class Agent:
         self._replacer = Replacer(home.path, os.getppid(), worker.log)
         self._lookout = Lookout(home, status.worker, self._accept)
         self._leader = Leader(home, history, status.worker, now)
+        self._overseer = Overseer(home, history, self._watch.wake, worker.log)
+        self._measured: Measured | None = None
         self._told: Status | None = None
         self._lock: Lock | None = None
         self._leads = False
@@ -183,6 +191,7 @@ class Agent:
             self._tell(evolve(self._status, life=life, memory=used()))
         if life is Life.LEAVING and self._lock is not None:
             self._leads = False
+            self._overseer.stop()
             lock, self._lock = self._lock, None
             lock.release()
 
@@ -190,14 +199,25 @@ class Agent:
 
     def _is_due(self) -> bool:
         return (self._status.adoption is None or self._status.adoption.phase is not Phase.HELD) and duty(
-            self._history.state, self._status
+            self._history.state, self._status, self._peers()
         ).task is not Task.NOTHING
+
+    def _peers(self) -> tuple[Status, ...]:
+        """Who else lives, where whole workers are chosen for a trial."""
+        if self._history.state.trying is None:
+            return ()
+        return tuple(
+            self._status if one.worker == self._status.worker else one
+            for one in read_roll(self._home.workers).alive
+        )
 
     def _do_duties(self) -> float:
         """Does what is due until nothing is, or until it has to wait; for how many seconds."""
         state = self._history.state
-        while (due := duty(state, self._status)).task is not Task.NOTHING:
+        while (due := duty(state, self._status, self._peers())).task is not Task.NOTHING:
             after = self._tasks.do(due, state, self._status, self._tell)
+            if due.task is Task.STAGE and state.rollout is not None and has_a_say(state.rollout.strategy):
+                measuring.write(self._home.workers, after.worker, before())
             self._tell(after)
             if after.adoption is not None and after.adoption.phase is Phase.HELD:
                 pause, self._held_for = self._held_for, min(2 * self._held_for, RETRY[1])
@@ -209,7 +229,14 @@ class Agent:
         after, wait = self._tasks.tend(self._status)
         if after != self._status:
             self._tell(after)
-        return wait
+        measured = self._tasks.trials.measured()
+        if measured is None:
+            return wait
+        if measured != self._measured:
+            measuring.write(self._home.workers, self._status.worker, measured)
+            self._measured, self._told = measured, None
+            self._tell(self._status)
+        return min(wait, COUNTED)
 
     def _tell(self, status: Status) -> None:
         """This is so now, for all to see; written only if something other than a count has changed."""
@@ -223,6 +250,7 @@ class Agent:
             requests=sum(one.requests for one in counts),
             errors=sum(one.errors for one in counts),
             in_flight=len(epochs.requests_in_flight()),
+            versions=answered(running.release_of),
         )
         self._board.write(evolve(status, counters=counters, written=round(time.time(), 3)))
         self._told = status
@@ -235,6 +263,7 @@ class Agent:
             return math.inf
         if not self._leads:
             self._leader.begin()
+            self._overseer.begin()
             self._led_since = now().tick
             self._watch.add(self._home.spool)
             self._watch.add(self._home.workers)
@@ -243,11 +272,12 @@ class Agent:
         if state.stage is not Stage.OFFERED or state.errand != self._rehearsing.busy_with:
             self._rehearsing.call_off()
         self._note_rehearsal()
-        seen = self._lookout.look(self._rehearsing.take())
+        seen = self._overseer.look(self._lookout.look(self._rehearsing.take()))
         for act in self._leader.turn(seen):
             self._do_act(act, seen)
         state = self._history.state
-        wait = wake_in(state, seen, now())
+        self._overseer.tell()
+        wait = min(wake_in(state, seen, now()), self._overseer.due())
         if state.replacement is not None or self._replacer.give_up(seen.alive):
             wait = min(wait, LOOK)
         return wait

@@ -6,12 +6,15 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from attrs import define, field
 from hotpatch_agent import facts, home, spool
 from hotpatch_agent.cli.preparing import Origin, prepare
 from hotpatch_agent.history import History
 from hotpatch_agent.ledger import Record
+from hotpatch_agent.rollout.progress import Progress
+from hotpatch_agent.rollout.states import Event, Station
 from hotpatch_agent.status import Status, read_roll
 
 from hotpatch import bundle
@@ -90,9 +93,54 @@ class Pusher:
         """Offers the change from these sources to those; the fact that ends it."""
         return self.await_end(lambda: spool.offer(self.home.spool, self.bundle(old, new, checks, settings)))
 
-    def offer(self, data: bytes) -> str:
+    def offer(self, data: bytes, card: spool.Card | None = None) -> str:
         """Puts a bundle into the spool."""
-        return spool.offer(self.home.spool, data)
+        return spool.offer(self.home.spool, data, card=card)
+
+    def begin(
+        self,
+        old: Mapping[str, str],
+        new: Mapping[str, str],
+        supersede: bool = False,
+        bundle: Mapping[str, Any] | None = None,
+        **strategy: str,
+    ) -> str:
+        """Offers the change by this strategy; the name of the push."""
+        card = spool.Card("ann", strategy, supersede)
+        return self.offer(self.bundle(old, new, **(bundle or {})), card)
+
+    def ask(self, verb: Event, by: str = "ann") -> facts.Fact:
+        """Asks something of the rollout; the record that answers."""
+        name = spool.ask(self.home.spool, spool.Request(verb.value, by=by))
+        return self.answer(name)
+
+    def answer(self, name: str) -> facts.Fact:
+        """The record that answers the file of this name."""
+
+        def answered() -> facts.Fact | None:
+            said = (fact for _, fact in self.records() if name in (_name(fact), _request(fact)))
+            return next(said, None)
+
+        found: facts.Fact = wait_until(answered, f"{name} is answered")
+        return found
+
+    def progress(self) -> Progress | None:
+        """Where the rollout stands."""
+        history = History(self.home.ledger)
+        history.refresh()
+        return history.state.progress
+
+    def stands_at(self, *stations: Station, step: int | None = None) -> Progress:
+        """Waits until the rollout stands there."""
+
+        def there() -> Progress | None:
+            found = self.progress()
+            right = found is not None and found.station in stations
+            return found if right and (step is None or found.step == step) else None
+
+        named = " or ".join(station.value for station in stations)
+        found: Progress = wait_until(there, f"the rollout is {named}")
+        return found
 
     def roll_back(self, to: int | None = None) -> facts.Fact:
         """Asks for it; the fact that ends it."""
@@ -129,6 +177,14 @@ class Pusher:
     def statuses(self) -> tuple[Status, ...]:
         """Of the living workers."""
         return read_roll(self.home.workers).alive
+
+
+def _name(fact: facts.Fact) -> str:
+    return str(getattr(fact, "name", ""))
+
+
+def _request(fact: facts.Fact) -> str:
+    return str(getattr(fact, "request", ""))
 
 
 def settled(pusher: Pusher, service: Service, workers: int) -> tuple[Status, ...]:

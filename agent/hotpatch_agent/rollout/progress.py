@@ -92,7 +92,7 @@ class Progress:
     alerted: int = -1
     """The round for which an alert was written down."""
     reason: str = ""
-    """Of the last record."""
+    """Of the last record; of the one that sent it back, once it has arrived there."""
     borders: Mapping[str, Borders] = field(factory=dict)
     """Of the present round."""
     returning: Event | None = None
@@ -147,7 +147,7 @@ def advance(progress: Progress, fact: Moved, at: Instant) -> Progress:
         used=progress.used_at(at),
         spent=0.0,
         back=None,
-        reason=fact.reason,
+        reason=_reason(progress, fact),
         step=progress.step if fact.step is None else fact.step,
     )
     if fact.event is Event.RETRY:
@@ -161,6 +161,12 @@ def advance(progress: Progress, fact: Moved, at: Instant) -> Progress:
     if to in RETURNING and progress.station not in RETURNING:
         moved = evolve(moved, returning=fact.event)
     return moved
+
+
+def _reason(progress: Progress, fact: Moved) -> str:
+    """Of what has gone back it is asked why it did, not whether it has arrived."""
+    arrived = fact.event is Event.REACHED and progress.station in RETURNING
+    return progress.reason if arrived else fact.reason
 
 
 def begins_round(progress: Progress, to: Station) -> bool:

@@ -1,0 +1,76 @@
+"""A canary on real gunicorn, under load: begun, promoted, aborted, left to its deadline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hotpatch_agent import facts
+from hotpatch_agent.rollout.states import Event, Station
+
+from tests.agent.pushing import Pusher, settled
+from tests.agent.service import wait_until
+from tests.agent.shop import APP, THREE, TWO, make
+
+THREADS = {"sync": 1, "gthread": 4}
+MANUAL = {"strategy": "canary", "steps": "50%", "manual": "yes"}
+
+
+@pytest.fixture
+def pusher(tmp_path: Path) -> Pusher:
+    return Pusher(tmp_path)
+
+
+@pytest.mark.parametrize("worker_class", THREADS)
+def test_a_manual_canary_stays_until_it_is_promoted(pusher: Pusher, worker_class: str) -> None:
+    with make(pusher, worker_class, threads=THREADS[worker_class]) as service:
+        settled(pusher, service, 2)
+        with service.load(clients=4) as load:
+            pusher.begin(APP, TWO, **MANUAL)
+            pusher.stands_at(Station.WATCHING)
+            load.settle(200)
+            shares = {status.trial.share for status in settled(pusher, service, 2) if status.trial}
+            during = load.bodies()
+            answer = pusher.ask(Event.PROMOTE)
+            pusher.stands_at(Station.PROMOTED)
+            done = max(answer.began for answer in load.answers)
+            load.settle()
+    assert load.failed == []
+    assert shares == {0.5}
+    assert during["two"] > 20 and during["one"] > 20
+    assert isinstance(answer, facts.Moved)
+    assert load.last_of("one") < done
+
+
+@pytest.mark.parametrize("worker_class", THREADS)
+def test_an_aborted_canary_leaves_nobody_on_the_new_version(pusher: Pusher, worker_class: str) -> None:
+    with make(pusher, worker_class, threads=THREADS[worker_class]) as service:
+        settled(pusher, service, 2)
+        with service.load(clients=4) as load:
+            name = pusher.begin(APP, TWO, **MANUAL)
+            pusher.stands_at(Station.WATCHING)
+            load.settle(100)
+            pusher.ask(Event.ABORT)
+            pusher.stands_at(Station.ABORTED)
+            done = max(answer.began for answer in load.answers)
+            load.settle(100)
+            failed = wait_until(lambda: pusher.of_kind(facts.Failed), "the release has ended")
+            wait_until(lambda: all(one.adoption is None for one in pusher.statuses()), "it is forgotten")
+    assert load.failed == []
+    assert load.bodies()["two"] > 10
+    assert load.last_of("two") < done
+    assert "aborted" in failed[0].problem.text
+    assert pusher.answer(name) != failed[0]
+
+
+def test_after_an_abort_the_next_release_goes_in(pusher: Pusher) -> None:
+    with make(pusher) as service:
+        settled(pusher, service, 2)
+        with service.load(clients=4) as load:
+            pusher.begin(APP, TWO, **MANUAL)
+            pusher.stands_at(Station.WATCHING)
+            pusher.ask(Event.ABORT)
+            wait_until(lambda: pusher.of_kind(facts.Failed), "the release has ended")
+            end = pusher.push(APP, THREE)
+    assert isinstance(end, facts.Settled)
+    assert load.failed == []
