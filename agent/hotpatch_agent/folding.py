@@ -133,7 +133,9 @@ def _quarantined(state: State, fact: facts.Quarantined, at: Instant) -> State:
     kept = state.head[: state.versions.index(fact.version)]
     gone = set(state.versions[len(kept) :])
     reverted = _revert(marked, kept, state.versions[-1], "", at)
-    return evolve(reverted, known=tuple(one for one in reverted.known if one.version not in gone))
+    return _without_orphans(
+        evolve(reverted, known=tuple(one for one in reverted.known if one.version not in gone))
+    )
 
 
 def _crashed(state: State, fact: facts.Crashed, at: Instant) -> State:
@@ -262,9 +264,13 @@ def _trim(state: State) -> State:
     on_head = set(state.versions)
     others = [one for one in state.known if one.version not in on_head][-REMEMBERED:]
     kept = on_head | {one.version for one in others}
-    trimmed = evolve(state, known=tuple(one for one in state.known if one.version in kept))
+    return _without_orphans(evolve(state, known=tuple(one for one in state.known if one.version in kept)))
+
+
+def _without_orphans(state: State) -> State:
+    """What stood on a release that is no longer known can't be had again."""
     return evolve(
-        trimmed, known=tuple(one for one in trimmed.known if trimmed.stack_under(one.version) is not None)
+        state, known=tuple(one for one in state.known if state.stack_under(one.version) is not None)
     )
 
 

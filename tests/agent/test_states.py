@@ -87,6 +87,12 @@ def test_a_quarantine_of_what_is_not_on_the_head_is_refused_where_it_makes_no_se
         told(facts.Quarantined(7, digest(7), ""), state=IN_PLACE)
 
 
+def test_what_stood_on_a_quarantined_release_is_forgotten_also_if_it_was_rolled_back() -> None:
+    state = told(*lived(1), *lived(2), facts.RolledBack(2, 1, ""), facts.Quarantined(1, digest(1), ""))
+
+    assert state.known == ()
+
+
 def test_every_beginning_is_an_errand_of_its_own() -> None:
     state = told(*lived(1))
     errands = [state.errand]
