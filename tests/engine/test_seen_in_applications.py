@@ -128,3 +128,35 @@ def test_an_extension_module_that_changes_is_said_to_need_a_new_process(tmp_path
     measured = engine.measure(str(tmp_path / "old"), str(tmp_path / "new"), start)
     with pytest.raises(PatchRefused, match="extension module"):
         engine.stage(measured, str(tmp_path / "old"))
+
+
+GENERIC = """
+{imports}
+
+class Attribute{base}:
+    def __init__(self, name):
+        self.name = name
+
+    def __get__(self, obj, owner=None):
+        return self if obj is None else obj.values[self.name]
+
+class Config:
+    debug = Attribute("debug")
+
+    def __init__(self):
+        self.values = dict(debug={value})
+
+CONFIG = Config()
+"""
+
+
+def test_a_class_that_gives_way_to_another_is_held_by_nobody_but_the_proof(program: Start) -> None:
+    old = GENERIC.format(imports="", base="", value=1)
+    imports = "import typing\nT = typing.TypeVar('T')"
+    new = GENERIC.format(imports=imports, base="(typing.Generic[T])", value=1)
+    module, patch = program(old, new)
+    outcome = patch()
+    assert outcome, outcome.reasons
+    assert module.CONFIG.debug == 1
+    assert module.Attribute[int]
+    assert isinstance(module.Config.__dict__["debug"], module.Attribute)
