@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from hotpatch.engine.codes import walk
-from hotpatch.engine.reading import class_dict
 from hotpatch.refresh.update import Update, unwrapped
 
 _CALLED_ANYHOW = frozenset({"__init__", "__new__", "__call__", "__post_init__", "__get__"})
@@ -25,6 +24,7 @@ class Leads:
     def __init__(self, update: Update) -> None:
         self._update = update
         self._spaces = {id(vars(module)): name for name, module in update.program.items()}
+        self._variables = {name: update.view.names(module) for name, module in update.program.items()}
         self._members = frozenset(name.rpartition(".")[2] for _, name in update.names if "." in name)
         self._innocent: set[int] = set()
 
@@ -46,7 +46,7 @@ class Leads:
                     return True
                 todo += self._used(found)
             else:
-                own = class_dict(found)
+                own = self._update.view.attributes(found)
                 todo += [part for name in _CALLED_ANYHOW for part in _callables(own.get(name))]
         self._innocent |= seen.keys()
         return False
@@ -55,42 +55,44 @@ class Leads:
         module = self._spaces.get(id(function.__globals__))
         if module is None:
             return False
-        names = _names(function)
+        names = self._names(function)
         if names & self._members or any((module, name) in self._update.names for name in names):
             return True
-        used = (function.__globals__.get(name) for name in names)
+        space = self._variables[module]
+        used = (space.get(name) for name in names)
         modules = {vars(value)["__name__"] for value in used if _is_module(value)}
         return any(other in modules and name in names for other, name in self._update.names)
 
     def _used(self, function: types.FunctionType) -> Iterator[object]:
         """What the function's names are bound to, as far as it is the program's."""
-        if id(function.__globals__) not in self._spaces:
+        module = self._spaces.get(id(function.__globals__))
+        if module is None:
             return
-        names = _names(function)
+        names = self._names(function)
         for cell in function.__closure__ or ():
             try:
                 yield from _callables(cell.cell_contents)
             except ValueError:
                 continue
         for name in names:
-            value: Any = function.__globals__.get(name)
+            value: Any = self._variables[module].get(name)
             yield from _callables(value)
             if _is_module(value):
-                space = vars(value)
+                space = self._update.view.names(value)
                 for attribute in names & space.keys():
                     yield from _callables(space[attribute])
             elif issubclass(type(value), type):
-                own = class_dict(value)
+                own = self._update.view.attributes(value)
                 for attribute in names & own.keys():
                     yield from _callables(own[attribute])
+
+    def _names(self, function: types.FunctionType) -> frozenset[str]:
+        code = self._update.view.code(function)
+        return frozenset(name for part in walk(code) for name in part.co_names)
 
 
 def _is_module(value: object) -> bool:
     return issubclass(type(value), types.ModuleType)  # not isinstance: it would wake a lazy proxy
-
-
-def _names(function: types.FunctionType) -> frozenset[str]:
-    return frozenset(name for code in walk(function.__code__) for name in code.co_names)
 
 
 def _callables(value: object) -> Iterator[object]:

@@ -22,6 +22,7 @@ from types import TracebackType
 
 from attrs import evolve, frozen
 
+from hotpatch.engine.view import PLAIN_VIEW, View
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import Op
 from hotpatch.refresh.discover import plugins
@@ -61,6 +62,7 @@ def begin(
     app: object = None,
     root: str = "",
     extra: Sequence[Handler] = (),
+    view: View = PLAIN_VIEW,
 ) -> Round:
     """Run `before` of every handler: plugins first, then those registered, then `extra` (the bundle's own).
 
@@ -70,7 +72,7 @@ def begin(
     """
     found, failures = plugins()
     handlers = (*found, *registered(), *extra)
-    round_ = Round(Update(tuple(ops), undo=undo, app=app, root=root), handlers)
+    round_ = Round(Update(tuple(ops), undo=undo, app=app, root=root, view=view), handlers)
     round_._failures += [Failure(name, "load", error) for name, error in failures]
     round_._begin()
     return round_

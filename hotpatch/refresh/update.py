@@ -17,6 +17,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from hotpatch.engine.reading import class_module, raw_dict
+from hotpatch.engine.view import PLAIN_VIEW, View
 from hotpatch.engine.world import World
 from hotpatch.ops import Op, SlotKind
 
@@ -56,6 +57,8 @@ class Update:
     """The application object that the server calls, where there is one."""
     root: str = ""
     """The folder of the program's modules; without it, what lies outside the installed packages counts."""
+    view: View = field(default=PLAIN_VIEW, repr=False)
+    """What the slots of this process mean, where several versions run in it."""
 
     @cached_property
     def functions(self) -> Mapping[int, types.FunctionType]:

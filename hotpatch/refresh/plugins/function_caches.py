@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hotpatch.engine.reading import LRU, class_dict, class_module
+from hotpatch.engine.reading import LRU, class_module
 from hotpatch.refresh.leads import Leads
 from hotpatch.refresh.registry import Handler
 from hotpatch.refresh.update import Update, unwrapped
@@ -20,7 +20,8 @@ from hotpatch.refresh.update import Update, unwrapped
 def caches(update: Update) -> Iterator[Any]:
     """The program's caches, each once."""
     seen: set[int] = set()
-    todo: list[Any] = [value for module in update.program.values() for value in list(vars(module).values())]
+    view = update.view
+    todo: list[Any] = [v for module in update.program.values() for v in list(view.names(module).values())]
     while todo:
         value = todo.pop()
         if id(value) in seen:
@@ -28,7 +29,7 @@ def caches(update: Update) -> Iterator[Any]:
         seen.add(id(value))
         if issubclass(type(value), type):  # not isinstance: it would wake a lazy proxy
             if class_module(value) in update.program:
-                todo += list(class_dict(value).values())
+                todo += list(view.attributes(value).values())
             continue
         yield from (part for part in unwrapped(value) if type(part) is LRU)
 
