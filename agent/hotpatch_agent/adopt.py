@@ -7,14 +7,13 @@ nobody; anything else goes in at a moment when no request is in flight, with new
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any, Final
 
 from attrs import define, evolve, frozen
 
 from hotpatch import engine, epochs, refresh
-from hotpatch.engine.commit import current
+from hotpatch.engine.commit import current, drifted
 from hotpatch.errors import Busy, CheckFailed, PatchRefused
 from hotpatch.ops import Op, SlotKind
 from hotpatch.release import Release
@@ -24,8 +23,6 @@ from hotpatch_agent.running import note_epoch
 
 BARRIER_MS: Final = "barrier_ms"
 """The setting of a release that says how long new requests may be held, in milliseconds."""
-PLAIN_WITHIN: Final = 5.0
-"""Seconds that staging waits for the last requests on the code before the present one."""
 FORMER: Final = 4
 """Releases that were taken back here and are kept as they were built."""
 UNMEASURED: Final = (
@@ -59,6 +56,8 @@ class Running:
     prepared: Prepared
     app: Any
     undo: engine.Undo | None = None
+    below: epochs.Version | None = None
+    """With `undo`: the version that it leaves in effect."""
     round: refresh.Round | None = None
     settled: bool = False
 
@@ -72,16 +71,10 @@ class Running:
 def prepare(program: Program, release: Release, app: Any) -> Prepared:
     """The release built beside what runs; nothing visible changes.
 
-    Raises PatchRefused if it has no live form here, or if requests are still on the code before the present
-    one: then what runs can't be told from what is on its way out.
+    Requests may still be on releases before the present one, and stay there.  Raises PatchRefused if the
+    release has no live form here.
     """
-    end = time.monotonic() + PLAIN_WITHIN
-    while not _is_plain() and time.monotonic() < end:
-        time.sleep(0.01)
-    if not epochs.is_plain():
-        flights = epochs.requests_in_flight()
-        who = f"; the longest is {flights[0].what}" if flights else ""
-        raise PatchRefused(f"requests are still on the release before the present one{who}")
+    epochs.tend()
     staged = _stage(program, release, app)
     return _prepared(release, staged, _side_by_side(staged.ops))
 
@@ -95,8 +88,6 @@ def _prepared(release: Release, staged: engine.Staged, version: epochs.Version |
 def again(program: Program, former: Prepared) -> Prepared | None:
     """A release that ran here and was taken back, one step away from running again; None if it has to be
     built anew, because it has no parallel form or because what it was built on has changed meanwhile.
-
-    Unlike `prepare` it can be had while requests are still on an older release.
     """
     ops = former.staged.ops
     if former.version is None or not all(_stands_before(op) for op in ops):
@@ -109,11 +100,14 @@ def _stands_before(op: Op) -> bool:
     """Does the slot hold, in the newest version, what the op found in it when it was built?"""
     if op.kind is SlotKind.CALL:
         return True
+    view = epochs.view()
     try:
-        found = epochs.newest(op.owner, op.kind, op.key, current(op))
+        if not drifted((op,), forward=True, view=view):
+            return True
+        found = current(op, view)
+        return type(found) in (str, int) and bool(found == op.before)
     except (AttributeError, KeyError, TypeError):
         return False
-    return found is op.before or (type(found) in (str, int) and found == op.before)
 
 
 def discard(prepared: Prepared) -> None:
@@ -132,9 +126,10 @@ def commit(program: Program, prepared: Prepared, app: Any, budget: float | None 
         with _round(program, prepared, app) as running.round:
             prepared.version.flip()
     else:
+        running.below = epochs.version_in_effect()
         with _one_step(_budget(prepared.release) if budget is None else budget):
             with _round(program, prepared, app) as running.round:
-                running.undo = engine.commit(prepared.staged.ops)
+                running.undo = engine.commit(prepared.staged.ops, view=epochs.view())
         running.settled = True
     program.push(Layer(prepared.release, running))
     note_epoch(epochs.current(), prepared.release.version)
@@ -156,7 +151,7 @@ def take_back(program: Program) -> None:
             prepared.version.rollback()
     else:
         assert running.undo is not None
-        with _one_step(_budget(prepared.release)):
+        with _one_step(_budget(prepared.release), running.below):
             with _round(program, prepared, running.app, undo=True):
                 running.undo.revert()
     program.pop()
@@ -191,6 +186,8 @@ class Steps:
 
     def stage(self) -> Sequence[str]:
         """Builds it; the blockers, as text."""
+        if (undecided := epochs.undecided_version()) is not None:
+            undecided.withdraw()
         epochs.tend()  # the requests of the worker do not exist here: whatever they held is let go
         self.staged = _stage(self.program, self.release, self.app)
         return [str(blocker) for blocker in self.staged.blockers]
@@ -199,7 +196,7 @@ class Steps:
         """No barrier: there are no requests in the child.  Raises CheckFailed if a refresh handler fails."""
         round_ = refresh.begin(self.staged.ops, app=self.app, root=str(self.program.root))
         with round_:
-            engine.commit(self.staged.ops)
+            engine.commit(self.staged.ops, view=epochs.view())
         self.program.push(Layer(self.release))
         show(self.program, self.release)
         if round_.report is not None and round_.report.failures:
@@ -221,16 +218,11 @@ def _side_by_side(ops: Sequence[Op]) -> epochs.Version | None:
         return None
 
 
-def _is_plain() -> bool:
-    epochs.tend()
-    return epochs.is_plain()
-
-
 def _stage(program: Program, release: Release, app: Any) -> engine.Staged:
     if not release.measurement:
         raise PatchRefused(UNMEASURED)
     measurement = engine.Measurement.load(release.measurement)
-    return engine.stage(measurement, str(program.root), app, release.settings)
+    return engine.stage(measurement, str(program.root), app, release.settings, epochs.view())
 
 
 def _budget(release: Release) -> float:
@@ -240,14 +232,15 @@ def _budget(release: Release) -> float:
 
 
 def _round(program: Program, prepared: Prepared, app: Any, undo: bool = False) -> refresh.Round:
-    return refresh.begin(prepared.staged.ops, undo=undo, app=app, root=str(program.root))
+    ops, root = prepared.staged.ops, str(program.root)
+    return refresh.begin(ops, undo=undo, app=app, root=root, view=epochs.view())
 
 
 class _one_step:
     """`epochs.one_step` that raises Held where requests did not end in time."""
 
-    def __init__(self, budget: float) -> None:
-        self._step = epochs.one_step(budget)
+    def __init__(self, budget: float, back_to: epochs.Version | None = None) -> None:
+        self._step = epochs.one_step(budget, back_to)
 
     def __enter__(self) -> None:
         hold = self._step.__enter__()
