@@ -101,7 +101,7 @@ def apply(
     measurement: engine.Measurement, root: str, app: Any = None, choices: Mapping[str, str] | None = None
 ) -> Outcome:
     """Bring a measured difference live in this process: staged, committed, proven, or as it was before."""
-    planned = engine.plan(measurement)
+    planned = engine.plan(measurement, choices)
     try:
         staged = engine.stage(measurement, root, app, choices)
         if findings := proven_aside(staged):

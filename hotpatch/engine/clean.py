@@ -19,80 +19,7 @@ import marshal
 import os
 import sys
 import traceback
-from typing import Any, Final
-
-EVENTS: Final = {
-    "socket.connect": "connects to",
-    "socket.bind": "listens on",
-    "socket.sendto": "sends to",
-    "subprocess.Popen": "starts the process",
-    "os.system": "runs the command",
-    "os.posix_spawn": "starts the process",
-    "os.exec": "becomes the process",
-    "os.fork": "forks",
-    "_thread.start_new_thread": "starts a thread",
-    "sqlite3.connect": "opens the database",
-    "os.remove": "deletes",
-    "os.rename": "renames",
-    "os.mkdir": "makes the folder",
-    "os.rmdir": "deletes the folder",
-    "os.putenv": "sets the environment variable",
-    "signal.pthread_kill": "signals",
-    "os.kill": "signals",
-    "urllib.Request": "requests",
-    "ftplib.connect": "connects to",
-    "smtplib.connect": "connects to",
-}
-MOST_EVENTS: Final = 200
-
-
-class Witness:
-    """Writes down what a start does outside of its own memory, by CPython's audit events."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-        self.on = True
-        sys.addaudithook(self._hook)
-
-    def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self.on or len(self.seen) >= MOST_EVENTS:
-            return
-        self.on = False
-        try:
-            if event in EVENTS:
-                details = [a for a in arguments if type(a) in (str, bytes, int)]
-                self.seen.append(" ".join((EVENTS[event], *map(str, details[:2])))[:200])
-            elif event == "open" and self._writes(arguments):
-                self.seen.append(f"writes the file {arguments[0]}")
-        finally:
-            self.on = True
-
-    @staticmethod
-    def _writes(arguments: tuple[Any, ...]) -> bool:
-        path, mode, flags = arguments
-        if type(path) is not str or path.startswith(("/dev/", "/proc/")) or "__pycache__" in path:
-            return False
-        return bool(flags & (os.O_WRONLY | os.O_RDWR)) if type(flags) is int else "w" in str(mode)
-
-
-def effects_outside() -> dict[str, Any]:
-    """What a start leaves behind besides objects."""
-    import atexit
-    import signal
-    import threading
-
-    handlers = []
-    for number in sorted(signal.valid_signals()):
-        handler = signal.getsignal(number)
-        handlers.append(str(getattr(handler, "__qualname__", handler)))
-    return {
-        "threads": sorted(thread.name for thread in threading.enumerate()),
-        "exit hooks": atexit._ncallbacks(),
-        "open files": sum(1 for _ in os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0,  # noqa: PTH112,PTH208
-        "signal handlers": handlers,
-        "environment": sorted(os.environ),
-        "import path": [str(entry) for entry in sys.path],
-    }
+from typing import Any
 
 
 def load_app(target: str) -> Any:
@@ -114,6 +41,8 @@ def load_app(target: str) -> Any:
 def start(job: dict[str, Any]) -> dict[str, Any]:
     """Start the program; tell modules and application as a graph, and what went wrong."""
     from .graph import APP, Describer
+    from .settings import settings
+    from .witness import Witness
     from .world import World
 
     root, home = job["root"], job["home"]
@@ -125,13 +54,14 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
     os.chdir(
         root + folder[len(home) :] if folder == home or folder.startswith(home + os.sep) else folder or root
     )
-    witness = Witness()
+    witness = Witness(root)
     failed: dict[str, str] = {}
     loaded: list[str] = []
     extra: dict[str, Any] = {}
     space: dict[str, Any] = {"__name__": "__setup__"}
     try:
         exec(job["setup"], space)
+        witness.watch_threads()
         if job["app"]:
             extra[APP] = load_app(job["app"])
     except BaseException as error:  # noqa: BLE001  a program may end in SystemExit as well
@@ -142,12 +72,10 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
             loaded.append(name)
         except BaseException as error:  # noqa: BLE001
             failed[name] = tell(error, root)
-    effects = effects_outside()
-    witness.on = False
+    witness.end()
     world = World(root)
+    effects = settings(world.tidy)
     graph = Describer(world, with_blobs=True).run(extra, job["opened"])
-    tidy = world.tidy
-    effects["import path"] = [tidy(p) for p in effects["import path"]]
     return {
         "graph": graph.encode(),
         "loaded": loaded,
@@ -156,7 +84,7 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
             name: os.path.relpath(vars(module)["__file__"], root) for name, module in world.local.items()
         },
         "effects": effects,
-        "witnessed": [tidy(text) for text in witness.seen],
+        "witnessed": [(does, world.tidy(what), *where) for does, what, *where in witness.seen],
         "outside": [name for name in sys.modules if name not in world.local],
     }
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from attrs import evolve
 
 from hotpatch.errors import PatchInvalid, PatchRefused
 
 from .difference import Difference, derive, unchangeable
+from .effects import settings_problems, witnessed
 from .heap import names_of
 from .late import changed_modules, late_modules, sources_below
 from .match import Match, noise_between
 from .measurement import Measurement, Problem, Proof, this_python
-from .planning import planned
+from .planning import explain_it
 from .prune import prune
 from .start import Start, Started, run
 
@@ -38,15 +38,16 @@ def measure(old_root: str, new_root: str, start: Start) -> Measurement:
         opened = tuple(sorted({*old.opened, *new.opened}))
         old, new, again = run(start, [old_root, new_root, new_root], opened=opened)
     _must_start(start, changed, old, new, new_root)
-    effects = _effects(old, new, again)
+    effects = settings_problems(old, new, again)
     if effects:  # or is it only what a library does that is imported for the first time?
         first = sorted(set(new.outside) - set(old.outside))
-        (old,) = run(start, [old_root], [name for name in first if _standard(name)], opened)
-        effects = _effects(old, new, again)
+        (with_imports,) = run(start, [old_root], first, opened)
+        effects = settings_problems(with_imports, new, again)
+    seen, notes = witnessed(old, new, again)
     noise = noise_between(new.graph, again.graph)
     match = Match(old.graph, new.graph, noise)
     difference = derive(match)
-    problems = [Problem("", "", why) for why in [*effects, *_compiled(old_root, new_root, old)]]
+    problems = [*seen, *effects, *(Problem("", "", why) for why in _compiled(old_root, new_root, old))]
     problems += [Problem(old.graph.module(o), old.graph.path(o), why) for o, why in unchangeable(match)]
     measured = Measurement(
         python=this_python(),
@@ -55,7 +56,7 @@ def measure(old_root: str, new_root: str, start: Start) -> Measurement:
         opened=tuple(sorted({*old.opened, *new.opened})),
         difference=prune(difference),
         problems=tuple(problems),
-        notes=tuple(_notes(old, new)),
+        notes=tuple(notes),
         sources=_sources(new_root, new.local, changed),
         files=new.local,
         reached=reached,
@@ -67,14 +68,8 @@ def measure(old_root: str, new_root: str, start: Start) -> Measurement:
         stale_names=_stale_names(difference),
         proof=Proof(old.graph, new.graph, noise),
     )
-    measured.plan = planned(measured, dict(before.values()), dict(after.values()))
+    explain_it(measured, dict(before.values()), dict(after.values()))
     return measured
-
-
-def _standard(name: str) -> bool:
-    import sys
-
-    return name.partition(".")[0] in sys.stdlib_module_names
 
 
 def _must_start(start: Start, changed: frozenset[str], old: Started, new: Started, new_root: str) -> None:
@@ -98,15 +93,6 @@ def _has_file(root: str, file: str) -> bool:
     return path.exists() or path.with_suffix("").joinpath("__init__.py").exists()
 
 
-def _effects(old: Started, new: Started, again: Started) -> list[str]:
-    """What the new start does to its process and the old doesn't; nothing of it can be done by an edit."""
-    return [
-        f"starting the new code changes the process: {name} {_told(old.effects[name], new.effects[name])}"
-        for name in old.effects
-        if old.effects[name] != new.effects[name] and new.effects[name] == again.effects[name]
-    ]
-
-
 def _compiled(old_root: str, new_root: str, old: Started) -> Iterator[str]:
     """Extension modules of the program whose file is another one: what is in them can't be looked into, and
     a process loads a library once."""
@@ -118,28 +104,6 @@ def _compiled(old_root: str, new_root: str, old: Started) -> Iterator[str]:
             yield f"the extension module {name} ({file}) goes, and a process can't unload a library"
         elif before.read_bytes() != after.read_bytes():
             yield f"the extension module {name} ({file}) becomes another, and a process can't load it again"
-
-
-def _told(before: Any, after: Any) -> str:
-    if isinstance(before, list):
-        come = [item for item in after if item not in before]
-        gone = [item for item in before if item not in after]
-        return (
-            ", ".join([f"+{item}" for item in come] + [f"-{item}" for item in gone])[:200]
-            or "in another order"
-        )
-    return f"{before} to {after}"
-
-
-def _notes(old: Started, new: Started) -> Iterator[str]:
-    """What a start of the new sources does outside the process, and the old one doesn't: not done by the
-    edit."""
-    seen = list(old.witnessed)
-    for event in new.witnessed:
-        if event in seen:
-            seen.remove(event)
-        else:
-            yield f"a fresh start of the new code {event}; the live change does not"
 
 
 def _sources(root: str, files: Mapping[str, str], changed: frozenset[str]) -> dict[str, str]:

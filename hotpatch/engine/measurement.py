@@ -51,6 +51,9 @@ class Problem:
     module: str
     name: str
     why: str
+    choice: str = ""
+    """By which the author may say `keep`: leave this as it is in the process that runs.  Empty: no
+    choice."""
 
 
 @define(eq=False)
@@ -102,7 +105,7 @@ class Measurement:
             "source_root": self.source_root,
             "app": self.app,
             "opened": list(self.opened),
-            "problems": [(p.module, p.name, p.why) for p in self.problems],
+            "problems": [(p.module, p.name, p.why, p.choice) for p in self.problems],
             "notes": list(self.notes),
             "sources": _pack(marshal.dumps(dict(self.sources))),
             "files": dict(self.files),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from attrs import evolve
@@ -10,13 +10,15 @@ from attrs import evolve
 from hotpatch.errors import PatchInvalid
 from hotpatch.plan import Edit, Effect, Plan
 
+from . import effects
 from .difference import Difference, hidden
 from .explain import explain
 from .graph import Graph, spoken
 from .match import Pair
-from .measurement import Measurement
+from .measurement import Measurement, Problem
 from .shape import Step
 from .syntax_reasons import explained
+from .world import OUTSIDE
 
 KINDS = {
     "function": "function",
@@ -35,38 +37,67 @@ PARTS = {
 }
 
 
-def plan(measurement: Measurement) -> Plan:
+def plan(measurement: Measurement, choices: Mapping[str, str] | None = None) -> Plan:
     """What applying the measured difference would do; what only the live process can tell (state that has
-    changed meanwhile) comes from `stage` and `prove`."""
-    return measurement.plan
+    changed meanwhile) comes from `stage` and `prove`.
+
+    `choices` are the bundle author's: what they say to keep is a note, no edit.
+    """
+    full = measurement.plan
+    reasons = {problem.why for problem in measurement.problems}
+    reasons -= {problem.why for problem in effects.left(measurement.problems, choices or {})}
+    kept = [edit for edit in full.edits if edit.reason in reasons]
+    if not kept:
+        return full
+    notes = tuple(f"left as it is, as the author chose: {edit.reason}" for edit in kept)
+    return Plan(tuple(edit for edit in full.edits if edit.reason not in reasons), (*full.notes, *notes))
 
 
-def planned(measurement: Measurement, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Plan:
-    """The plan as measured, told by what in the sources (file to text) led to it."""
-    measured = _as_measured(measurement)
+def explain_it(measurement: Measurement, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> None:
+    """Gives a measurement its plan, told by what in the sources (file to text) led to it, and the problems
+    that only the sources show."""
+    edits = list(_edits(measurement))
+    shapes = [_problem(problem, "shape") for problem in measurement.problems if not problem.choice]
+    measured = _plan([*shapes, *edits], measurement.notes)
     try:
-        return explained(measured, explain(old, new))
+        changes = explain(old, new)
     except PatchInvalid as why:  # a file that the program does not load
-        return evolve(measured, notes=(*measured.notes, f"not explained by the sources: {why}"))
+        measured = evolve(measured, notes=(*measured.notes, f"not explained by the sources: {why}"))
+    else:
+        places = [(edit.module, edit.name) for edit in edits if edit.module]
+        accounted = _packages(measurement.difference)
+        found = effects.statements(changes, places, measurement.problems, accounted)
+        measurement.problems += tuple(found)
+        measured = explained(measured, changes)
+    chosen = [_problem(problem, "effect") for problem in measurement.problems if problem.choice]
+    measurement.plan = evolve(measured, edits=(*measured.edits, *chosen))
 
 
-def _as_measured(measurement: Measurement) -> Plan:
-    edits: dict[tuple[str, str, str], Edit] = {}
-    for problem in measurement.problems:
-        edit = Edit(
-            problem.module,
-            problem.name,
-            "process" if not problem.name else "shape",
-            Effect.RELOAD,
-            problem.why,
-        )
-        edits.setdefault((edit.module, edit.name, edit.kind), edit)
-    for edit in _edits(measurement):
-        edits.setdefault((edit.module, edit.name, edit.kind), edit)
-    return Plan(
-        tuple(sorted(edits.values(), key=lambda e: (e.module, e.line or 0, e.name, e.kind))),
-        measurement.notes,
-    )
+def _problem(problem: Problem, kind: str) -> Edit:
+    kind = kind if problem.name else "process"
+    return Edit(problem.module, problem.name, kind, Effect.RELOAD, problem.why)
+
+
+def _plan(edits: Iterable[Edit], notes: tuple[str, ...]) -> Plan:
+    first: dict[tuple[str, str, str], Edit] = {}
+    for edit in edits:
+        first.setdefault((edit.module, edit.name, edit.kind), edit)
+    return Plan(tuple(sorted(first.values(), key=lambda e: (e.module, e.line or 0, e.name, e.kind))), notes)
+
+
+def _packages(difference: Difference) -> frozenset[str]:
+    """Packages outside the program, objects of whose classes are part of the edit."""
+    found = set()
+    for o, _ in difference.visits:
+        kind, _, kids, _ = difference.old.nodes[o]
+        root = str(difference.old.way(o)[0])
+        if root.startswith(OUTSIDE):
+            found.add(root.removeprefix(OUTSIDE).partition(":")[0].partition(".")[0])
+        if kind == "logger":
+            found.add("logging")
+        elif kind == "instance" and kids and difference.old.kind(kids[0][1]) == "outside":
+            found.add(str(difference.old.nodes[kids[0][1]][1][0]).partition(".")[0])
+    return frozenset(found)
 
 
 def _edits(measurement: Measurement) -> Iterator[Edit]:

@@ -12,7 +12,7 @@ from attrs import field, frozen
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from . import heap, memo, quiet
+from . import effects, heap, memo, quiet
 from .build import Builder
 from .difference import Difference
 from .frames import Blocker
@@ -69,8 +69,8 @@ def stage(
     that refusals give.  `view` tells what the slots of this process mean, where several versions run in it:
     the edit is laid onto the newest.  Raises PatchRefused, with the reason, if it has no sound form here.
     """
-    if measurement.problems:
-        raise PatchRefused(measurement.problems[0].why)
+    if problems := effects.left(measurement.problems, choices or {}):
+        raise PatchRefused(problems[0].why)
     difference = measurement.difference
     world = World(root, view)
     _all_measured(measurement, world)

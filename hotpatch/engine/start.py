@@ -19,6 +19,7 @@ from attrs import field, frozen
 from hotpatch.errors import PatchRefused
 
 from .graph import APP, Graph
+from .witness import Row
 from .world import OUTSIDE, absolute
 
 SCRIPT = Path(__file__).with_name("clean.py")
@@ -62,7 +63,9 @@ class Started:
     local: Mapping[str, str]
     """The program's modules, loaded in the end: name to file, relative to the root."""
     effects: Mapping[str, Any]
-    witnessed: tuple[str, ...]
+    """What the process has set for itself, by name."""
+    witnessed: tuple[Row, ...]
+    """What the start did outside of its memory."""
     outside: tuple[str, ...]
 
     @property
@@ -179,6 +182,6 @@ def _read(out: Path, errors: str) -> Started:
         data["failed"],
         data["local"],
         data["effects"],
-        tuple(data["witnessed"]),
+        tuple(map(tuple, data["witnessed"])),
         tuple(data["outside"]),
     )

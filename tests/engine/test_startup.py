@@ -113,7 +113,8 @@ def test_what_a_start_writes_is_told_in_the_plan(program: Program) -> None:
     program.module("w")
     log = program.root.parent / "log"
     measured = program.measure({"w.py": f"X = 2\nwith open({str(log)!r}, 'w') as f:\n    f.write('x')\n"})
-    assert any("writes the file" in note and str(log) in note for note in engine.plan(measured).notes)
+    reasons = [edit.reason for edit in engine.plan(measured).edits]
+    assert any("writes the file" in reason and str(log) in reason for reason in reasons)
 
 
 def test_only_the_change_travels_to_staging(program: Program) -> None:

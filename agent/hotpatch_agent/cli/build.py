@@ -108,7 +108,7 @@ def command(
     program = read_transformers(transformers)
     signers = load_signers(keys)
     with terminal.busy("Starting and measuring both versions"):
-        prepared = prepare(origin, measured=not no_measure)
+        prepared = prepare(origin, measured=not no_measure, choices=choices)
     now = datetime.now(UTC).replace(microsecond=0)
     release = Release(
         service=service,

@@ -10,7 +10,7 @@ import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -105,8 +105,8 @@ _OPTIONS: Final = (
 )
 
 
-def prepare(origin: Origin, measured: bool) -> Prepared:
-    """Compare the trees, and measure the difference unless told not to.
+def prepare(origin: Origin, measured: bool, choices: Mapping[str, str] | None = None) -> Prepared:
+    """Compare the trees, and measure the difference unless told not to.  `choices` are the author's settings.
 
     Raises `BuildFailed` where there is no release to be made of it, `PatchInvalid` with file and line where
     the new sources are no program.
@@ -121,7 +121,7 @@ def prepare(origin: Origin, measured: bool) -> Prepared:
             return Prepared(changes.between(old, new, files), interpreter.tag, b"", Plan(()))
         measurement, more = _measure(origin, interpreter, old_root, new_root, old, new)
         change = changes.between(old, new, files | more)
-        return Prepared(change, interpreter.tag, measurement.dump(), _plan(measurement))
+        return Prepared(change, interpreter.tag, measurement.dump(), _plan(measurement, choices))
 
 
 @contextlib.contextmanager
@@ -164,10 +164,10 @@ def _measure(
     return measurement, frozenset(measurement.files.values())
 
 
-def _plan(measurement: Any) -> Plan:
+def _plan(measurement: Any, choices: Mapping[str, str] | None) -> Plan:
     from hotpatch import engine
 
-    return engine.plan(measurement)
+    return engine.plan(measurement, choices)
 
 
 def find_interpreter(named: str) -> Interpreter:

@@ -1,0 +1,194 @@
+"""What a start does besides making objects, and what of it keeps an edit from being live.
+
+An edit executes no statement of a module.  So what only the new start does would be left out, and what only
+the old start did would stay: a thread, a handler, a limit, a file.  Neither is the engine's to decide.
+Where the clean starts show such a difference, or a statement with an effect comes, goes or changes and
+nothing that was measured accounts for it, the edit needs a new process, unless the author says `keep`: leave
+this as it is in the process that runs.
+
+Pure functions of what the starts told and of the sources' changes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from .measurement import Problem
+from .start import Started
+from .syntax_changes import Act, Change, Changes
+from .syntax_follow import Place, Program
+from .syntax_reasons import unexplained
+from .syntax_units import Doing, module_name
+from .witness import LASTING, Row
+
+KEEP: Final = "the bundle may say keep for {}"
+PASSING: Final = frozenset({"print", "assert", "warnings.warn"})
+"""Called for what they say, not for what they leave behind."""
+SAYING: Final = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
+"""Methods by which a logger says something."""
+
+
+def settings_problems(old: Started, new: Started, again: Started) -> list[Problem]:
+    """What the new start sets for its process otherwise than the old one."""
+    return [
+        Problem("", "", f"{why}; {KEEP.format(f'process {name}')}", f"process {name}")
+        for name in sorted(old.effects.keys() | new.effects.keys())
+        if (why := _setting(name, old.effects.get(name), new.effects.get(name), again.effects.get(name)))
+    ]
+
+
+def _setting(name: str, old: Any, new: Any, again: Any) -> str:
+    if old == new or new != again:
+        return ""
+    if new is None:
+        return ""  # it no longer loads the module that keeps this
+    if old is None:
+        return f"starting the new code loads what keeps {name}, and sets it"
+    return f"starting the new code changes the process: {name} {_told(old, new)}"
+
+
+def _told(before: Any, after: Any) -> str:
+    if isinstance(before, dict):  # names alone: the values may be secrets
+        return ", ".join(sorted(n for n in {**before, **after} if before.get(n) != after.get(n)))[:200]
+    if isinstance(before, list):
+        come = [item for item in after if item not in before]
+        gone = [item for item in before if item not in after]
+        return (
+            ", ".join([f"+{item}" for item in come] + [f"-{item}" for item in gone])[:200]
+            or "in another order"
+        )
+    return f"{before} to {after}"
+
+
+def witnessed(old: Started, new: Started, again: Started) -> tuple[list[Problem], list[str]]:
+    """What only one of the starts did outside of its memory: problems, and notes on what is over and
+    done."""
+    restless = _restless(new, again)
+    before, after = _counted(old.witnessed, restless), _counted(new.witnessed, restless)
+    problems, notes = [], []
+    for row in _rows(new.witnessed, after - before, restless):
+        place = _place(row)
+        why = f"{_who(row)} {_act(row)}, which no start of the old code did; a live change would not"
+        problems.append(Problem(*_named(row), f"{why}: {KEEP.format(place)}", place))
+    for row in _rows(old.witnessed, before - after, restless):
+        place = _place(row)
+        why = f"{_who(row)} {_act(row)}, which no start of the new code does"
+        if row[0] in LASTING:
+            problems.append(
+                Problem(*_named(row), f"{why}; in this process it goes on: {KEEP.format(place)}", place)
+            )
+        else:
+            notes.append(f"{why}; it is done already")
+    return problems, notes
+
+
+Key = tuple[str, str, str]
+
+
+def _restless(new: Started, again: Started) -> frozenset[tuple[str, str]]:
+    """What is done where, to something else each time (a temporary file): only how often is compared."""
+    one, two = Counter(map(_exact, new.witnessed)), Counter(map(_exact, again.witnessed))
+    return frozenset((does, where) for does, _, where in ((one - two) | (two - one)))
+
+
+def _exact(row: Row) -> Key:
+    return row[0], row[1], row[2]
+
+
+def _key(row: Row, restless: Collection[tuple[str, str]]) -> Key:
+    does, what, where = _exact(row)
+    return (does, "", where) if (does, where) in restless else (does, what, "")
+
+
+def _counted(rows: Iterable[Row], restless: Collection[tuple[str, str]]) -> Counter[Key]:
+    return Counter(_key(row, restless) for row in rows)
+
+
+def _rows(rows: Iterable[Row], wanted: Counter[Key], restless: Collection[tuple[str, str]]) -> Iterator[Row]:
+    """The last ones of each key: what came in addition more often stands below than above."""
+    left = Counter(wanted)
+    found = []
+    for row in reversed(tuple(rows)):
+        key = _key(row, restless)
+        if left[key] > 0:
+            left[key] -= 1
+            found.append(row)
+    return reversed(found)
+
+
+def _act(row: Row) -> str:
+    return f"{row[0]} {row[1]}".rstrip()
+
+
+def _named(row: Row) -> tuple[str, str]:
+    module = module_name(row[3]) if row[3] else ""
+    return module, f"line {row[4]}" if module else ""
+
+
+def _place(row: Row) -> str:
+    """How the author names it: the statement at a module's top, or what is done where there is none."""
+    module, _ = _named(row)
+    return f"{module}:{row[4]}" if module else f"process {row[0]}"
+
+
+def _who(row: Row) -> str:
+    return _place(row) if row[3] else "the start"
+
+
+def statements(
+    changes: Changes, differing: Iterable[Place], known: Iterable[Problem], accounted: Collection[str]
+) -> list[Problem]:
+    """Statements with an effect on something outside the program that came, went or changed, and that nothing
+    measured accounts for.
+
+    `known` are problems told already; `accounted` packages outside the program, objects of whose classes
+    are part of the edit.
+    """
+    told = {problem.choice for problem in known}
+    new, old = Program(changes.new), Program(changes.old)
+    found = []
+    for change in unexplained(changes, differing):
+        program = old if change.act is Act.REMOVED else new
+        outside = [str(e) for e in change.effects if _reaches_out(change, e, program, accounted)]
+        place = f"{change.module}:{change.line}"
+        if outside and place not in told:
+            why = (
+                f"{place}: `{change.label}` was {change.act.value} and {outside[0]}, outside of the program, "
+                f"which an edit can neither do nor take back: {KEEP.format(place)}"
+            )
+            found.append(Problem(change.module, f"line {change.line}", why, place))
+    return found
+
+
+def _reaches_out(change: Change, effect: Any, program: Program, accounted: Collection[str]) -> bool:
+    if effect.doing is Doing.ENTER or effect.target in PASSING or change.unit is None:
+        return False
+    head, _, rest = effect.target.partition(".")
+    if not head.isidentifier():
+        return True
+    source = _source(program, change, head)
+    if source is None:
+        return False  # an object of the program: what becomes of it is measured
+    if rest.rpartition(".")[2] in SAYING and source.partition(".")[0] == "logging":
+        return False
+    return source.partition(".")[0] not in accounted
+
+
+def _source(program: Program, change: Change, head: str) -> str | None:
+    """The module outside the program that a name comes from; None if it is the program's."""
+    assert change.unit is not None
+    place = next(iter(program.resolve(change.module, change.unit.owner, head)), None)
+    if place is None:
+        return "builtins"
+    for unit in program.binders(place):
+        if unit.imported is not None and not any(program.origins(place)):
+            target = unit.imported.module
+            return None if program.has(target) else target
+    return None
+
+
+def left(problems: Iterable[Problem], choices: Mapping[str, str]) -> tuple[Problem, ...]:
+    """Those that the author has not chosen to leave as they are."""
+    return tuple(p for p in problems if not p.choice or choices.get(p.choice) != "keep")

@@ -1,0 +1,125 @@
+"""Statements with effects: an edit does none of them, so it is not live where one comes, goes or changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hotpatch.plan import Effect
+
+from .conftest import Program
+
+WORK = "import threading\nDONE = []\n\ndef work():\n    DONE.append(1)\n\n"
+
+
+def test_a_thread_that_only_the_new_start_starts_is_not_left_out_silently(program: Program) -> None:
+    program.runs({"job.py": WORK})
+    job = program.module("job")
+    outcome = program.patch({"job.py": WORK + "T = threading.Thread(target=work)\nT.start()\nT.join()\n"})
+    assert outcome.effect is Effect.RELOAD
+    assert not hasattr(job, "T") and job.DONE == []
+    assert "starts a thread" in outcome.reasons[0] and "job:8" in outcome.reasons[0]
+
+
+def test_a_thread_that_only_the_old_start_started_goes_on(program: Program) -> None:
+    start = "T = threading.Thread(target=work)\nT.start()\nT.join()\n"
+    program.runs({"job.py": WORK + start})
+    program.module("job")
+    outcome = program.patch({"job.py": WORK})
+    assert outcome.effect is Effect.RELOAD and "job.work" in outcome.reasons[0]
+
+
+def test_a_thread_that_both_start_is_no_difference(program: Program) -> None:
+    start = "T = threading.Thread(target=work)\nT.start()\nT.join()\n"
+    program.runs({"job.py": WORK + start})
+    job = program.module("job")
+    changed = "import os\n" + WORK + "def more():\n    return 2\n\n"
+    assert program.patch({"job.py": changed + start}).effect is Effect.LIVE
+    assert job.more() == 2 and job.DONE == [1]
+
+
+def test_the_author_may_say_that_it_need_not_be_done(program: Program) -> None:
+    work = "import threading\n\ndef work():\n    pass\n\n\n\n"
+    program.runs({"job.py": work})
+    job = program.module("job")
+    new = work + "threading.Thread(target=work).start()\nNEW = 1\n"
+    outcome = program.patch({"job.py": new}, choices={"job:8": "keep"})
+    assert outcome.effect is Effect.LIVE, outcome.reasons
+    assert job.NEW == 1
+    assert any("job:8" in note for note in outcome.plan.notes)
+
+
+OUTSIDE = {
+    "import signal": "signal.signal(signal.SIGUSR2, signal.SIG_IGN)",
+    "import gc": "gc.set_threshold(701, 10, 10)",
+    "import sys": "sys.setrecursionlimit(5000)",
+    "import warnings": "warnings.filterwarnings('ignore', 'nothing such')",
+    "import socket": "socket.setdefaulttimeout(7)",
+    "import decimal": "decimal.getcontext().prec = 5",
+    "import codecs": "codecs.register(lambda name: None)",
+    "import mimetypes": "mimetypes.add_type('a/b', '.ab')",
+    "import logging": "logging.getLogger('x').addHandler(logging.NullHandler())",
+    "import os": "os.environ['A_NAME'] = 'new'",
+    "import locale": "locale.setlocale(locale.LC_ALL, 'C.UTF-8')",
+}
+
+
+@pytest.mark.parametrize("imports", OUTSIDE)
+def test_what_is_set_outside_of_the_program_is_not_passed_over(program: Program, imports: str) -> None:
+    module = f"{imports}\n\ndef f():\n    return 1\n"
+    program.runs({"m.py": module})
+    m = program.module("m")
+    outcome = program.patch({"m.py": module + OUTSIDE[imports] + "\n"})
+    assert outcome.effect is Effect.RELOAD and m.f() == 1
+
+
+@pytest.mark.parametrize("imports", OUTSIDE)
+def test_what_was_set_outside_of_the_program_is_not_passed_over(
+    program: Program, imports: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In another function of the program, where no statement at the top changes."""
+    inside = f"{imports}\n\ndef f():\n    pass\n\nf()\n"
+    program.runs({"m.py": inside})
+    program.module("m")
+    outcome = program.patch({"m.py": inside.replace("pass", OUTSIDE[imports])})
+    if imports in ("import codecs", "import logging"):  # of what these keep there is no list to look at
+        return
+    assert outcome.effect is Effect.RELOAD
+
+
+def test_a_file_that_only_the_new_start_writes(program: Program, tmp_path: Path) -> None:
+    program.runs({"m.py": "def f():\n    return 1\n"})
+    program.module("m")
+    made = str(tmp_path / "made")
+    new = f"def f():\n    return 1\n\nwith open({made!r}, 'w') as file:\n    file.write('x')\n"
+    outcome = program.patch({"m.py": new})
+    assert outcome.effect is Effect.RELOAD and "writes the file" in outcome.reasons[0]
+
+
+def test_a_file_whose_name_is_never_the_same_is_no_difference(program: Program) -> None:
+    module = "import tempfile\n\ndef f():\n    return 1\n\ntempfile.NamedTemporaryFile().close()\n"
+    program.runs({"m.py": module})
+    m = program.module("m")
+    assert program.patch({"m.py": module.replace("return 1", "return 2")}).effect is Effect.LIVE
+    assert m.f() == 2
+
+
+def test_a_line_that_is_printed_keeps_nothing_from_going_live(program: Program) -> None:
+    program.runs({"m.py": "X = 1\nprint('one')\n"})
+    m = program.module("m")
+    outcome = program.patch({"m.py": "X = 2\nprint('two')\n"})
+    assert outcome.effect is Effect.LIVE and m.X == 2
+    assert any("print" in note for note in outcome.plan.notes)
+
+
+def test_a_measured_effect_on_the_programs_objects_is_live(program: Program) -> None:
+    program.runs({"m.py": "import logging\nlog = logging.getLogger('m')\nTABLE = []\n"})
+    m = program.module("m")
+    new = "import logging\nlog = logging.getLogger('m')\nTABLE = []\nTABLE.append(1)\nlog.setLevel(30)\n"
+    outcome = program.patch({"m.py": new})
+    assert outcome.effect is Effect.LIVE, outcome.reasons
+    assert m.TABLE == [1] and m.log.level == 30
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert m.TABLE == [] and m.log.level == 0
