@@ -106,13 +106,16 @@ def apply(
         staged = engine.stage(measurement, root, app, choices)
         if findings := proven_aside(staged):
             return _failed(Effect.RELOAD, *findings, plan=planned)
-        with refresh.begin(staged.ops, app=app, root=staged.root):
-            undo = engine.commit_quietly(staged)
+        with refresh.begin(staged.ops, app=app, root=staged.root) as round_:
+            undo = Undo(engine.commit_quietly(staged), app, staged.root)
     except PatchRefused as why:
         return _failed(Effect.RELOAD, str(why), plan=planned)
+    if failures := _failures(round_):
+        undo.revert()
+        return _failed(Effect.RELOAD, *failures, plan=planned)
     importlib.invalidate_caches()
     linecache.checkcache()
-    return Outcome(Effect.LIVE, planned, (), Undo(undo, app, staged.root))
+    return Outcome(Effect.LIVE, planned, (), undo)
 
 
 def proven_aside(staged: engine.Staged, seconds: float = 60.0) -> tuple[str, ...]:
@@ -143,8 +146,9 @@ def _answer(staged: engine.Staged, writer: int) -> NoReturn:
     """In the child."""
     try:
         try:
-            engine.apply(staged.ops, forward=True)
-            found = list(engine.prove(staged))
+            with refresh.begin(staged.ops, app=staged.app, root=staged.root) as round_:
+                engine.apply(staged.ops, forward=True)
+            found = _failures(round_) or list(engine.prove(staged))
         except HotpatchError as why:
             found = [str(why)]
         except BaseException as error:  # noqa: BLE001  the answer goes to the parent, whatever it is
@@ -153,6 +157,10 @@ def _answer(staged: engine.Staged, writer: int) -> NoReturn:
             pipe.write(json.dumps(found).encode())
     finally:
         os._exit(0)
+
+
+def _failures(round_: refresh.Round) -> list[str]:
+    return list(map(str, round_.report.failures)) if round_.report is not None else []
 
 
 def here(
