@@ -1,4 +1,8 @@
-"""What happens in the rehearsal child: stage, commit, check, prove, each announced before it begins."""
+"""What happens in the rehearsal child: stage, commit, prove, check, each announced before it begins.
+
+The proof comes before the checks: a check runs the program, which counts, caches and starts threads by it,
+and none of that is the change's doing.
+"""
 
 from __future__ import annotations
 
@@ -82,9 +86,6 @@ class _Run:
             for check in self.rehearsal.checks:
                 with self._step(f"check {check.name}"):
                     checks.run(check, self.rehearsal.app, self.rehearsal.state)
-            if self.rehearsal.steps is not None:
-                with self._step("proof"):
-                    self.findings += [short(finding) for finding in self.rehearsal.steps.prove()]
         except PatchRefused as error:
             return self._with(Verdict(Effect.RELOAD, findings=(short(str(error)),)))
         except HotpatchError as error:
@@ -98,6 +99,12 @@ class _Run:
             self.blockers += [short(blocker) for blocker in steps.stage()]
         with self._step("commit"):
             steps.commit()
+        with self._step("proof"):
+            try:
+                self.findings += [short(finding) for finding in steps.prove()]
+            except PatchRefused as error:
+                # It can't go live; whether it is any good, the checks are still asked.
+                self.findings.append(short(str(error)))
 
     def _with(self, verdict: Verdict) -> Verdict:
         return evolve(verdict, blockers=tuple(self.blockers[:LIST_LIMIT]), seconds=self.seconds)
