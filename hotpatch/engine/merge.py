@@ -21,7 +21,7 @@ from .build import Builder, Unbuildable
 from .difference import Difference, hidden
 from .locate import Locator
 from .match import Pair, is_sequence
-from .merge_objects import merge_class, merge_function, merge_instance, merge_lru_cache
+from .merge_objects import exchange_fields, merge_class, merge_function, merge_instance, merge_lru_cache
 from .reading import MISSING
 from .shape import Shapes, Step, label
 from .statement import Statements
@@ -339,12 +339,14 @@ def merge_module(merger: Merger, pair: Pair, live: Any) -> None:
 
 
 def merge_dict(merger: Merger, pair: Pair, live: Any) -> None:
+    since = len(merger.ops)
     merger.merge_mapping(pair, live, live, SlotKind.ITEM, "key", type(live).get)
     for step, _, child in merger.difference.edges.get(pair, ()):
         if step == "factory" and child in merger.difference.replaced:
             factory = live.default_factory
             value = merger.settle(child, factory, merger.old.path(pair[0]))
             merger.emit(live, SlotKind.MEMBER, _FACTORY, factory, value, merger.old.path(pair[0]))
+    exchange_fields(merger, pair, live, since)
 
 
 def merge_list(merger: Merger, pair: Pair, live: Any) -> None:

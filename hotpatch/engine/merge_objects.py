@@ -126,6 +126,28 @@ def merge_class(merger: Merger, pair: Pair, live: Any) -> None:
     _keep_first_line(merger, pair, live, where)
 
 
+def exchange_fields(merger: Merger, pair: Pair, live: dict[Any, Any], since: int) -> None:
+    """A dataclass's table of fields is definition, not state: another table takes its place, in the new
+    order, so that two versions of the class can have one each.  `since` is the first op that changes it."""
+    parent, step = merger.old.parents[pair[0]]
+    changes = merger.ops[since:]
+    if step != ("attr", "__dataclass_fields__") or not changes:
+        return
+    cls = merger.locator.locate(parent)
+    if cls is MISSING or merger.view.attributes(cls).get(step[1]) is not live:
+        return
+    table: dict[Any, Any] = dict(live)
+    for op in changes:
+        if op.after is ABSENT:
+            table.pop(op.key, None)
+        else:
+            table[op.key] = op.after
+    order = [s[2] for s in merger.new.kids(pair[1]) if s[0] == "key" and s[2] in table]
+    after = {name: table[name] for name in (*order, *table)}
+    del merger.ops[since:]
+    merger.emit(cls, SlotKind.CLASS, step[1], live, after, merger.old.path(pair[0]))
+
+
 def _merge_bases(merger: Merger, pair: Pair, live: Any, where: str) -> None:
     difference = merger.difference
     bases = [child for step, _, child in difference.edges.get(pair, ()) if step[0] == "base"]
