@@ -21,7 +21,7 @@ from .build import Builder, Unbuildable
 from .difference import Difference, hidden
 from .locate import Locator
 from .match import Pair, is_sequence
-from .merge_objects import exchange_fields, merge_class, merge_function, merge_instance, merge_lru_cache
+from .merge_objects import exchange_table, merge_class, merge_function, merge_instance, merge_lru_cache
 from .reading import MISSING
 from .shape import Shapes, Step, label
 from .statement import Statements
@@ -346,7 +346,7 @@ def merge_dict(merger: Merger, pair: Pair, live: Any) -> None:
             factory = live.default_factory
             value = merger.settle(child, factory, merger.old.path(pair[0]))
             merger.emit(live, SlotKind.MEMBER, _FACTORY, factory, value, merger.old.path(pair[0]))
-    exchange_fields(merger, pair, live, since)
+    exchange_table(merger, pair, live, since)
 
 
 def merge_list(merger: Merger, pair: Pair, live: Any) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import _abc  # type: ignore[import-not-found]
 import collections
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
@@ -26,6 +26,8 @@ from .shape import FUNCTION_PARTS
 
 if TYPE_CHECKING:
     from .merge import Merger
+
+FIELDS: Final = ("attr", "__dataclass_fields__")
 
 
 def merge_instance(merger: Merger, pair: Pair, live: Any) -> None:
@@ -126,15 +128,24 @@ def merge_class(merger: Merger, pair: Pair, live: Any) -> None:
     _keep_first_line(merger, pair, live, where)
 
 
-def exchange_fields(merger: Merger, pair: Pair, live: dict[Any, Any], since: int) -> None:
-    """A dataclass's table of fields is definition, not state: another table takes its place, in the new
-    order, so that two versions of the class can have one each.  `since` is the first op that changes it."""
+def exchange_table(merger: Merger, pair: Pair, live: dict[Any, Any], since: int) -> None:
+    """A dataclass's fields and a function's keyword defaults are definition, not state, though they stand in
+    a dict: another dict takes its place, in the new order, so that two versions can have one each.  `since`
+    is the first op that changes the dict."""
     parent, step = merger.old.parents[pair[0]]
     changes = merger.ops[since:]
-    if step != ("attr", "__dataclass_fields__") or not changes:
+    if step not in (FIELDS, "kwdefaults") or not changes:
         return
-    cls = merger.locator.locate(parent)
-    if cls is MISSING or merger.view.attributes(cls).get(step[1]) is not live:
+    owner = merger.locator.locate(parent)
+    if owner is MISSING:
+        return
+    if step == FIELDS:
+        kind, key = SlotKind.CLASS, FIELDS[1]
+        stands = merger.view.attributes(owner).get(key)
+    else:
+        kind, key = SlotKind.FUNCTION, "__kwdefaults__"
+        stands = merger.view.part(owner, key)
+    if stands is not live:
         return
     table: dict[Any, Any] = dict(live)
     for op in changes:
@@ -145,7 +156,7 @@ def exchange_fields(merger: Merger, pair: Pair, live: dict[Any, Any], since: int
     order = [s[2] for s in merger.new.kids(pair[1]) if s[0] == "key" and s[2] in table]
     after = {name: table[name] for name in (*order, *table)}
     del merger.ops[since:]
-    merger.emit(cls, SlotKind.CLASS, step[1], live, after, merger.old.path(pair[0]))
+    merger.emit(owner, kind, key, live, after, merger.old.path(pair[0]))
 
 
 def _merge_bases(merger: Merger, pair: Pair, live: Any, where: str) -> None:

@@ -27,7 +27,7 @@ def methods():
     return Basket().version(), Basket.of_class(), Basket.of_none(), Basket().as_property
 
 def signatures():
-    return shop.calls()
+    return shop.calls(), prices.keyword()
 
 def closures():
     return prices.COUNTER()
@@ -96,6 +96,9 @@ class Basket:
 
 def total(first{parameters}):
     return (first{sum})
+
+def keyword(*, by={v}, fixed=7):
+    return by, fixed
 """
 
 SHOP: Final = """
@@ -159,12 +162,23 @@ def version(v: int) -> dict[str, str]:
     return {**files, "catalogue.py": "PAGES = 1\n"} if v == 1 else files
 
 
+def with_a_length() -> dict[str, str]:
+    """Version 2, and a special method, which a class has for every caller or for none."""
+    files = version(2)
+    length = "\n    def __len__(self):\n        return RATE\n\n    def version(self):"
+    return {**files, "prices.py": files["prices.py"].replace("\n    def version(self):", length)}
+
+
 EXPECTED: Final[Mapping[str, tuple[object, object, object]]] = {
     "constants": ((0, 0), (1, 1), (2, 2)),
     "copies": (0, 1, 2),
     "functions": (0, 1, 2),
     "methods": tuple(((v, v), (v, v), v, (v, v)) for v in range(3)),  # type: ignore[dict-item]
-    "signatures": (((0,), 0), ((0, 10), 1), ((0, 10, 20), 2)),
+    "signatures": (
+        (((0,), 0), (0, 7)),
+        (((0, 10), 1), (1, 7)),
+        (((0, 10, 20), 2), (2, 7)),
+    ),
     "closures": ((0, 0, 7), (1, 1, 7), (2, 2, 7)),
     "attributes": ((0, 0), (1, 1), (2, 2)),
     "fields": (

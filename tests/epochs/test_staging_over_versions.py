@@ -10,7 +10,6 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +17,28 @@ import pytest
 from attrs import define, evolve
 
 from hotpatch import epochs
-from hotpatch.engine import Measurement, Staged, Start, measure, prove, stage
-from hotpatch.epochs import Version, is_plain, tend
+from hotpatch.engine import Measurement, Staged, Start, commit, measure, prove, stage
+from hotpatch.epochs import Version, install, is_plain, one_step, tend
+from hotpatch.errors import PatchRefused
 from hotpatch.ops import SlotKind
-from tests.epochs.layers import EXPECTED, version
+from tests.epochs.layers import EXPECTED, version, with_a_length
 from tests.epochs.requests import Open
 
 MODULES = ("prices", "shop", "probes")
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Measurement, Measurement]:
-    """The ways from version 0 to 1, and from 1 to 2."""
+def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Measurement, ...]:
+    """The ways from version 0 to 1, from 1 to 2, and from 1 to what has no parallel form."""
     folder = tmp_path_factory.mktemp("versions")
-    roots = [folder / str(v) for v in range(3)]
-    for v, root in enumerate(roots):
+    trees = [version(0), version(1), version(2), with_a_length()]
+    roots = [folder / str(number) for number in range(len(trees))]
+    for root, files in zip(roots, trees, strict=True):
         root.mkdir()
-        for name, text in version(v).items():
+        for name, text in files.items():
             (root / name).write_text(text)
-    first, second = (
-        measure(str(old), str(new), Start(root=str(old), modules=MODULES))
-        for old, new in pairwise(roots)
-    )
-    return first, second
+    ways = [(roots[0], roots[1]), (roots[1], roots[2]), (roots[1], roots[3])]
+    return tuple(measure(str(old), str(new), Start(root=str(old), modules=MODULES)) for old, new in ways)
 
 
 @define(eq=False)
@@ -48,12 +46,16 @@ class Live:
     """The program in this process, and how it goes from version to version."""
 
     root: Path
-    ways: tuple[Measurement, Measurement]
+    ways: tuple[Measurement, ...]
     staged: Staged | None = None
 
-    def release(self, way: int) -> Version:
+    def stage(self, way: int) -> Staged:
         self.staged = stage(self.ways[way], str(self.root), view=epochs.view())
-        parallel = [evolve(op, key=None) if op.kind is SlotKind.CODE else op for op in self.staged.ops]
+        return self.staged
+
+    def release(self, way: int) -> Version:
+        ops = self.stage(way).ops
+        parallel = [evolve(op, key=None) if op.kind is SlotKind.CODE else op for op in ops]
         return epochs.install(parallel)
 
     def ask(self, probe: str) -> Any:
@@ -63,7 +65,7 @@ class Live:
 
 @pytest.fixture
 def live(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured: tuple[Measurement, Measurement]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured: tuple[Measurement, ...]
 ) -> Iterator[Live]:
     for name, text in version(0).items():
         (tmp_path / name).write_text(text)
@@ -142,3 +144,43 @@ def test_a_release_on_top_can_be_rolled_back_while_both_units_go_on(live: Live) 
     on_1.end()
     tend()
     assert is_plain()
+
+
+def test_what_has_no_parallel_form_is_staged_beside_a_stream_and_goes_in_after_it(
+    live: Live,
+) -> None:
+    on_0 = Open()
+    first = live.release(0)
+    first.flip()
+    staged = live.stage(2)
+    with pytest.raises(PatchRefused, match="__len__"):
+        install(staged.ops)
+    with one_step(0) as hold:
+        assert not hold.quiet
+    assert on_0.run(live.ask, "constants") == (0, 0)
+    on_0.end()
+    with one_step(1) as hold:
+        assert hold.quiet
+        undo = commit(staged.ops, view=epochs.view())
+    assert len(sys.modules["prices"].Basket()) == 2
+    assert [live.ask(probe) for probe in EXPECTED] == [answers[2] for answers in EXPECTED.values()]
+    assert prove(staged) == ()
+    with one_step(1, back_to=first):
+        undo.revert()
+    assert [live.ask(probe) for probe in EXPECTED] == [answers[1] for answers in EXPECTED.values()]
+    first.rollback()
+    tend()
+    assert is_plain()
+    assert [live.ask(probe) for probe in EXPECTED] == [answers[0] for answers in EXPECTED.values()]
+
+
+def test_a_closure_that_an_old_version_made_follows_later_releases(live: Live) -> None:
+    on_0 = Open()
+    live.release(0).flip()
+    made = sys.modules["prices"].counter(5)
+    on_0.end()
+    tend()
+    assert made() == (1, 1, 5)
+    live.release(1).flip()
+    tend()
+    assert is_plain() and made() == (2, 2, 5)
