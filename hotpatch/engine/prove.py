@@ -14,7 +14,7 @@ import gc
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import heap, records
+from . import heap, records, tuples
 from .commit import apply
 from .graph import APP, HIDDEN, Describer, Graph
 from .instances import Lacking
@@ -77,6 +77,7 @@ def of_the_heap(staged: Staged) -> tuple[str, ...]:
     objects = heap.all_objects()
     asked = Lacking(staged.functions, staged.ops, World(staged.root).is_local)
     findings = asked.find(objects) + records.lacking(staged.functions, asked.brought, objects)
+    findings += tuples.outgrown(staged.functions, asked.brought, objects)
     del asked  # it notes classes, and is no holder of the program's
     gone = _gone(staged)
     if gone:

@@ -160,3 +160,67 @@ def test_a_class_that_gives_way_to_another_is_held_by_nobody_but_the_proof(progr
     assert module.CONFIG.debug == 1
     assert module.Attribute[int]
     assert isinstance(module.Config.__dict__["debug"], module.Attribute)
+
+
+ROWS = """
+{keeper}
+
+def note(name):
+    {put}
+
+def table():
+    return [{read}]
+"""
+AS_PAIRS = {"put": "ROWS.append((name, 1))", "read": "name * count for name, count in ROWS"}
+HOLDER = "class Shelf:\n    def __init__(self):\n        self.rows = []\nSHELF = Shelf()"
+
+
+@pytest.mark.parametrize(
+    ("keeper", "old", "new"),
+    [
+        pytest.param(
+            "ROWS = []",
+            AS_PAIRS,
+            {"put": "ROWS.append((name, 1, 2))", "read": "name * count for name, count, weight in ROWS"},
+            id="a list of the module, unpacked",
+        ),
+        pytest.param(
+            "ROWS = []",
+            AS_PAIRS,
+            {"put": "ROWS.append((name, 1, 2))", "read": "row[0] * row[2] for row in ROWS"},
+            id="a list of the module, by index",
+        ),
+        pytest.param(
+            "ROWS = {}",
+            {"put": "ROWS[name] = name, 1", "read": "a * b for a, b in ROWS.values()"},
+            {"put": "ROWS[name] = name, 1, 2", "read": "a * b for a, b, c in ROWS.values()"},
+            id="a table of the module",
+        ),
+        pytest.param(
+            HOLDER,
+            {"put": "SHELF.rows.append((name, 1))", "read": "a * b for a, b in SHELF.rows"},
+            {"put": "SHELF.rows.append((name, 1, 2))", "read": "a * b for a, b, c in SHELF.rows"},
+            id="a list of an object",
+        ),
+    ],
+)
+def test_rows_that_live_with_fewer_items_than_new_code_unpacks_are_not_patched_over(
+    program: Start, keeper: str, old: dict[str, str], new: dict[str, str]
+) -> None:
+    module, patch = program(ROWS.format(keeper=keeper, **old), ROWS.format(keeper=keeper, **new))
+    module.note("ab")
+    outcome = patch()
+    assert outcome.effect.value == "reload"
+    assert "rows of" in outcome.reasons[0]
+    assert module.table() == ["ab"]
+
+
+def test_rows_with_another_length_are_live_where_none_have_been_made_yet(program: Start) -> None:
+    new = {"put": "ROWS.append((name, 1, 2))", "read": "name * weight for name, count, weight in ROWS"}
+    module, patch = program(
+        ROWS.format(keeper="ROWS = []", **AS_PAIRS), ROWS.format(keeper="ROWS = []", **new)
+    )
+    outcome = patch()
+    assert outcome.effect.value == "live"
+    module.note("ab")
+    assert module.table() == ["abab"]
