@@ -46,7 +46,8 @@ def problem(error: type[errors.HotpatchError], text: str) -> Problem:
 
 def _answer_bundle(view: View, item: BundleSeen) -> tuple[Decision, ...]:
     course = lock.admit(view.state.lock, view.state.underway, item.by, item.supersede, item.force)
-    if item.problem is None and course.course in (lock.Course.SUPERSEDE, lock.Course.WAIT):
+    gives_way = view.state.trying is not None and view.state.trying.ended
+    if item.problem is None and (gives_way or course.course in (lock.Course.SUPERSEDE, lock.Course.WAIT)):
         return ()
     refusal = item.problem or unfit(view, item)
     if refusal is not None:
@@ -81,6 +82,9 @@ def _busy(view: View) -> Problem | None:
             f"release {rollout.version} is on its way through this service; wait for it, "
             "or call it off with `hotpatch rollback`",
         )
+    if state.reload is not None:
+        text = f"the workers are being replaced, as {state.reload.by} asked; do it again when that is done"
+        return problem(errors.Busy, text)
     if state.replacement is not None:
         return problem(
             errors.Busy, f"worker {state.replacement.worker} is being replaced; push again when it is done"
@@ -116,6 +120,8 @@ def _answer_request(view: View, item: RequestSeen) -> Append:
         return Append(facts.Refused(item.name, refusal))
     if request.kind in ("lock", "unlock"):
         return Append(_lock(view.state, item.name, request))
+    if request.kind == "reload":
+        return Append(_reload(view, item.name, request))
     if request.kind != "rollback":
         text = (
             f"this hotpatch knows no request of the kind {request.kind!r}; use the one that the service uses"
@@ -131,6 +137,17 @@ def _lock(state: State, name: str, request: Request) -> facts.Fact:
     if request.kind == "lock":
         return Locked(by, request.reason, name)
     return Unlocked(by, name)
+
+
+def _reload(view: View, name: str, request: Request) -> facts.Fact:
+    by = request.by or "a person"
+    if why := lock.may_lock(view.state.lock, by, request.force):
+        return facts.Refused(name, problem(errors.DeployLocked, why))
+    if view.state.underway is not None:
+        text = f"the rollout of release {view.state.underway.version} is under way; reload when it is over"
+        return facts.Refused(name, problem(errors.Busy, text))
+    busy = _busy(view)
+    return facts.Refused(name, busy) if busy else facts.Reloading(by, request.reason, name)
 
 
 def _roll_back(state: State, name: str, request: Request) -> facts.Fact:

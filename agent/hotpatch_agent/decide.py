@@ -26,6 +26,7 @@ from hotpatch_agent.clock import Instant
 from hotpatch_agent.crashes import deaths, failed_starts, judge
 from hotpatch_agent.facts import How
 from hotpatch_agent.observe import Observations
+from hotpatch_agent.reloading import reloaded
 from hotpatch_agent.replacing import next_lapse, replace
 from hotpatch_agent.rolling import begins, roll
 from hotpatch_agent.rollout import steps
@@ -170,7 +171,7 @@ def absorb(view: View) -> tuple[Decision, ...]:
 _ALWAYS: Final[tuple[Rule, ...]] = (tidy, deaths, failed_starts, judge)
 
 RULES: Final[Mapping[Stage, tuple[Rule, ...]]] = {
-    Stage.IDLE: (*_ALWAYS, admit, roll, absorb, replace),
+    Stage.IDLE: (*_ALWAYS, admit, roll, absorb, reloaded, replace),
     Stage.OFFERED: (*_ALWAYS, admit, roll, refused, rehearsed, overdue, rehearse),
     Stage.REHEARSED: (*_ALWAYS, admit, refused, commit, roll, overdue),
     Stage.COMMITTED: (*_ALWAYS, admit, roll, settle, replace),

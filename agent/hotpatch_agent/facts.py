@@ -155,6 +155,25 @@ class Replaced:
 
 
 @frozen
+class Reloading:
+    """Every worker started before this record is to be replaced, one at a time: a plain deployment."""
+
+    by: str
+    reason: str = ""
+    request: str = ""
+
+
+@frozen
+class Reloaded:
+    """The reload is over: none of those workers is left, or it was given up and those that are left stay."""
+
+    workers: int
+    seconds: float = 0.0
+    problem: Problem | None = None
+    """Why it was given up."""
+
+
+@frozen
 class Absorbed:
     """A normal deployment has brought these releases to disk, or has overtaken them: they leave the head."""
 
@@ -195,6 +214,8 @@ Fact = (
     | Crashed
     | Replacing
     | Replaced
+    | Reloading
+    | Reloaded
     | Absorbed
     | Started
     | Repaired
@@ -217,6 +238,8 @@ KINDS: Final[Mapping[str, type[Fact]]] = {
     "crashed": Crashed,
     "replacing": Replacing,
     "replaced": Replaced,
+    "reloading": Reloading,
+    "reloaded": Reloaded,
     "absorbed": Absorbed,
     "started": Started,
     "repaired": Repaired,

@@ -5,9 +5,9 @@
 step of the home folder has such a name: `<what>.<step>`, listed in docs/ledger-format.md.
 
 Two more variables are for services of many processes, which all inherit them.  With
-`HOTPATCH_FAILPOINT_SHOT=path` nothing happens, and no visit counts, until that file is there; the one process
-that dies has taken it away first: its new name is `<path>.<pid>`.  With `HOTPATCH_FAILPOINT_VICTIM=parent` the
-process kills its parent, the master where it is a worker, and goes on itself.
+`HOTPATCH_FAILPOINT_SHOT=path` nothing happens, and no visit counts, until that file is there; the one
+process that dies has taken it away first: its new name is `<path>.<pid>`.  With
+`HOTPATCH_FAILPOINT_VICTIM=parent` the process kills its parent, the master where it is a worker, and goes on.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from hotpatch_agent.ledger import Record
 from hotpatch_agent.rollout.lock import held
 from hotpatch_agent.rollout.progress import Began, Locked, Moved, Unlocked, advance, begin
 from hotpatch_agent.rollout.states import Event, Station
-from hotpatch_agent.states import TRANSITIONS, Crash, Entry, Replacement, Rollout, Stage, State
+from hotpatch_agent.states import TRANSITIONS, Crash, Entry, Reload, Replacement, Rollout, Stage, State
 from hotpatch_agent.terms import Terms
 
 REMEMBERED: Final = 16
@@ -148,7 +148,20 @@ def _replacing(state: State, fact: facts.Replacing, at: Instant) -> State:
 
 
 def _replaced(state: State, fact: facts.Replaced, at: Instant) -> State:
-    return evolve(state, replacement=None)
+    return evolve(state, replacement=None, former=_former(state, at))
+
+
+def _former(state: State, at: Instant) -> Replacement | None:
+    current = state.replacement
+    return evolve(current, since=at) if current is not None else state.former
+
+
+def _reloading(state: State, fact: facts.Reloading, at: Instant) -> State:
+    return _answer(evolve(state, reload=Reload(fact.by, at)), fact.request)
+
+
+def _reloaded(state: State, fact: facts.Reloaded, at: Instant) -> State:
+    return evolve(state, reload=None, replacement=None, former=_former(state, at))
 
 
 def _absorbed(state: State, fact: facts.Absorbed, at: Instant) -> State:
@@ -166,7 +179,7 @@ def _started(state: State, fact: facts.Started, at: Instant) -> State:
         # A permanent release keeps those that it stands on.
         while head and not head[-1].terms.permanent:
             head = head[:-1]
-    return evolve(state, head=head, replacement=None, started=at)
+    return evolve(state, head=head, replacement=None, former=None, reload=None, started=at)
 
 
 def _repaired(state: State, fact: facts.Repaired, at: Instant) -> State:
@@ -217,6 +230,8 @@ _CHANGES: Final[Mapping[type[Fact], Callable[[State, Any, Instant], State]]] = {
     facts.Crashed: _crashed,
     facts.Replacing: _replacing,
     facts.Replaced: _replaced,
+    facts.Reloading: _reloading,
+    facts.Reloaded: _reloaded,
     facts.Absorbed: _absorbed,
     facts.Started: _started,
     facts.Repaired: _repaired,
@@ -248,7 +263,15 @@ def _revert(state: State, stack: tuple[Entry, ...], leaving: int, name: str, at:
         leaving=leaving,
     )
     crashes = tuple(one for one in state.crashes if one.digest in {entry.digest for entry in stack})
-    return evolve(state, head=stack, rollout=rollout, replacement=None, crashes=crashes)
+    return evolve(
+        state,
+        head=stack,
+        rollout=rollout,
+        replacement=None,
+        former=_former(state, at),
+        reload=None,
+        crashes=crashes,
+    )
 
 
 def _answer(state: State, name: str) -> State:

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from hotpatch_agent.acts import Replace
 from hotpatch_agent.disk import write_whole
+from hotpatch_agent.states import Replacement
 from hotpatch_agent.status import Life, Status
 
 LEAVER: Final = "leaver"
@@ -63,6 +64,12 @@ class Replacer:
         elif len(serving) > act.among and _healthy(serving, head) and not coming:
             self._ask_less(act)
 
+    def take_over(self, former: Replacement) -> None:
+        """Another leader's replacement ended, and that leader too, perhaps in between: it may have asked for
+        one worker more and not for one less.  `give_up` sees to that."""
+        self._asked_more, self._asked_less = time.monotonic(), None
+        self._worker, self._among = former.worker, former.among
+
     def give_up(self, alive: Sequence[Status]) -> bool:
         """No worker is being replaced (any more): the one that was started for it goes again.  Says whether
         it is still there."""
@@ -71,8 +78,10 @@ class Replacer:
             return False
         staying = [one for one in alive if one.life is not Life.LEAVING]
         if len(staying) <= self._among or any(one.life is Life.BOOTING for one in staying):
-            return True  # it is on its way, or it has gone by itself and its own successor is
-        self._name(max(staying, key=lambda one: one.started.tick).pid)
+            # It is on its way, or it has gone by itself and its own successor is, or there never was one.
+            return time.monotonic() - self._asked_more < PATIENCE
+        failed = [one for one in staying if one.life is Life.FAILED]
+        self._name(max(failed or staying, key=lambda one: one.started.tick).pid)
         self._pull(signal.SIGTTOU)
         self._asked_more = None
         return False

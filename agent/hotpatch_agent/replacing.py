@@ -12,6 +12,7 @@ import math
 
 from hotpatch_agent import facts
 from hotpatch_agent.acts import Append, Decision, Replace
+from hotpatch_agent.reloading import is_outdated
 from hotpatch_agent.states import Replacement, Stage
 from hotpatch_agent.status import Phase, Status
 from hotpatch_agent.terms import Terms
@@ -24,6 +25,7 @@ def replace(view: View) -> tuple[Decision, ...]:
     if current is not None:
         return _go_on(view, current)
     due = [(status, reason) for status in view.behind if (reason := _due_because(view, status))]
+    due += [(one, "a reload was asked for") for one in view.voters if is_outdated(view, one)]
     if not due:
         return ()
     status, reason = min(due, key=lambda pair: (pair[0].worker == view.seen.me, pair[0].started.time))
@@ -47,7 +49,7 @@ def next_lapse(view: View) -> float:
 def _go_on(view: View, current: Replacement) -> tuple[Decision, ...]:
     status = next((one for one in view.voters if one.worker == current.worker), None)
     overdue = view.now.since(current.since) > terms(view).replace
-    if status is not None and runs_head(view.state, status):
+    if status is not None and runs_head(view.state, status) and not is_outdated(view, status):
         return (Append(facts.Replaced(current.worker, "it has reached the head by itself")),)
     if status is None and len(view.voters) >= current.among:
         return (Append(facts.Replaced(current.worker)),)

@@ -34,7 +34,7 @@ class Request:
     """What a person asks of the service."""
 
     kind: str
-    """`rollback`; a verb of a rollout: `promote`, `promote full`, `pause` ...; `lock`, `unlock`."""
+    """`rollback`; `reload`; a verb of a rollout: `promote`, `promote full`, `pause` ...; `lock`, `unlock`."""
     to: int | None = None
     """The release to go to; None: the one below the topmost."""
     by: str = ""

@@ -9,6 +9,7 @@ does start, or on the disk's own code.  What fails there fails as it would witho
 from __future__ import annotations
 
 import os
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,6 +36,8 @@ from hotpatch_agent.worker import Agent
 
 CANNOT_START: Final = 75
 """The exit status of a worker that can't start on the head (EX_TEMPFAIL); gunicorn starts another then."""
+SEEN: Final = 5.0
+"""Seconds that a worker that can't start stays where others serve: its master starts the next at once."""
 VERSION_HEADER: Final = "version_header"
 """The setting of a service that names a response header: it tells which release answered."""
 BOOT_ERRORS: Final = (3, 4)
@@ -224,9 +227,13 @@ class Start:
         )
 
     def _give_up(self, error: BaseException) -> None:
-        """Leaves word for the successor, if it was a release that failed; does not come back then."""
+        """Leaves word: for the successor, if it was a release that failed; for the leader, if it was the code
+        on disk while other workers serve.  Does not come back then."""
         status = self._status
-        if status is None or status.adoption is None:
+        if status is None:
+            return
+        if status.adoption is None:
+            self._fail_beside_others(status, error)
             return
         self.failed = True
         text = "".join(traceback.format_exception_only(error)).strip().replace("\n", " ")
@@ -238,6 +245,22 @@ class Start:
         )
         traceback.print_exception(error)
         self._board.write(evolve(status, adoption=evolve(status.adoption, problem=problem)))
+        raise SystemExit(CANNOT_START) from error
+
+    def _fail_beside_others(self, status: Status, error: BaseException) -> None:
+        """A service that serves is not ended because a further worker can't start.  That one stays for a
+        moment, so that the leader can ask it, and no other, to go."""
+        alive = read_roll(self._home.workers).alive
+        if not any(one.life is Life.SERVING for one in alive):
+            return
+        self.failed = True
+        said = "".join(traceback.format_exception_only(error)).strip().replace("\n", " ")
+        self._worker.log.error("hotpatch: the code on disk does not start: %s; other workers serve on", said)
+        traceback.print_exception(error)
+        self._board.write(evolve(status, life=Life.FAILED, note=said))
+        end = time.monotonic() + SEEN
+        while time.monotonic() < end and self._worker.alive:
+            time.sleep(0.05)
         raise SystemExit(CANNOT_START) from error
 
 

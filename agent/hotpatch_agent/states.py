@@ -99,6 +99,14 @@ class Replacement:
 
 
 @frozen
+class Reload:
+    """A reload of the whole service that is under way."""
+
+    by: str
+    since: Instant
+
+
+@frozen
 class Crash:
     """A worker that died or could not start with a release in its hands."""
 
@@ -119,6 +127,9 @@ class State:
     errand: int = 0
     """Number of the record that began the release in progress, or the last one: what a worker reports on."""
     replacement: Replacement | None = None
+    former: Replacement | None = None
+    """The last one, `since` being its end; its successor may still be one worker too many."""
+    reload: Reload | None = None
     floor: int = 0
     """The highest version that was ever committed: a new release must be above it."""
     quarantined: tuple[str, ...] = ()
@@ -196,6 +207,8 @@ TRANSITIONS: Final[Mapping[Stage, Mapping[type[Fact], Stage]]] = {
         facts.RolledBack: Stage.REVERTING,
         facts.Quarantined: Stage.REVERTING,
         facts.Absorbed: Stage.IDLE,
+        facts.Reloading: Stage.IDLE,
+        facts.Reloaded: Stage.IDLE,
     },
     Stage.OFFERED: {
         **dict.fromkeys(_ANYWHERE, Stage.OFFERED),

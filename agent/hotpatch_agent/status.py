@@ -30,6 +30,8 @@ class Life(enum.Enum):
     BOOTING = "booting"
     """Is being started; serves nothing yet.  Its adoption names the release that it is started on."""
     SERVING = "serving"
+    FAILED = "failed"
+    """Could not start on the code as on disk; ends in a moment.  The note says why."""
     LEAVING = "leaving"
     """Asked to finish: answers what it has accepted, takes no more, votes no more."""
 

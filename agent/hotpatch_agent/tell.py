@@ -92,6 +92,16 @@ def _replaced(of: facts.Replaced) -> str:
     return f"worker {of.worker} is done with" + (f": {of.reason}" if of.reason else "")
 
 
+def _reloading(of: facts.Reloading) -> str:
+    return f"{of.by} asks for new workers, one at a time" + (f": {of.reason}" if of.reason else "")
+
+
+def _reloaded(of: facts.Reloaded) -> str:
+    if of.problem is not None:
+        return f"the reload was given up: {of.problem.text}"
+    return f"{plural(of.workers, 'worker')} serve anew, {span(of.seconds)} after it was asked for"
+
+
 def _absorbed(of: facts.Absorbed) -> str:
     versions = ", ".join(str(version) for version in of.versions)
     word = "release" if len(of.versions) == 1 else "releases"
@@ -116,6 +126,8 @@ _TELLERS: Final[Mapping[type[Fact], Callable[[Any], str]]] = {
     facts.Crashed: _crashed,
     facts.Replacing: _replacing,
     facts.Replaced: _replaced,
+    facts.Reloading: _reloading,
+    facts.Reloaded: _reloaded,
     facts.Absorbed: _absorbed,
     facts.Started: lambda of: f"a new master was started ({of.master})",
     facts.Repaired: lambda of: f"record {of.seq} was torn, and is passed over",

@@ -34,7 +34,7 @@ from hotpatch_agent.observe import Observations
 from hotpatch_agent.overseer import Overseer
 from hotpatch_agent.program import Program
 from hotpatch_agent.rehearsing import Rehearsing, limits
-from hotpatch_agent.replace import LOOK, Replacer
+from hotpatch_agent.replace import LOOK, PATIENCE, Replacer
 from hotpatch_agent.rollout.counters import Measured
 from hotpatch_agent.shelf import Shelf
 from hotpatch_agent.states import Stage
@@ -265,6 +265,9 @@ class Agent:
             self._leader.begin()
             self._overseer.begin()
             self._led_since = now().tick
+            former = self._history.state.former
+            if former is not None and now().since(former.since) < PATIENCE:
+                self._replacer.take_over(former)
             self._watch.add(self._home.spool)
             self._watch.add(self._home.workers)
             self._leads = True

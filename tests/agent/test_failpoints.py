@@ -51,7 +51,7 @@ class Row:
     who: str
     """`leader`, `worker`, `pusher`; `master`: it is killed while the leader is at this step."""
     change: str = "push"
-    """What is under way: `push`, `rollback`, or `reload`, a push that goes in only by starting workers on it."""
+    """What is under way: `push`, `rollback`; `reload`: a push that goes in only by starting workers."""
     steps: tuple[str, ...] = STEPS
     visit: int = 1
     """At which of its writes of this kind the process dies."""

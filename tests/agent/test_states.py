@@ -45,6 +45,8 @@ FACTS: dict[type[Fact], Fact] = {
     facts.Crashed: facts.Crashed(1, digest(1), "2-1", "live"),
     facts.Replacing: facts.Replacing("2-1", 2),
     facts.Replaced: facts.Replaced("2-1"),
+    facts.Reloading: facts.Reloading("ann", "", "b.request"),
+    facts.Reloaded: facts.Reloaded(2, 0.5),
     facts.Absorbed: facts.Absorbed((1,)),
     facts.Started: facts.Started("9-9"),
     facts.Repaired: facts.Repaired(3),
@@ -184,6 +186,7 @@ def _next(draw: st.DrawFn, state: State, fresh: int) -> list[Fact]:
         terms = Terms(permanent=draw(st.booleans()), cumulative=draw(st.booleans()))
         here += [facts.Offered(fresh, digest(fresh), f"{fresh}.bundle", "", terms)] * 3
         here += [facts.Absorbed((entry.version,)) for entry in state.head]
+        here += [facts.Reloading("ann", "", f"l{fresh}"), facts.Reloaded(2)]
     elif rollout.stage is Stage.OFFERED:
         here += [facts.Rehearsed(rollout.version, rollout.digest, How.LIVE, "1-1")] * 3
     elif rollout.stage is Stage.REHEARSED:

@@ -1,0 +1,67 @@
+"""`hotpatch reload`: the sources on disk come to every worker, one at a time, and nothing is dropped."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hotpatch_agent import facts
+
+from tests.agent.pushing import Pusher, settled
+from tests.agent.shop import APP, TWO, bodies, make
+
+
+@pytest.fixture
+def pusher(tmp_path: Path) -> Pusher:
+    return Pusher(tmp_path)
+
+
+def reload(pusher: Pusher) -> int:
+    """The real command; its exit status."""
+    command = [sys.executable, "-m", "hotpatch_agent.cli", "reload", "--home", str(pusher.home.path)]
+    return subprocess.run(command, env=dict(os.environ), stdin=subprocess.DEVNULL, timeout=120).returncode
+
+
+@pytest.mark.parametrize("worker_class", ["sync", "gthread"])
+def test_a_deployment_reaches_every_worker_and_drops_nothing(pusher: Pusher, worker_class: str) -> None:
+    with make(pusher, worker_class, workers=2) as service:
+        settled(pusher, service, 2)
+        old = set(service.workers())
+        service.write({"shop.py": TWO["shop.py"]})
+        with service.load(clients=4) as load:
+            assert reload(pusher) == 0
+            load.settle()
+        assert load.failed == []
+        settled(pusher, service, 2)
+        assert not old & set(service.workers())
+        assert set(bodies(service, 20)) == {"two"}
+
+
+def test_sources_that_do_not_start_leave_every_old_worker(pusher: Pusher) -> None:
+    with make(pusher, workers=2) as service:
+        settled(pusher, service, 2)
+        old = service.workers()
+        service.write({"shop.py": "raise RuntimeError('no start')\n"})
+        with service.load(clients=4) as load:
+            assert reload(pusher) != 0
+            load.settle()
+        (end,) = pusher.of_kind(facts.Reloaded)
+        assert isinstance(end, facts.Reloaded)
+        assert end.problem is not None and "no start" in end.problem.text
+        settled(pusher, service, 2)
+        assert service.workers() == old
+        assert load.failed == []
+        assert load.bodies().keys() == {"one"}
+
+
+def test_a_release_that_a_deployment_brings_to_disk_leaves_the_head(pusher: Pusher) -> None:
+    with make(pusher, workers=2) as service:
+        settled(pusher, service, 2)
+        assert isinstance(pusher.push(APP, TWO), facts.Settled)
+        service.write({"shop.py": TWO["shop.py"]})
+        assert reload(pusher) == 0
+        assert set(bodies(service, 20)) == {"two"}
+        assert pusher.of_kind(facts.Absorbed)
