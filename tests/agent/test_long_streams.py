@@ -9,7 +9,7 @@ from hotpatch_agent import facts
 
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import wait_until
-from tests.agent.shop import make
+from tests.agent.shop import BOX, IN_ONE_STEP, make
 from tests.agent.streaming import APPS, Streams, line, streams, version
 
 
@@ -52,3 +52,17 @@ def all_on_their_own(opened: Streams) -> None:
 
 def plain_again(pusher: Pusher) -> None:
     wait_until(lambda: all(not status.blockers for status in pusher.statuses()), "nobody is on old code")
+
+
+def test_below_a_step_that_was_undone_the_next_release_is_taken_back_live_too(pusher: Pusher) -> None:
+    renamed = {**BOX, "shop.py": BOX["shop.py"].replace("'one'", "'first'")}
+    stepped = {**IN_ONE_STEP, "shop.py": IN_ONE_STEP["shop.py"].replace("'two'", "'second'")}
+    with make(pusher, workers=1, files=BOX) as service:
+        settled(pusher, service, 1)
+        for old, new, answer in ((BOX, renamed, "first"), (renamed, stepped, "second")):
+            assert isinstance(pusher.push(old, new), facts.Settled)
+            assert service.body("/") == answer
+        for answer in ("first", "one"):
+            pusher.roll_back()
+            assert service.body("/") == answer
+        assert not pusher.of_kind(facts.Replacing)
