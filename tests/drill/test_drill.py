@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,14 @@ def started(environ: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
+def nothing_after_a_while(look: Callable[[], list[str]]) -> list[str]:
+    """What there is in the end, after it was given the time to go."""
+    deadline = time.monotonic() + 60
+    while look() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return look()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_drill_leaves_nothing_behind(
@@ -111,7 +119,12 @@ def test_an_interrupted_drill_leaves_nothing_behind(
     started.send_signal(how)
     _, errors = started.communicate(timeout=LONGEST)
     assert started.returncode == 130, errors
-    deadline = time.monotonic() + 60
-    while left_behind(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert left_behind(tmp_path) == []
+    assert nothing_after_a_while(lambda: left_behind(tmp_path)) == []
+
+
+@pytest.mark.slow
+def test_a_killed_drill_leaves_no_process_behind(started: subprocess.Popen[str], tmp_path: Path) -> None:
+    started.kill()
+    started.wait()
+    files = {str(path) for path in tmp_path.iterdir()}
+    assert nothing_after_a_while(lambda: [each for each in left_behind(tmp_path) if each not in files]) == []

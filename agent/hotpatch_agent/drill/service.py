@@ -20,7 +20,7 @@ import gunicorn.config
 from attrs import field, frozen
 
 from hotpatch_agent.drill.failure import DrillFailed
-from hotpatch_agent.drill.processes import children, in_group, memory
+from hotpatch_agent.drill.processes import children, end_with_parent, in_group, memory
 
 HOST = "127.0.0.1"
 START_SECONDS = 120.0
@@ -50,7 +50,7 @@ class ServiceFailedError(DrillFailed):
 
 class Service:
     """A running gunicorn master and its workers, a process group of their own.  Use it as a context manager:
-    leaving it ends every process of the group, come what may."""
+    leaving it ends every process of the group.  They end as well when this process is killed."""
 
     def __init__(self, plan: ServicePlan) -> None:
         self.plan = plan
@@ -69,6 +69,7 @@ class Service:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=end_with_parent,
             )
 
     def __enter__(self) -> Self:
