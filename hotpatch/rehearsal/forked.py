@@ -7,6 +7,7 @@ by its own process group and reaped by its own pid, so that nobody else's childr
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -14,6 +15,7 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Final
 
 from attrs import define, evolve
@@ -24,8 +26,9 @@ from hotpatch.rehearsal.child import Rehearsal, live
 from hotpatch.rehearsal.native import original
 from hotpatch.rehearsal.verdict import MIB, Limits, Verdict, refusal
 
-BUSY: Final = 0.5
-"""A hung child that spent more than this share of its time on the processor loops; else it waits."""
+GLANCES: Final = 5
+"""A hung child that wants the processor at each of so many looks, 2 ms apart, loops; else it waits.  Its
+share of the processor would tell as much on an idle machine alone."""
 
 LOOK: Final = 0.1
 """Seconds between two looks at whether it was called off."""
@@ -58,8 +61,7 @@ def run_forked(
         child.end()
     verdict = ended.verdict if ended is not None else child.autopsy(limits)
     seconds = {**verdict.seconds, "total": time.monotonic() - began}
-    hung_waiting = ended.hung_waiting and child.share_busy(began) < BUSY if ended else False
-    return Ended(evolve(verdict, seconds=seconds), hung_waiting)
+    return Ended(evolve(verdict, seconds=seconds), ended is not None and ended.hung_waiting)
 
 
 def _spawn(rehearsal: Rehearsal, limits: Limits) -> _Child:
@@ -84,7 +86,6 @@ class _Child:
     reader: int
     step: str = "fork"
     status: int | None = None
-    cpu_seconds: float = 0.0
 
     def listen(self, limits: Limits, called_off: Callable[[], bool]) -> Ended | None:
         """Until the verdict is there, the time is over, or the pipe ends without a verdict (None)."""
@@ -96,7 +97,7 @@ class _Child:
         while True:
             left = min(deadline, last) - time.monotonic()
             if left <= 0:
-                return Ended(self._hung(limits), hung_waiting=True)
+                return Ended(self._hung(limits), hung_waiting=not self._loops())
             if called_off():
                 return Ended(refusal(CheckDied(f"{self.step}: called off")))
             if not poll.poll(1000 * min(left, LOOK)):
@@ -129,13 +130,16 @@ class _Child:
             except (ProcessLookupError, PermissionError):
                 continue
         try:
-            _pid, self.status, usage = original("os", "wait4")(self.pid, 0)
-            self.cpu_seconds = usage.ru_utime + usage.ru_stime
+            _pid, self.status = original("os", "waitpid")(self.pid, 0)
         except ChildProcessError:
             self.status = None  # the program reaps all children by itself
 
-    def share_busy(self, began: float) -> float:
-        return self.cpu_seconds / max(time.monotonic() - began, 1e-6)
+    def _loops(self) -> bool:
+        for _ in range(GLANCES):
+            if "R" not in _states(self.pid):
+                return False
+            original("time", "sleep")(0.002)
+        return True
 
     def autopsy(self, limits: Limits) -> Verdict:
         """The verdict on a child that died before it had one."""
@@ -157,3 +161,12 @@ class _Child:
 
 
 _MEMORY: Final = frozenset({signal.SIGKILL, signal.SIGABRT, signal.SIGBUS})
+
+
+def _states(pid: int) -> set[str]:
+    """What the threads of a process are doing, in the kernel's letters: `R` has or wants the processor."""
+    found = set[str]()
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):  # that thread has ended meanwhile
+            found.add(stat.read_text().rpartition(")")[2].split()[0])
+    return found
