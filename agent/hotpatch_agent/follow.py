@@ -20,6 +20,8 @@ from hotpatch_agent.facts import How
 from hotpatch_agent.history import History
 from hotpatch_agent.home import Home
 from hotpatch_agent.ledger import Record
+from hotpatch_agent.rollout.progress import Progress, advance, begin
+from hotpatch_agent.rollout.states import Station
 from hotpatch_agent.status import Problem, Status, read_roll
 from hotpatch_agent.watch import Watch
 
@@ -38,8 +40,23 @@ class Ending(enum.Enum):
     """Turned away, or failed before the commit: the old code never stopped serving."""
     REVERTED = "reverted"
     """Committed, and gone back since."""
+    ON_TRIAL = "on trial"
+    """A canary by hand: a part of the requests get it, and it waits for a person."""
+    HELD = "held"
+    """Its rollout has stopped by itself, or a person has paused it; someone has to say how it goes on."""
     CALLED_OFF = "called off"
     """A rollback ended a release that was not committed yet."""
+
+
+_RESTS: Final = {
+    Station.PROMOTED: Ending.DONE,
+    Station.HELD: Ending.HELD,
+    Station.PAUSED: Ending.HELD,
+    Station.ROLLED_BACK: Ending.REVERTED,
+    Station.ABORTED: Ending.REVERTED,
+    Station.SUPERSEDED: Ending.REVERTED,
+}
+"""The stations at which a rollout stays until somebody does something."""
 
 
 @frozen
@@ -68,6 +85,10 @@ class Trail:
     committed: bool = False
     back_from: int | None = None
     """For a rollback that was accepted."""
+    progress: Progress | None = None
+    """Of its rollout, once that has begun."""
+    workers: int = 0
+    """That ran it when it had settled."""
     end: End | None = None
 
     def after(self, record: Record) -> Trail:
@@ -93,9 +114,25 @@ class Trail:
             case _:
                 return self
 
+    def _moved(self, progress: Progress) -> Trail:
+        """Where a rollout comes to rest, whoever pushed has waited long enough."""
+        moved = evolve(self, progress=progress)
+        by_hand = progress.strategy.manual and progress.station is Station.WATCHING
+        ending = Ending.ON_TRIAL if by_hand else _RESTS.get(progress.station)
+        if ending is None:
+            return moved
+        end = End(ending, None, progress.reason, workers=self.workers, version=progress.version)
+        return evolve(moved, end=end)
+
     def _progress(self, record: Record) -> Trail:
         version = self.version or 0
         match record.fact:
+            case facts.Began(digest=self.digest) as fact:
+                return evolve(self, progress=begin(fact, record.at))
+            case facts.Moved(version=moved) as fact if self.progress is not None and moved == version:
+                return self._moved(advance(self.progress, fact, record.at))
+            case facts.Settled(workers=workers) if self.progress is not None:
+                return evolve(self, workers=workers)
             case facts.Rehearsed(digest=self.digest, how=how) if not self.committed:
                 return evolve(self, how=how)
             case facts.Committed(digest=self.digest, how=how):
@@ -143,7 +180,7 @@ def follow(
     LedgerDamaged.
     """
     until = clock() + seconds
-    watch = _watch(home)
+    watch = watch_home(home)
     try:
         while True:
             records = history.refresh()
@@ -162,7 +199,7 @@ def follow(
             watch.close()
 
 
-def _watch(home: Home) -> Watch | None:
+def watch_home(home: Home) -> Watch | None:
     """A watch on what changes; None where the kernel has none left to give (its limits are per user)."""
     watch = None
     try:

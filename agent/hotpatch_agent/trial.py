@@ -46,6 +46,8 @@ def of_worker(state: State, status: Status, peers: Sequence[Status]) -> Trial | 
         new = [one.worker for one in able if one.trial is not None and one.trial.alone]
         alone = status.worker in chosen(aim, [one.worker for one in able], new)
         return Trial(progress.window, float(alone), alone)
+    if progress.round < 0:
+        return None  # what is known from before it began is what the first step goes by
     return Trial(progress.window, aim.share)
 
 

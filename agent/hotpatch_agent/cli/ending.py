@@ -34,6 +34,15 @@ def finish(terminal: Terminal, glance: Glance, waited: float) -> int:
         case Ending.REFUSED:
             code = end.problem.code if end.problem else ReleaseFailed.exit_code
             return terminal.finish(_refused(glance, end), data, code)
+        case Ending.ON_TRIAL:
+            return terminal.finish(_on_trial(glance), data)
+        case Ending.HELD:
+            sentence = f"Release {end.version} is held: {end.reason}; promote, resume or abort it."
+            return terminal.finish(sentence, data, OutcomeUnknown.exit_code)
+        case Ending.REVERTED if glance.trail.progress is not None:
+            station = glance.trail.progress.station.value
+            sentence = f"Release {end.version} was {station}: {end.reason} (the old code serves on)"
+            return terminal.finish(sentence, data, ReleaseFailed.exit_code)
         case Ending.REVERTED:
             sentence = f"{_capital(tell.release(end.version))} was committed and taken back: {end.reason}"
             return terminal.finish(sentence, data, ReleaseFailed.exit_code)
@@ -48,6 +57,18 @@ def _done(glance: Glance, end: End) -> str:
     runs = _capital(tell.release(end.version))
     return (
         f"{runs} runs again in {many}, in place of {tell.release(trail.back_from)}, {time} after the request."
+    )
+
+
+def _on_trial(glance: Glance) -> str:
+    progress = glance.trail.progress
+    assert progress is not None
+    share = progress.strategy.steps[progress.step].share
+    left = tell.span(progress.strategy.deadline)
+    many = plural(len(glance.workers), "worker")
+    return (
+        f"Release {progress.version} gets {100 * share:.3g} % of requests in {many}: "
+        f"`hotpatch promote` or `hotpatch abort`; after {left} it goes back by itself."
     )
 
 

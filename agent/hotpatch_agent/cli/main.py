@@ -44,6 +44,17 @@ COMMANDS: Final[Mapping[str, Mapping[str, str]]] = {
         "status": "Show what every worker runs.",
         "log": "Show the history of releases and decisions.",
         "rollback": "Go back to an earlier release.",
+        "reload": "Start every worker anew, one at a time, on the sources on disk.",
+    },
+    "Steer a rollout": {
+        "promote": "Go on to the next step, or all the way.",
+        "abort": "Take the release back, for good.",
+        "pause": "Stop where it is; the clock stands.",
+        "resume": "Go on where it was stopped.",
+        "retry": "Begin a release again that was taken back.",
+        "rollout": "Watch it: steps, shares, new against old, why.",
+        "lock": "Let nobody push but yourself.",
+        "unlock": "Let others push again.",
     },
     "Try and set up": {
         "drill": "Rehearse an incident on the demo service.",

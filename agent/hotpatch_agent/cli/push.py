@@ -13,14 +13,18 @@ from hotpatch_agent import clock, spool
 from hotpatch_agent.admission import unfit
 from hotpatch_agent.cli.command import cli_command, home_option
 from hotpatch_agent.cli.ending import finish
+from hotpatch_agent.cli.person import person
 from hotpatch_agent.cli.progress import screen
 from hotpatch_agent.cli.terminal import Terminal
 from hotpatch_agent.follow import Glance, Trail, follow
 from hotpatch_agent.history import History
 from hotpatch_agent.home import Home, open_home
 from hotpatch_agent.observe import BundleSeen, Observations
+from hotpatch_agent.rollout import strategy_file
+from hotpatch_agent.rollout.strategy import Kind
 from hotpatch_agent.status import Problem, Status, read_roll
 from hotpatch_agent.terms import BadTerms, Terms, read_terms
+from hotpatch_agent.trial import has_a_say
 from hotpatch_agent.view import View
 
 if TYPE_CHECKING:
@@ -39,6 +43,9 @@ _LEFT_OUT: Final = {
     examples=[
         "hotpatch push shop-7.bundle",
         "hotpatch push shop-7.bundle --home /srv/shop/hotpatch --wait 20",
+        "hotpatch push shop-7.bundle --canary 5%          # stays until promote or abort",
+        "hotpatch push shop-7.bundle --canary 1%,5%,25% --key cookie:session --step-time 5m",
+        "hotpatch push shop-7.bundle --strategy rolling",
         "hotpatch push shop-7.bundle --json",
     ],
 )
@@ -50,32 +57,82 @@ _LEFT_OUT: Final = {
     metavar="SECONDS",
     help="How long to wait for the end, if not for as long as the release itself may take.",
 )
+@click.option("--strategy", type=click.Choice([kind.value for kind in Kind]), help="How it goes in.")
+@click.option("--canary", metavar="SHARES", help="A part of requests first: 5%, or 1%,5%,25% one by one.")
+@click.option("--key", metavar="KEY", help="What lots are drawn for: cookie:NAME, header:NAME or client.")
+@click.option("--match", metavar="MATCH", help="Who gets it: header:NAME=VALUE or cookie:NAME=VALUE.")
+@click.option("--step-time", metavar="TIME", help="How long each step lasts at least: 30s, 5m.")
+@click.option(
+    "--deadline", metavar="TIME", help="After this it goes back, if nobody and nothing promoted it."
+)
+@click.option("--supersede", is_flag=True, help="Take the place of a rollout that is under way.")
+@click.option("--force", is_flag=True, help="Also while somebody else holds the deploy lock.")
 @click.argument("bundle", type=click.Path(path_type=Path))
-def command(terminal: Terminal, home: Path, wait: float | None, bundle: Path) -> int:
+def command(
+    terminal: Terminal,
+    home: Path,
+    wait: float | None,
+    bundle: Path,
+    supersede: bool,
+    force: bool,
+    **flags: str | None,
+) -> int:
     """Push a release to every worker, and watch it go live.
 
     The release is checked, rehearsed in a copy of a live worker, and committed in all workers at once; what
     can't be done live is done by replacing the workers one at a time. If anything says no, the old code
     serves on, and the exit code says what it was. Whatever becomes of this command, the service goes on.
+
+    With a strategy, here or in the home's rollout.toml, it goes in by steps. The command ends when the
+    rollout does, or when it waits for a person. Exit code 0: live, or a canary by hand that has its share;
+    1: rolled back; 2: held, or not over in time.
     """
     from hotpatch import bundle as bundles
 
     place = open_home(home.absolute())
+    card = spool.Card(person(), flags_of(**flags), supersede, force)
+    strategy = strategy_file.load(place.path, card.strategy)
     data = bundles.read(bundle)
     history = History(place.ledger)
     history.refresh()
     release = _examined(data, place, history)
     workers = read_roll(place.workers).alive
     terms = _terms(release, place)
-    _check_service(place, history, workers, release, terms)
+    _check_service(place, history, workers, release, terms, card)
     seconds = wait if wait is not None else _patience(terms, len(workers))
+    if wait is None and has_a_say(strategy):
+        seconds += strategy.deadline + strategy.keep
     trail = Trail(spool.new_name() + spool.BUNDLE, clock.now())
-    spool.offer(place.spool, data, trail.name.removesuffix(spool.BUNDLE))
+    spool.offer(place.spool, data, trail.name.removesuffix(spool.BUNDLE), card=card)
     last = watch(terminal, place, history, trail, seconds)
     if last.trail.version is None and last.trail.end is None:
         # Nobody took it: it must not go in some day when nobody is looking any more.
         spool.remove(place.spool, trail.name)
     return finish(terminal, last, seconds)
+
+
+def flags_of(
+    strategy: str | None = None,
+    canary: str | None = None,
+    key: str | None = None,
+    match: str | None = None,
+    step_time: str | None = None,
+    deadline: str | None = None,
+) -> dict[str, str]:
+    """The flags as settings of the strategy.  A canary of one step and no time is one by hand."""
+    given = {"strategy": strategy, "key": "address" if key == "client" else key, "match": match}
+    given["deadline"] = deadline
+    found = {name: text for name, text in given.items() if text}
+    if canary or match:
+        found.setdefault("strategy", "canary")
+    shares = [share.strip() for share in canary.split(",")] if canary else []
+    if shares:
+        found["steps"] = ",".join(f"{share} {step_time}" if step_time else share for share in shares)
+        if len(shares) == 1 and not step_time:
+            found["manual"] = "yes"
+    elif step_time:
+        found["healthy"] = step_time
+    return found
 
 
 def watch(terminal: Terminal, home: Home, history: History, trail: Trail, seconds: float) -> Glance:
@@ -122,7 +179,12 @@ def _terms(release: Release, home: Home) -> Terms:
 
 
 def _check_service(
-    home: Home, history: History, workers: tuple[Status, ...], release: Release, terms: Terms
+    home: Home,
+    history: History,
+    workers: tuple[Status, ...],
+    release: Release,
+    terms: Terms,
+    card: spool.Card,
 ) -> None:
     """Raise what the service would answer anyway, where that can be known beforehand."""
     if not workers:
@@ -130,7 +192,16 @@ def _check_service(
             f"no worker of {home.service.name} is alive: start the service with "
             "`gunicorn -c python:hotpatch_agent.gunicorn` and HOTPATCH_HOME set, then push again"
         )
-    seen = BundleSeen("", release.digest, release.version, release.message, terms)
+    seen = BundleSeen(
+        "",
+        release.digest,
+        release.version,
+        release.message,
+        terms,
+        by=card.by,
+        supersede=card.supersede,
+        force=card.force,
+    )
     problem = unfit(View(history.state, Observations("", workers), clock.now()), seen)
     if problem is not None:
         raise_problem(problem)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 
 import click
@@ -11,7 +10,9 @@ from hotpatch import errors
 from hotpatch_agent import clock, spool
 from hotpatch_agent.cli.command import cli_command, home_option
 from hotpatch_agent.cli.ending import finish
+from hotpatch_agent.cli.person import person
 from hotpatch_agent.cli.push import watch
+from hotpatch_agent.cli.steer import ask
 from hotpatch_agent.cli.terminal import Terminal
 from hotpatch_agent.follow import Trail
 from hotpatch_agent.history import History
@@ -54,17 +55,12 @@ def command(terminal: Terminal, home: Path, to: int | None, reason: str, wait: f
         raise errors.NoWorkerAlive(
             f"no worker of {place.service.name} is alive to go back: start the service, then ask again"
         )
+    if to is None and history.state.underway is not None:
+        return ask(terminal, place, spool.Request("rollback", to, person(), reason), wait)
     trail = Trail(spool.new_name() + spool.REQUEST, clock.now())
-    request = spool.Request("rollback", to, _person(), reason)
+    request = spool.Request("rollback", to, person(), reason)
     spool.ask(place.spool, request, trail.name.removesuffix(spool.REQUEST))
     last = watch(terminal, place, history, trail, wait)
     if last.trail.version is None and last.trail.end is None:
         spool.remove(place.spool, trail.name)
     return finish(terminal, last, wait)
-
-
-def _person() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "somebody without a name"

@@ -6,12 +6,17 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+import click
+
 from hotpatch.errors import LedgerDamaged, NoWorkerAlive, OutcomeUnknown
 from hotpatch_agent import clock, tell, wire
+from hotpatch_agent.cli import rollout_view
 from hotpatch_agent.cli.command import cli_command, home_option
+from hotpatch_agent.cli.steer import looks
 from hotpatch_agent.cli.terminal import Terminal
 from hotpatch_agent.history import History
 from hotpatch_agent.home import Home, open_home
+from hotpatch_agent.rollout.steps import exit_code
 from hotpatch_agent.states import Stage, State
 from hotpatch_agent.status import Life, Roll, Status, read_roll, start_of
 from hotpatch_agent.view import plural, runs_head
@@ -28,12 +33,25 @@ _STAGES: Final = {
 
 @cli_command(
     "status",
-    examples=["hotpatch status", "hotpatch status --home /srv/shop/hotpatch", "hotpatch status --json"],
+    examples=[
+        "hotpatch status",
+        "hotpatch status --home /srv/shop/hotpatch --json",
+        "hotpatch status --wait 600",
+    ],
 )
 @home_option
-def command(terminal: Terminal, home: Path) -> int:
+@click.option(
+    "--wait",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    is_flag=False,
+    flag_value=86_400.0,
+    help="Wait until the rollout under way has ended or is held; exit codes 0, 1 and 2 say how.",
+)
+def command(terminal: Terminal, home: Path, wait: float | None) -> int:
     """Show what every worker runs.
 
+    With --wait, exit code 0: promoted; 1: rolled back, aborted or superseded; 2: held, or not over in time.
     Exit code 0: every worker runs the ledger's head and nothing is on its way; 2: something is on its way, or
     a worker is behind; 24: no worker is alive; 28: the ledger is damaged.
     """
@@ -44,12 +62,28 @@ def command(terminal: Terminal, home: Path) -> int:
         history.refresh()
     except LedgerDamaged as error:
         damage = error
+    outcome = None if wait is None or damage is not None else _outcome(place, history, wait)
     roll = read_roll(place.workers)
     _show(terminal, place, history, roll)
     sentence, code = _verdict(place, history.state, roll)
     if damage is not None:
         sentence, code = str(damage), damage.exit_code
+    if outcome is not None:
+        sentence, code = rollout_view.sentence(history.state.progress), outcome
     return terminal.finish(sentence, _data(place, history.state, roll), code)
+
+
+def _outcome(home: Home, history: History, wait: float) -> int | None:
+    """What the rollout's end, or its halt, is to a script; None if there is no rollout."""
+    code: int | None = None
+    for _ in looks(home, history, wait):
+        progress = history.state.progress
+        code = None if progress is None else exit_code(progress)
+        if progress is None and history.state.rollout is None:
+            return None
+        if code is not None and (history.state.rollout is None or code == OutcomeUnknown.exit_code):
+            return code
+    return OutcomeUnknown.exit_code
 
 
 def _show(terminal: Terminal, home: Home, history: History, roll: Roll) -> None:
@@ -64,11 +98,17 @@ def _show(terminal: Terminal, home: Home, history: History, roll: Roll) -> None:
             f"{tell.release(state.rollout.version)} {_STAGES[state.rollout.stage]}, since {began}",
             style="yellow",
         )
+    if state.lock is not None:
+        terminal.say(f"{state.lock.owner} holds the deploy lock: {state.lock.message}", style="yellow")
+    if state.underway is not None:
+        terminal.say(rollout_view.sentence(state.underway), style="yellow")
+        terminal.say(f"  {rollout_view.plan(state.underway.strategy)}; {rollout_view.clocks(state.underway)}")
     if state.replacement is not None:
         terminal.say(f"worker {state.replacement.worker} is being replaced", style="yellow")
     if roll.alive:
         headings = ["worker", "runs", "phase", "age", "memory", "requests", "in flight", "class", "notes"]
         terminal.table(headings, [_row(state, one) for one in roll.alive])
+        terminal.table(rollout_view.VERSIONS, rollout_view.version_rows(state, roll.alive))
     for one in roll.alive:
         for blocker in one.blockers:
             age = tell.span(max(0.0, time.time() - blocker.since)) if blocker.since else "?"
@@ -133,7 +173,9 @@ def _data(home: Home, state: State, roll: Roll) -> dict[str, Any]:
         ],
         "known": [one.version for one in state.known],
         "stage": state.stage.value,
-        "rollout": wire.unstructure(rollout) if rollout else None,
+        "release_in_progress": wire.unstructure(rollout) if rollout else None,
+        **rollout_view.data(state.progress, state),
+        "versions": rollout_view.versions(state, roll.alive),
         "replacing": state.replacement.worker if state.replacement else None,
         "quarantined": list(state.quarantined),
         "seq": state.seq,

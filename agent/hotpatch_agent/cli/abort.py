@@ -1,0 +1,13 @@
+"""`hotpatch abort`: see `steer`."""
+
+from __future__ import annotations
+
+from hotpatch_agent.cli.steer import verb_command
+from hotpatch_agent.rollout.states import Event
+
+SUMMARY = """Take the release back from everybody who has it, for good.
+
+    Nothing tries it again by itself; `hotpatch retry` does.
+"""
+
+command = verb_command(Event.ABORT, SUMMARY, ["hotpatch abort --reason 'totals are wrong'"])

@@ -1,0 +1,13 @@
+"""`hotpatch pause`: see `steer`."""
+
+from __future__ import annotations
+
+from hotpatch_agent.cli.steer import verb_command
+from hotpatch_agent.rollout.states import Event
+
+SUMMARY = """Stop the rollout where it is. Its clock stands until `resume`.
+
+    A version that is found to be worse goes back all the same.
+"""
+
+command = verb_command(Event.PAUSE, SUMMARY, ["hotpatch pause"])

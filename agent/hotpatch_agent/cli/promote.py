@@ -1,0 +1,15 @@
+"""`hotpatch promote`: see `steer`."""
+
+from __future__ import annotations
+
+from hotpatch_agent.cli.steer import verb_command
+from hotpatch_agent.rollout.states import Event
+
+SUMMARY = """Go on to the next step of the rollout now, whatever the verdict; from the last, to everybody.
+
+    A rollout that is held or paused goes on from where it stands.
+"""
+
+command = verb_command(
+    Event.PROMOTE, SUMMARY, ["hotpatch promote", "hotpatch promote --full --reason 'looks well'"]
+)

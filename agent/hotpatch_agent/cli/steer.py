@@ -1,0 +1,123 @@
+"""What is asked of a rollout: put into the spool, answered by the ledger, followed until it rests again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+
+from hotpatch import errors
+from hotpatch_agent import facts, spool, tell
+from hotpatch_agent.cli.command import Command, cli_command, home_option
+from hotpatch_agent.cli.person import person
+from hotpatch_agent.cli.push import raise_problem
+from hotpatch_agent.cli.rollout_view import data, sentence
+from hotpatch_agent.cli.terminal import Terminal
+from hotpatch_agent.follow import GLANCE, watch_home
+from hotpatch_agent.history import History
+from hotpatch_agent.home import Home, open_home
+from hotpatch_agent.ledger import Record
+from hotpatch_agent.rollout.progress import Progress
+from hotpatch_agent.rollout.states import STOPPED, Event, Station
+from hotpatch_agent.rollout.steps import exit_code
+from hotpatch_agent.status import read_roll
+
+ANSWERED: Final = 30.0
+"""Seconds within which the service answers, if a worker lives."""
+
+
+def verb_command(event: Event, summary: str, examples: list[str]) -> Command:
+    """The command of a verb: asks, waits for the answer, and until the rollout is at rest again."""
+
+    @home_option
+    @click.option("--reason", default="", help="Why, for the ledger.")
+    @click.option(
+        "--wait",
+        type=click.FloatRange(0),
+        metavar="SECONDS",
+        default=60.0,
+        show_default=True,
+        help="How long to wait until the rollout is where it was sent.",
+    )
+    def command(terminal: Terminal, home: Path, reason: str, wait: float, full: bool = False) -> int:
+        place = open_home(home.absolute())
+        meant = Event.PROMOTE_FULL if full else event
+        return ask(terminal, place, spool.Request(meant.value, by=person(), reason=reason), wait)
+
+    command.__doc__ = summary
+    if event is Event.PROMOTE:
+        command = click.option("--full", is_flag=True, help="Skip the steps that are left.")(command)
+    return cli_command(event.value, examples=examples)(command)
+
+
+def ask(terminal: Terminal, home: Home, request: spool.Request, wait: float) -> int:
+    """Ask, and follow what comes of it.  Raises the error that the service answers with."""
+    answer, history = answer_to(terminal, home, request), History(home.ledger)
+    history.refresh()
+    if isinstance(answer, facts.Moved):
+        for records in looks(home, history, wait):
+            for record in records:
+                terminal.say(tell.fact(record.fact))
+            if _rests(history.state.progress):
+                break
+    progress = history.state.progress
+    code = 0 if progress is None or not _disappoints(progress, request.kind) else exit_code(progress) or 0
+    return terminal.finish(sentence(progress), data(progress, history.state), code)
+
+
+def answer_to(terminal: Terminal, home: Home, request: spool.Request) -> facts.Fact:
+    """Ask; the record that answers.  Raises the error that the service answers with."""
+    history = History(home.ledger)
+    history.refresh()
+    if not read_roll(home.workers).alive:
+        raise errors.NoWorkerAlive(f"no worker of {home.service.name} is alive to do it: start the service")
+    name = spool.ask(home.spool, request)
+    for records in looks(home, history, ANSWERED):
+        for record in records:
+            if _answers(record.fact, name):
+                if isinstance(record.fact, facts.Refused):
+                    raise_problem(record.fact.problem)
+                terminal.say(tell.fact(record.fact))
+                return record.fact
+    spool.remove(home.spool, name)
+    raise errors.OutcomeUnknown(f"nobody answered within {ANSWERED:g} s; nothing was changed")
+
+
+def looks(home: Home, history: History, seconds: float) -> Iterator[tuple[Record, ...]]:
+    """New records, whenever something may have happened, for so long at most."""
+    end = time.monotonic() + seconds
+    watch = watch_home(home)
+    try:
+        while True:
+            yield history.refresh()
+            left = end - time.monotonic()
+            if left <= 0:
+                return
+            if watch is None:
+                time.sleep(min(left, 0.05))
+            else:
+                watch.wait(min(left, GLANCE))
+    finally:
+        if watch is not None:
+            watch.close()
+
+
+def _answers(fact: facts.Fact, name: str) -> bool:
+    return name in (getattr(fact, "request", ""), getattr(fact, "name", ""))
+
+
+def _rests(progress: Progress | None) -> bool:
+    """Does it stay where it is for a while, or for good?"""
+    if progress is None:
+        return True
+    kept = progress.station is Station.KEEPING and progress.strategy.keep > 0
+    return kept or progress.ended or progress.station in (*STOPPED, Station.WATCHING)
+
+
+def _disappoints(progress: Progress, kind: str) -> bool:
+    """Did it end in another way than it was asked to?"""
+    back = (Event.ABORT.value, Event.ROLLBACK.value, Event.PAUSE.value)
+    return kind not in back
