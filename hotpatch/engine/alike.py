@@ -12,7 +12,7 @@ from typing import Any
 from . import codes
 from .graph import Graph
 from .locate import Locator
-from .reading import plain_same, resolve
+from .reading import PLAIN, plain_same, resolve
 from .shape import Shapes
 
 
@@ -30,13 +30,15 @@ class Alike:
         return self._same(live, self.new, n, 0, set())
 
     def _itself(self, live: Any, graph: Graph, i: int) -> bool:
-        """Does the live object stand where the node's untouched original was found?"""
+        """Does the live object stand where the node's untouched original was found?  A plain value is the
+        same wherever it stands."""
         if graph is self.new:
             o = self.origin.get(i)
             if o is None or (o, i) in self.replaced:
                 return False
             i = o
-        return self.locator.locate(i) is live
+        found = self.locator.locate(i)
+        return found is live or (type(found) is type(live) and type(live) in PLAIN and plain_same(found, live))
 
     def _same(self, live: Any, graph: Graph, i: int, depth: int, seen: set[tuple[int, int]]) -> bool:
         if i not in graph:  # pruned: nothing below here differs

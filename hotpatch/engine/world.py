@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sys
 import types
+import typing
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -24,6 +25,13 @@ absolute = os.path.abspath
 TOKEN: Final = "\x00root\x00"
 OUTSIDE: Final = "<outside> "
 CELL: Final = "#"
+NOT_PROGRAMS: Final = frozenset({"__main__", "hotpatch", "hotpatch_agent", "_hotpatch_describers"})
+SHARED: Final = frozenset(
+    {tuple, frozenset, types.GenericAlias, types.UnionType}
+    | {type(alias) for alias in (typing.Optional[int], typing.List[int], typing.Callable[[], int])}  # noqa: UP006,UP045
+)
+"""Types of which CPython or `typing` gives one object to all who ask for an equal one.  Such an object is
+told by what it is: a module that happens to hold it too may be loaded in one process and not in another."""
 INSTALLED: Final = ("site-packages", "dist-packages")
 
 
@@ -73,13 +81,13 @@ class World:
     @property
     def outside(self) -> dict[int, tuple[str, str]]:
         """id of a value in a module outside the program: (module, name).  Made on first use: it looks at
-        every variable of every module."""
+        every variable of every module but the engine's own, which no clean start has."""
         if self._outside is None:
             self._outside = {}
             for name, module in self._modules():
-                if name not in self.local and name != "__main__":
+                if name not in self.local and name.partition(".")[0] not in NOT_PROGRAMS:
                     for key, value in list(vars(module).items()):
-                        if type(value) not in PLAIN:
+                        if type(value) not in PLAIN and type(value) not in SHARED:
                             self._outside.setdefault(id(value), (name, key))
         return self._outside
 

@@ -6,7 +6,8 @@ import functools
 import inspect
 import sys
 import threading
-from typing import Any
+import types
+from typing import Any, List, Optional  # noqa: UP035
 
 import pytest
 
@@ -249,3 +250,29 @@ def test_patches_follow_each_other_and_are_taken_back_last_first(program: Progra
     for undo in reversed(undos):
         undo.revert()
     assert r.f() == 0 and len(r.T) == 1 and not [name for name in vars(r) if name.startswith("g")]
+
+
+def test_a_module_that_is_loaded_here_alone_may_hold_the_same_values(program: Program) -> None:
+    source = "from typing import Callable, Dict, List, Optional\n\ndef f(a: {} = {}): return a\n"
+    program.runs({"m.py": source.format("Optional[List[str]]", "()")})
+    m = program.module("m")
+    other = types.ModuleType("loaded_here_alone")
+    vars(other).update(empty=(), alias=Optional[List[str]])  # noqa: UP006,UP045
+    sys.modules[other.__name__] = other
+    try:
+        outcome = program.patch({"m.py": source.format("Dict[str, int]", "(1,)")})
+    finally:
+        del sys.modules[other.__name__]
+    assert outcome, outcome.reasons
+    assert m.f() == (1,)
+
+
+def test_a_plain_value_need_not_be_the_same_object(program: Program) -> None:
+    other = "SIZE = 64 * 1024\nNAME = 'a' * 3\n"
+    source = "def f(name='a' * 3, size=64 * 1024{}): return size\n"
+    program.runs({"other.py": other, "m.py": source.format("")})
+    program.module("other")
+    m = program.module("m")
+    outcome = program.patch({"m.py": source.format(", more=3")}, modules=["other", "m"])
+    assert outcome, outcome.reasons
+    assert m.f.__defaults__ == ("aaa", 65536, 3)
