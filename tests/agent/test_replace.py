@@ -177,3 +177,23 @@ def test_a_reload_whose_checks_say_no_in_a_fresh_start_replaces_nobody(pusher: P
         assert service.workers() == old
         passing = Check("page", "http", path="/", contains="reloaded")
         assert isinstance(pusher.push(APP, RELOAD, [passing]), facts.Settled)
+
+
+def test_a_leader_that_dies_while_it_is_replaced_leaves_no_worker_too_many(pusher: Pusher) -> None:
+    with make(pusher, workers=2) as service:
+        settled(pusher, service, 2)
+
+        def act() -> None:
+            pusher.offer(pusher.bundle(APP, RELOAD, settings={"probation": "0"}))
+            last = wait_until(lambda: pusher.of_kind(facts.Replacing)[1:], "the leader's turn has come")[0]
+            leader = next(
+                int(record.who.partition("-")[0]) for record in pusher.history() if record.fact == last
+            )
+            assert isinstance(last, facts.Replacing) and last.worker.startswith(f"{leader}-")
+            wait_until(lambda: len(service.workers()) == 3, "its successor is started")
+            service.signal(signal.SIGKILL, leader)
+
+        end = pusher.await_end(act)
+        assert isinstance(end, facts.Settled)
+        settled(pusher, service, 2)
+        assert set(bodies(service, 20)) == {"reloaded"}
