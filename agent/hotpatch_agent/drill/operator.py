@@ -79,6 +79,10 @@ class Operator:
     def try_push(self, bundle: Path) -> Done:
         return self.command("push", bundle)
 
+    def try_canary(self, bundle: Path) -> Done:
+        """A canary that judges itself; the command ends with it."""
+        return self.command("push", bundle, "--canary", "50%", "--step-time", "1s", "--wait", 60)
+
     def roll_back(self) -> Done:
         done = self.must("rollback", "--reason", "the drill says so")
         self.release, self._tree = 0, self.deployed

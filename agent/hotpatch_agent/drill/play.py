@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from hotpatch.errors import ReleaseFailed
 from hotpatch_agent.drill.commands import Done
 from hotpatch_agent.drill.failure import DrillFailed
 from hotpatch_agent.drill.inquiry import Word
@@ -92,6 +93,23 @@ class Play:
             return f"refused by {done.command}, code {done.code}: {done.message}"
 
         self._step(f"tries a bad patch: {bad.title}", refuse)
+
+    def takes_itself_back(self, creeping: Patch) -> None:
+        """A canary finds by itself that the new version is worse, on real traffic, and nobody keeps it."""
+
+        def canary() -> str:
+            operator = self.stage.operator
+            built = operator.try_build(creeping)
+            if built.code:
+                raise DrillFailed(f"it could not be built: {built.message}")
+            self._phase(creeping.name, (self._runs,))
+            done = operator.try_canary(operator.bundle_of(creeping))
+            if done.code != ReleaseFailed.exit_code or done.answer.get("outcome") != "reverted":
+                raise DrillFailed(f"the canary should have gone back, and ended so: {done.message}")
+            self._same_workers()
+            return done.message
+
+        self._step(f"tries a canary: {creeping.title}", canary)
 
     def score(self, drill: str) -> Score:
         """The load's account, and the whole drill's."""

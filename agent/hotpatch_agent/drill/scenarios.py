@@ -14,8 +14,8 @@ from hotpatch_agent.drill.score import Score, Step
 from hotpatch_agent.drill.stage import Options, stage
 
 INCIDENT = "incident"
-FIXED, REFUSED = "wrong-total", "wrong-answer"
-"""The fault and the bad patch of the incident."""
+FIXED, REFUSED, CREEPING = "wrong-total", "wrong-answer", "slow-quote"
+"""The fault and the bad patches of the incident."""
 
 
 @frozen
@@ -32,27 +32,35 @@ def drills(patches: Mapping[str, Patch]) -> Mapping[str, Drill]:
     found = [
         Drill(
             INCIDENT,
-            "a fault found, fixed live, a bad patch refused, the fix rolled back and forward again",
+            "a fault found, fixed live, a bad patch refused, the fix rolled back and forward again, "
+            "a canary that takes itself back",
             patches[FIXED],
-            lambda play: incident(play, patches[REFUSED]),
+            lambda play: incident(play, patches[REFUSED], patches[CREEPING]),
         )
     ]
     for patch in patches.values():
         if patch.kind == "fault":
             found.append(Drill(patch.name, f"fault: {patch.title}", patch, mended))
+        elif patch.kind == "creeping":
+            title = f"canary: {patch.title}"
+            found.append(
+                Drill(patch.name, title, patches[FIXED], lambda play, bad=patch: taken_back(play, bad))  # type: ignore[misc]
+            )
         else:
             title = f"bad patch: {patch.title}"
             found.append(Drill(patch.name, title, patches[FIXED], lambda play, bad=patch: refused(play, bad)))  # type: ignore[misc]
     return {drill.name: drill for drill in found}
 
 
-def incident(play: Play, bad: Patch) -> None:
+def incident(play: Play, bad: Patch, creeping: Patch) -> None:
     mended(play)
     play.is_refused(bad)
     play.sees("new")
     play.rolls_back()
     play.sees("old")
     play.rolls_forward()
+    play.sees("new")
+    play.takes_itself_back(creeping)
     play.sees("new")
 
 
@@ -65,6 +73,12 @@ def mended(play: Play) -> None:
 def refused(play: Play, bad: Patch) -> None:
     play.sees("old")
     play.is_refused(bad)
+    play.sees("old")
+
+
+def taken_back(play: Play, creeping: Patch) -> None:
+    play.sees("old")
+    play.takes_itself_back(creeping)
     play.sees("old")
 
 
