@@ -21,7 +21,7 @@ from typing import Any, Final
 from hotpatch.errors import HotpatchError
 from hotpatch_agent.home import Home, locate, open_home
 from hotpatch_agent.program import Program
-from hotpatch_agent.replace import choose_leaver
+from hotpatch_agent.replace import choose_leaver, note_wanted
 
 HEAVY: Final = (
     "hotpatch_agent.start",
@@ -54,6 +54,7 @@ def engage(server: Any, new: int | None = None, old: int | None = None) -> None:
     if getattr(settings["post_fork"].value, "hotpatch", False):
         if _Master.home is not None and new is not None and old is not None and new < old:
             choose_leaver(server, _Master.home.path)
+        _note_wanted(server, new)
         return
     try:
         _Master.home = open_home(locate(None, os.environ))
@@ -67,6 +68,7 @@ def engage(server: Any, new: int | None = None, old: int | None = None) -> None:
             server.log.warning("hotpatch is off; the service runs without it: %s", error, exc_info=not known)
         return
     _Master.said = ""
+    _note_wanted(server, new)
     _around(settings, "pre_fork", before=_pre_fork)
     _around(settings, "post_fork", before=_post_fork)
     _around(settings, "post_worker_init", after=_post_worker_init)
@@ -74,6 +76,14 @@ def engage(server: Any, new: int | None = None, old: int | None = None) -> None:
     server.log.info(
         "hotpatch is on for the service '%s', home %s", _Master.home.service.name, _Master.home.path
     )
+
+
+def _note_wanted(server: Any, new: int | None) -> None:
+    try:
+        if _Master.home is not None and new is not None:
+            note_wanted(_Master.home.path, new)
+    except (HotpatchError, OSError) as error:
+        server.log.warning("hotpatch: how many workers there are to be could not be noted: %s", error)
 
 
 def _around(

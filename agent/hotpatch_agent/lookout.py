@@ -15,6 +15,7 @@ from hotpatch_agent.alive import OS_LOCKS, Locks
 from hotpatch_agent.disk import OS_FILES, Files
 from hotpatch_agent.home import Home
 from hotpatch_agent.observe import BundleSeen, Observations, Rehearsal, RequestSeen
+from hotpatch_agent.replace import wanted
 from hotpatch_agent.rollout import strategy_file
 from hotpatch_agent.status import Problem, read_roll
 from hotpatch_agent.terms import BadTerms, read_terms
@@ -53,7 +54,9 @@ class Lookout:
         self._judged = {name: item for name in names if (item := self._item(name)) is not None}
         roll = read_roll(self._home.workers, self._files, self._locks)
         items = tuple(self._judged.values())
-        return Observations(self._me, roll.alive, roll.dead, roll.debris, items, rehearsal)
+        return Observations(
+            self._me, roll.alive, roll.dead, roll.debris, items, rehearsal, wanted(self._home.path)
+        )
 
     def _item(self, name: str) -> BundleSeen | RequestSeen | None:
         if name in self._judged:

@@ -69,5 +69,7 @@ class Observations:
     spool: tuple[BundleSeen | RequestSeen, ...] = ()
     """In the order in which they are to be taken."""
     rehearsal: Rehearsal | None = None
+    wanted: int = 0
+    """How many workers the master means to have; 0 if it has not said."""
     rollout: Seen | None = None
     """What judge, checks and gates say of the rollout under way; None if nobody has looked yet."""

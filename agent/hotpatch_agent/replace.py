@@ -26,6 +26,8 @@ from hotpatch_agent.status import Life, Status
 
 LEAVER: Final = "leaver"
 """The file of the home folder that names the worker to go: its pid, as text."""
+WANTED: Final = "wanted"
+"""The file of the home folder in which the master says how many workers it means to have."""
 FRESH: Final = 10.0
 """Seconds for which the name counts: a TTOU that a person sends later means the oldest worker again."""
 PATIENCE: Final = 60.0
@@ -107,6 +109,19 @@ class Replacer:
     def _pull(self, lever: signal.Signals) -> None:
         if os.getppid() == self._master:  # else the master has gone, and this worker is about to
             os.kill(self._master, lever)
+
+
+def note_wanted(home: Path, workers: int) -> None:
+    """In the master: this many workers there are to be, whoever has just died or is just being started."""
+    write_whole(str(home / WANTED), f"{workers}\n".encode(), "wanted", durable=False)
+
+
+def wanted(home: Path) -> int:
+    """How many workers the master means to have; 0 if it has not said."""
+    try:
+        return int((home / WANTED).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return 0
 
 
 def choose_leaver(server: Any, home: Path) -> None:

@@ -9,6 +9,7 @@ gone and as many serve as did at first.
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from hotpatch_agent import facts
 from hotpatch_agent.acts import Append, Decision, Replace
@@ -17,6 +18,9 @@ from hotpatch_agent.states import Replacement, Stage
 from hotpatch_agent.status import Phase, Status
 from hotpatch_agent.terms import Terms
 from hotpatch_agent.view import View, needs_reload, runs_head
+
+RECENT: Final = 60.0
+"""Seconds after a replacement for which the number of workers is still taken to be what it was then."""
 
 
 def replace(view: View) -> tuple[Decision, ...]:
@@ -29,7 +33,16 @@ def replace(view: View) -> tuple[Decision, ...]:
     if not due:
         return ()
     status, reason = min(due, key=lambda pair: (pair[0].worker == view.seen.me, pair[0].started.time))
-    return (Append(facts.Replacing(status.worker, len(view.voters), reason)),)
+    return (Append(facts.Replacing(status.worker, _among(view), reason)),)
+
+
+def _among(view: View) -> int:
+    """How many workers there are to be.  Not how many serve: one may have died a moment ago.  Nor, just
+    after a replacement, what the master says: it may still count the successor as a worker more."""
+    former = view.state.former
+    if former is not None and view.now.since(former.since) < RECENT:
+        return former.among
+    return view.seen.wanted or len(view.voters)
 
 
 def terms(view: View) -> Terms:
