@@ -324,3 +324,12 @@ def test_every_stage_has_rules_and_transitions() -> None:
 def test_every_stage_but_idle_can_end() -> None:
     for stage in Stage:
         assert Stage.IDLE in TRANSITIONS[stage].values()
+
+
+def test_a_worker_that_died_just_now_still_counts_among_those_that_are_to_be() -> None:
+    seen = evolve(see(status(1, (1,)), here(2, Phase.UNABLE)), wanted=3)
+
+    fact = the_record(decide(COMMITTED, seen))
+
+    assert isinstance(fact, facts.Replacing)
+    assert fact.among == 3
