@@ -28,8 +28,8 @@ class Probe(Protocol):
 class Patch:
     name: str
     kind: str
-    """`fault` (the shop has it, the patch mends it), `bad` (the patch must be refused) or `creeping` (it passes
-    every check, and is worse under load: a canary has to take itself back)."""
+    """`fault` (the shop has it, the patch mends it), `bad` (the patch must be refused) or `creeping` (passes
+    every check and is worse under load: a canary has to take itself back)."""
     title: str
     folder: Path
     refused_by: str = ""
