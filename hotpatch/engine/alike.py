@@ -38,7 +38,9 @@ class Alike:
                 return False
             i = o
         found = self.locator.locate(i)
-        return found is live or (type(found) is type(live) and type(live) in PLAIN and plain_same(found, live))
+        return found is live or (
+            type(found) is type(live) and type(live) in PLAIN and plain_same(found, live)
+        )
 
     def _same(self, live: Any, graph: Graph, i: int, depth: int, seen: set[tuple[int, int]]) -> bool:
         if i not in graph:  # pruned: nothing below here differs

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import evolve
 
 from hotpatch.errors import PatchInvalid
-from hotpatch.plan import Edit, Effect, Plan
+from hotpatch.plan import Edit, Effect, Grade, Plan
 
 from . import effects
 from .difference import Difference, hidden
@@ -75,7 +75,7 @@ def explain_it(measurement: Measurement, old: Mapping[str, bytes], new: Mapping[
 
 def _problem(problem: Problem, kind: str) -> Edit:
     kind = kind if problem.name else "process"
-    return Edit(problem.module, problem.name, kind, Effect.RELOAD, problem.why)
+    return Edit(problem.module, problem.name, kind, Effect.RELOAD, problem.why, Grade.RELOAD)
 
 
 def _plan(edits: Iterable[Edit], notes: tuple[str, ...]) -> Plan:
@@ -109,12 +109,37 @@ def _edits(measurement: Measurement) -> Iterator[Edit]:
         yield Edit(name, "", "removed module", Effect.LIVE, "its file is gone")
     for pair in difference.visits:
         if not hidden(difference.old, pair[0]):
-            yield from _of_pair(difference, pair)
+            for edit in _of_pair(difference, pair):
+                yield evolve(edit, grade=_grade(difference, pair, edit))
     for pair in sorted(difference.rebuilt):
         module, name = place(difference.old, pair[0])
         yield Edit(
-            module, name, "class", Effect.LIVE, "rebuilt: C keeps the layout of the old one; instances follow"
+            module,
+            name,
+            "class",
+            Effect.LIVE,
+            "rebuilt: C keeps the layout of the old one; instances follow",
+            Grade.BARRIER,
         )
+
+
+SIDE_BY_SIDE = frozenset({"function", "class", "module"})
+"""What two versions can each have a value of their own in; all else is one object that both share."""
+
+
+def _grade(difference: Difference, pair: Pair, edit: Edit) -> Grade:
+    """How the edit goes in, as far as the clean starts can tell.  A worker may still find that it needs one
+    step (a name that a function both reads and sets, say)."""
+    kind = difference.old.kind(pair[0])
+    if kind not in SIDE_BY_SIDE or edit.kind == "closure":
+        return Grade.BARRIER
+    if kind == "function" and edit.kind == "attribute":
+        return Grade.BARRIER
+    if kind == "class" and any(
+        type(step) is tuple and step[0] == "base" for step, _, _ in difference.edges.get(pair, ())
+    ):
+        return Grade.BARRIER
+    return Grade.CANARY
 
 
 def _of_pair(difference: Difference, pair: Pair) -> Iterator[Edit]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hotpatch.plan import Edit, Effect, Plan
+from hotpatch.plan import Edit, Effect, Grade, Plan
 from hotpatch_agent.cli.amounts import count
 from hotpatch_agent.cli.terminal import Terminal
 
@@ -21,7 +21,7 @@ def show_plan(terminal: Terminal, plan: Plan) -> None:
         (
             Text(f"  {mark(edit)} {_where(edit)}"),
             Text(_what(edit)),
-            Text(edit.effect.value, style=_STYLES[edit.effect]),
+            Text(_how(edit), style=_STYLES[edit.effect]),
             Text(edit.reason, style="dim"),
         )
         for edit in plan.edits
@@ -40,6 +40,12 @@ def mark(edit: Edit) -> str:
 
 def _where(edit: Edit) -> str:
     return ".".join(part for part in (edit.module, edit.name) if part) or "the application"
+
+
+def _how(edit: Edit) -> str:
+    """`live (barrier)` for what needs a moment without requests."""
+    in_one_step = edit.effect is Effect.LIVE and edit.grade is Grade.BARRIER
+    return f"{edit.effect.value} (barrier)" if in_one_step else edit.effect.value
 
 
 def _what(edit: Edit) -> str:
