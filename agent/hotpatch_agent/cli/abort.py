@@ -5,9 +5,9 @@ from __future__ import annotations
 from hotpatch_agent.cli.steer import verb_command
 from hotpatch_agent.rollout.states import Event
 
-SUMMARY = """Take the release back from everybody who has it, for good.
+SUMMARY = """Take the release back, for good.
 
-    Nothing tries it again by itself; `hotpatch retry` does.
+    Nobody who has it keeps it, and nothing tries it again by itself; `hotpatch retry` does.
 """
 
 command = verb_command(Event.ABORT, SUMMARY, ["hotpatch abort --reason 'totals are wrong'"])

@@ -19,9 +19,10 @@ from hotpatch_agent.home import open_home
 @click.option("--force", is_flag=True, help="Also if somebody else holds it.")
 @click.argument("message")
 def command(terminal: Terminal, home: Path, message: str, force: bool) -> int:
-    """Let nobody push but yourself, until `hotpatch unlock`.
+    """Let nobody push but yourself.
 
-    Neither a way back nor a verb is locked: only what is new."""
+    Until `hotpatch unlock`. Neither a way back nor a verb is locked: only what is new.
+    """
     place = open_home(home.absolute())
     answer_to(terminal, place, spool.Request("lock", by=person(), reason=message, force=force))
     return terminal.finish(

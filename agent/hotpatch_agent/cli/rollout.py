@@ -28,19 +28,15 @@ Show = Callable[[State, tuple[Status, ...], tuple[Record, ...]], None]
 FOREVER = 30 * 86_400.0
 
 
-@click.group("rollout")
-def command() -> None:
-    """Watch a rollout."""
-
-
 @cli_command(
-    "watch",
+    "rollout",
     examples=["hotpatch rollout watch", "hotpatch rollout watch --wait 600", "hotpatch rollout watch --json"],
 )
 @home_option
 @click.option("--wait", type=click.FloatRange(0), metavar="SECONDS", help="Look no longer than that.")
-def watch(terminal: Terminal, home: Path, wait: float | None) -> int:
-    """Show a rollout live: its steps, the share, new against old, and why it does what it does.
+@click.argument("what", type=click.Choice(["watch"]))
+def command(terminal: Terminal, home: Path, wait: float | None, what: str) -> int:
+    """Watch it: steps, shares, new against old, why.
 
     Ends with the rollout. Exit code 0: promoted, or there is none; 1: rolled back, aborted or superseded; 2:
     not over in time.
@@ -61,9 +57,6 @@ def watch(terminal: Terminal, home: Path, wait: float | None) -> int:
         return terminal.finish(sentence(progress), found)
     code = 0 if progress.station is Station.PROMOTED else 1 if progress.ended else 2
     return terminal.finish(sentence(progress), found, code)
-
-
-command.add_command(watch)
 
 
 @contextlib.contextmanager
