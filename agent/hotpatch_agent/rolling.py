@@ -19,6 +19,7 @@ from hotpatch_agent.rollout.compose import Due, due
 from hotpatch_agent.rollout.progress import Began, Moved, Progress
 from hotpatch_agent.rollout.seen import Asked, Refuse, Seen
 from hotpatch_agent.rollout.states import RETURNING, VERBS, Event, Station
+from hotpatch_agent.rollout.strategy import Kind
 from hotpatch_agent.states import Rollout, Stage, State
 from hotpatch_agent.status import Phase, Problem
 from hotpatch_agent.trial import gives_shares, has_a_say, reached
@@ -35,7 +36,8 @@ def begins(view: View, rollout: Rollout) -> facts.Fact:
     if not has_a_say(strategy):
         return facts.Committed(rollout.version, rollout.digest, how(view, rollout))
     apart = [one for one in view.in_phase(rollout, Phase.READY) if not one.beside]
-    if gives_shares(strategy) and (how(view, rollout) is How.RELOAD or apart):
+    reloads = how(view, rollout) is How.RELOAD
+    if (reloads and strategy.kind is not Kind.ALL_AT_ONCE) or (gives_shares(strategy) and apart):
         beside = f"it can't be there beside the old one in {names(tuple(apart))}"
         why = beside if apart else "it goes in by reload"
         text = (
