@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= auto
 
-.PHONY: help drill test test-all lint docs conformance simulate clean
+.PHONY: help drill test test-all lint docs conformance simulate failpoints clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,9 @@ lint: $(STAMP)  ## style, types, import directions
 SCHEDULES ?= 1000000
 simulate: $(STAMP)  ## ledger, leader and workers on a simulated machine, through a million schedules
 	$(BIN)/python -m tests.simulation --schedules $(SCHEDULES)
+
+failpoints: $(STAMP)  ## a real service killed at each of its durable steps, under load
+	$(BIN)/python -m pytest -n $(JOBS) -m '' tests/agent/test_failpoints.py
 
 docs: $(STAMP)  ## the pages that are rendered from tests
 	$(BIN)/python -m tests.engine.catalogue_page

@@ -57,5 +57,5 @@ class Op:
     after: Any
     where: str
     target: Any = None
-    """CODE only, where `after` is code that forwards because the function object can't hold the new code (other
-    free variables): the whole new function, with closure and defaults, to which it forwards."""
+    """CODE only, where `after` is code that forwards because the function object can't hold the new code
+    (other free variables): the whole new function, with closure and defaults, to which it forwards."""

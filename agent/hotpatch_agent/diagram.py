@@ -1,6 +1,6 @@
 """The diagram of the stages, drawn from the table that the fold goes by.
 
-    python -m hotpatch_agent.diagram docs/ledger-format.md     # redraws it there
+python -m hotpatch_agent.diagram docs/ledger-format.md     # redraws it there
 """
 
 from __future__ import annotations
