@@ -34,6 +34,10 @@ from attrs import define, field, frozen
 WAIT = 60.0
 """Seconds after which a condition that has not come true fails the test; none of them takes long."""
 
+GUNICORN = Path(sys.executable).with_name("gunicorn")
+"""Its script, as people start it.  `python -m gunicorn` can't be started again by USR2: the new master finds
+gunicorn's own `http` where it looks for the standard library's."""
+
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = WAIT) -> Any:
     """The first true value of `condition()`.  Fails with `what` after `seconds`."""
@@ -115,7 +119,7 @@ class Service:
             environ["HOTPATCH_HOME"] = str(self.home)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "-c", self.config_argument or str(config), self.app],
+                [sys.executable, str(GUNICORN), "-c", self.config_argument or str(config), self.app],
                 cwd=self.root,
                 env=environ,
                 stdin=subprocess.DEVNULL,

@@ -35,7 +35,7 @@ LOOK: Final = 0.1
     help="How long to wait for the end.",
 )
 def command(terminal: Terminal, home: Path, reason: str, wait: float) -> int:
-    """Start every worker anew on the sources that are on disk.
+    """Start every worker anew, one at a time, on the sources on disk.
 
     One at a time: a new worker serves before an old one is asked to go, and that one answers what it has
     accepted. A new worker that can't start ends it, with the old ones still there.
