@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 TICK_SECONDS = 5e-5
-SWITCH_SECONDS = 1e-4
-"""So short that what the ticker misses is a hold, not the interpreter's patience with a thread that runs."""
+SWITCH_SECONDS = 5e-4
+"""The interpreter's patience with a thread that runs, of 5 ms by default, would hide shorter holds."""
 
 
 class Contender(Protocol):

@@ -3,6 +3,7 @@
     --functions 10,100,1000   functions of the module that changes
     --objects 0,1000000       other objects alive; ten million are welcome where there is memory (1 GB a
                               contender)
+    --contenders NAME,...     of those in `contenders`; hotpatch has to be among them
     --rounds 7                for each figure
     --json                    the figures alone, on the last line in any case
 
@@ -252,17 +253,19 @@ def against_the_fastest(found: Mapping[str, dict[str, Any]]) -> tuple[str | None
     return best, spread([theirs / mine for theirs, mine in pairs], 2)
 
 
-def table(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
+def head(names: Sequence[str]) -> None:
     print(f"{'edit':6}{'functions':>10}{'objects':>10}  " + "".join(f"{name:>34}" for name in names))
-    print(" " * 28 + "".join(f"{'right  ms  hold ms (cpu)':>34}" for _ in names))
-    for row in rows:
-        cells = []
-        for name in names:
-            f = row["contenders"][name]
-            mark = "yes" if f["right"] else "raises" if f["error"] else "no"
-            hold, cpu = f["hold_ms"]["median"], f["hold_cpu_ms"]["median"]
-            cells.append(f"{mark:>8}{f['ms']['median']:>9.2f}{hold:>8.2f} ({cpu:>6.2f})".rjust(34))
-        print(f"{row['edit']:6}{row['functions']:>10}{row['objects']:>10}  " + "".join(cells))
+    print(" " * 28 + "".join(f"{'right  ms  hold ms (cpu)':>34}" for _ in names), flush=True)
+
+
+def line(row: dict[str, Any], names: Sequence[str]) -> None:
+    cells = []
+    for name in names:
+        f = row["contenders"][name]
+        mark = "yes" if f["right"] else "raises" if f["error"] else "no"
+        hold, cpu = f["hold_ms"]["median"], f["hold_cpu_ms"]["median"]
+        cells.append(f"{mark:>8}{f['ms']['median']:>9.2f}{hold:>8.2f} ({cpu:>6.2f})".rjust(34))
+    print(f"{row['edit']:6}{row['functions']:>10}{row['objects']:>10}  " + "".join(cells), flush=True)
 
 
 def numbers(text: str) -> list[int]:
@@ -274,10 +277,13 @@ def main() -> None:
     parser.add_argument("--functions", type=numbers, default=[10, 100, 1000])
     parser.add_argument("--objects", type=numbers, default=[0, 1_000_000])
     parser.add_argument("--edits", default="body,held,fix")
+    parser.add_argument("--contenders", default=",".join(CONTENDERS))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    names, rows = list(CONTENDERS), []
+    names, rows = options.contenders.split(","), []
+    if not options.json:
+        head(names)
     for functions in options.functions:
         for objects in options.objects:
             for edit in options.edits.split(","):
@@ -289,8 +295,8 @@ def main() -> None:
                 best, times = against_the_fastest(found)
                 row = {"edit": edit, "functions": functions, "objects": objects, "contenders": found}
                 rows.append({**row, "fastest_peer": best, "times_faster": times})
-    if not options.json:
-        table(rows, names)
+                if not options.json:
+                    line(row, names)
     ours = [row["contenders"]["hotpatch"] for row in rows]
     compared = [row["times_faster"]["median"] for row in rows if row["times_faster"]]
     summary = {
