@@ -143,11 +143,17 @@ class Ticker:
         self._before = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_SECONDS)
         self._thread.start()
-        time.sleep(0.01)
+        self._wait_for_ticks()
         return self
 
+    def _wait_for_ticks(self) -> None:
+        """So that whatever lies between two calls of this lies between two ticks."""
+        had = len(self._cpu)
+        while len(self._cpu) < had + 2:
+            time.sleep(1e-3)
+
     def __exit__(self, *_: object) -> None:
-        time.sleep(0.005)
+        self._wait_for_ticks()
         self._stop.set()
         self._thread.join()
         sys.setswitchinterval(self._before)

@@ -20,7 +20,8 @@ back.
     times_faster  the fastest contender that is right, over hotpatch: the median of the rounds' ratios,
                   with the least and the greatest; none where nobody else is right
 
-The edits: `body`, one function's body, reached by its module alone; `held`, the same where it is held by
+The edits: `body`, one function's body, reached by its module alone; `line`, the same with one more line, so
+that all functions below move down; `held`, the first where the function is held by
 `from goods import`, a table and an instance, beside state that must stay; `fix`, what fixes of
 real packages consist of: an import, a constant and what was computed from it, a helper, a signature,
 a method.
@@ -130,8 +131,10 @@ def checked(amount):
 
 def edits(functions: int) -> dict[str, tuple[Files, Files]]:
     old, body = _goods(functions), _goods(functions, 7)
+    longer = body.replace("    total = 7", "    # one more line\n    total = 7")
     return {
         "body": ({"goods.py": old, "front.py": BY_NAME}, {"goods.py": body, "front.py": BY_NAME}),
+        "line": ({"goods.py": old, "front.py": BY_NAME}, {"goods.py": longer, "front.py": BY_NAME}),
         "held": ({"goods.py": old, "front.py": HOLDING}, {"goods.py": body, "front.py": HOLDING}),
         "fix": (
             {"goods.py": old, "front.py": HOLDING},
@@ -276,7 +279,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.versus_peers")
     parser.add_argument("--functions", type=numbers, default=[10, 100, 1000])
     parser.add_argument("--objects", type=numbers, default=[0, 1_000_000])
-    parser.add_argument("--edits", default="body,held,fix")
+    parser.add_argument("--edits", default="body,line,held,fix")
     parser.add_argument("--contenders", default=",".join(CONTENDERS))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", action="store_true")
