@@ -10,6 +10,7 @@ from `co_firstlineno`, so that a function moved as a whole differs in `co_firstl
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import types
 from collections.abc import Iterator
@@ -46,7 +47,35 @@ class CodeKey(NamedTuple):
     """Digest with the line tables, without the first line numbers: equal for code that moved as a whole."""
 
 
+_known: dict[int, tuple[CodeType, CodeKey]] | None = None
+
+
+@contextlib.contextmanager
+def remembering() -> Iterator[None]:
+    """Within, each code object is digested once.  It holds them, so that an id stays its own; nothing is held
+    after.  For one thread at a time; others that ask meanwhile get right answers."""
+    global _known
+    if _known is not None:
+        yield
+        return
+    _known = {}
+    try:
+        yield
+    finally:
+        _known = None
+
+
 def key_of(code: CodeType) -> CodeKey:
+    known = _known
+    if known is None:
+        return _digested(code)
+    found = known.get(id(code))
+    if found is None:
+        found = known[id(code)] = code, _digested(code)
+    return found[1]
+
+
+def _digested(code: CodeType) -> CodeKey:
     body, table, exact = blake2b(digest_size=16), blake2b(digest_size=16), blake2b(digest_size=16)
     body.update(repr([getattr(code, name) for name in FIELDS]).encode("utf-8", "surrogatepass"))
     tables = repr(code.co_linetable).encode()

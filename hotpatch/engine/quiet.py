@@ -34,8 +34,11 @@ SECONDS: Final = 2.0
 def incompatible_names(functions: Functions, ops: Sequence[Op], view: View = PLAIN_VIEW) -> frozenset[str]:
     """Names by which old code that goes on would call something in a way that no longer holds."""
     names: set[str] = set()
+    by_owner: dict[int, list[Op]] = {}
+    for op in ops:
+        by_owner.setdefault(id(op.owner), []).append(op)
     for f, old, new in functions.values():
-        if not codes.accepts_same_calls(old, new, *_defaults(f, ops, view)):
+        if not codes.accepts_same_calls(old, new, *_defaults(f, by_owner.get(id(f), ()), view)):
             names.add(new.co_name)
             if new.co_name in MAKERS:
                 names.add(new.co_qualname.rpartition(".")[0].rpartition(".")[2])

@@ -12,7 +12,7 @@ from attrs import field, frozen
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from . import effects, heap, memo, quiet
+from . import codes, effects, heap, memo, quiet
 from .build import Builder
 from .difference import Difference
 from .frames import Blocker
@@ -71,6 +71,11 @@ def stage(
     """
     if problems := effects.left(measurement.problems, choices or {}):
         raise PatchRefused(problems[0].why)
+    with codes.remembering():
+        return _stage(measurement, root, app, choices or {}, view)
+
+
+def _stage(measurement: Measurement, root: str, app: Any, choices: Mapping[str, str], view: View) -> Staged:
     difference = measurement.difference
     world = World(root, view)
     _all_measured(measurement, world)
@@ -81,7 +86,7 @@ def stage(
     builder = Builder(difference, world, shapes, locator, files, measurement.source_root)
     statements = Statements(builder, measurement.sources)
     builder.make_named = statements.make_named
-    merger = Merger(difference, shapes, locator, builder, statements, choices or {})
+    merger = Merger(difference, shapes, locator, builder, statements, choices)
     merger.run()
     _clear_dispatch(merger, difference, locator)
     _drop_modules(merger, measurement)
