@@ -54,5 +54,8 @@ docs: $(STAMP)  ## the pages that are rendered from tests
 applications: $(STAMP)  ## real applications, patched live from one release to the next
 	$(BIN)/python -m benchmarks.applications
 
+soak: $(STAMP)  ## ten thousand patches and undos in one process: nothing grows, nothing old is held
+	$(BIN)/python -m benchmarks.soak
+
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

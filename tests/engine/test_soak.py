@@ -1,0 +1,37 @@
+"""A hundred rounds of the soak: what a patch and its undo leave behind in the process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import types
+import weakref
+from pathlib import Path
+
+from benchmarks.soak import Sample, grown
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_nothing_grows_and_no_old_code_is_held_after_a_hundred_rounds() -> None:
+    command = [sys.executable, "-m", "benchmarks.soak", "--patches", "300", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert (result["findings"], result["patches"], done.returncode) == ([], 300, 0)
+
+
+def test_what_grows_is_named() -> None:
+    first = Sample(patches=30, memory=30_000, blocks=100_000, objects=20_000, descriptors=6, threads=1)
+    leaking = Sample(patches=300, memory=30_500, blocks=100_000, objects=20_300, descriptors=7, threads=1)
+    assert [finding.split(":")[0] for finding in grown([first, leaking])] == ["objects", "descriptors"]
+    assert grown([first, first]) == []
+
+
+def test_old_code_that_something_holds_would_be_seen() -> None:
+    code = compile("def f(): return 1", "x", "exec").co_consts[0]
+    assert isinstance(code, types.CodeType)
+    seen, holder = weakref.ref(code), [code]
+    del code
+    assert seen() is holder[0]
