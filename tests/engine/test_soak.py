@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import types
-import weakref
 from pathlib import Path
 
-from benchmarks.soak import Sample, grown
+from benchmarks.soak import Sample, Soak, grown
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,9 +27,10 @@ def test_what_grows_is_named() -> None:
     assert grown([first, first]) == []
 
 
-def test_old_code_that_something_holds_would_be_seen() -> None:
-    code = compile("def f(): return 1", "x", "exec").co_consts[0]
-    assert isinstance(code, types.CodeType)
-    seen, holder = weakref.ref(code), [code]
-    del code
-    assert seen() is holder[0]
+def test_old_code_that_something_holds_is_named(tmp_path: Path) -> None:
+    run = Soak(tmp_path)
+    try:
+        held = run.shop.checked.__code__
+        assert run.left_of_the_old() == ["soak_shop.checked"] and held.co_name == "checked"
+    finally:
+        run.close()
