@@ -211,8 +211,11 @@ def free_port() -> str:
 
 def masked(page: str) -> list[str]:
     """The page without what differs from tour to tour: numbers, the key's name, how wide they make a table,
-    and in which order the workers came along."""
-    lines = [line for line in page.splitlines() if not re.match(r"  worker \d+: ", line)]
+    in which order the workers came along, and what each of them had answered by then."""
+    passing = re.compile(
+        r"  worker \d+: |(version|the code on disk|release \d+)  .*(share|%)|\d+ +(release|the code)"
+    )
+    lines = [line for line in page.splitlines() if line and not passing.match(line)]
     named = [re.sub(r"\([0-9a-f]{8}\)", "(KEY)", line) for line in lines]
     return [re.sub(r" +", " ", re.sub(r"\d+(?:[.,:]\d+)*", "0", line)) for line in named]
 
