@@ -75,7 +75,7 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
     witness.end()
     world = World(root)
     effects = settings(world.tidy)
-    graph = Describer(world, with_blobs=True).run(extra, job["opened"])
+    graph = Describer(world, with_blobs=True).run(extra, job["opened"], job["touched"])
     return {
         "graph": graph.encode(),
         "loaded": loaded,
@@ -118,7 +118,7 @@ def main(path: str) -> None:
                 one
                 | {
                     key: job[key]
-                    for key in ("home", "path", "argv", "cwd", "setup", "app", "modules", "opened")
+                    for key in ("home", "path", "argv", "cwd", "setup", "app", "modules", "opened", "touched")
                 }
             )
         children.append(pid)

@@ -16,12 +16,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from .measurement import Problem
+from .outside import PROCESS
 from .start import Started
 from .syntax_changes import Act, Change, Changes
 from .syntax_follow import Place, Program
 from .syntax_reasons import unexplained
 from .syntax_units import Doing, module_name
 from .witness import LASTING, Row
+from .world import OUTSIDE
 
 KEEP: Final = "the bundle may say keep for {}"
 PASSING: Final = frozenset({"print", "assert", "warnings.warn"})
@@ -149,7 +151,9 @@ def statements(
     told = {problem.choice for problem in known}
     new, old = Program(changes.new), Program(changes.old)
     found = []
-    for change in unexplained(changes, differing):
+    # That a name for an outside module came or went tells nothing of what was done to what it names.
+    telling = [place for place in differing if not any(_names_outside(p, place) for p in (new, old))]
+    for change in unexplained(changes, telling):
         program = old if change.act is Act.REMOVED else new
         outside = [str(e) for e in change.effects if _reaches_out(change, e, program, accounted)]
         place = f"{change.module}:{change.line}"
@@ -162,30 +166,55 @@ def statements(
     return found
 
 
+def containers_touched(changes: Changes) -> list[str]:
+    """What changed statements with effects may change outside the program, by the names that `World.open`
+    takes: of `urllib.parse.uses_netloc.append(...)` all that the dotted name passes through.  Which of them
+    are containers only a start can tell.  What is of the process is left out, as in `outside`."""
+    new, old = Program(changes.new), Program(changes.old)
+    found = set()
+    for change in changes.statements:
+        program = old if change.act is Act.REMOVED else new
+        for effect in change.effects if change.unit is not None else ():
+            head, _, rest = effect.target.partition(".")
+            if (origin := _origin(program, change, head)) is None or origin[0].partition(".")[0] in PROCESS:
+                continue
+            parts = [part for part in (origin[1], *rest.split(".")) if part]
+            if all(part.isidentifier() for part in parts):
+                found |= {f"{OUTSIDE}{origin[0]}:{'.'.join(parts[:n])}" for n in range(1, len(parts) + 1)}
+    return sorted(found)
+
+
+def _names_outside(program: Program, place: Place) -> bool:
+    units = program.binders(place)
+    return bool(units) and all(u.imported is not None and not program.has(u.imported.module) for u in units)
+
+
 def _reaches_out(change: Change, effect: Any, program: Program, accounted: Collection[str]) -> bool:
     if effect.doing is Doing.ENTER or effect.target in PASSING or change.unit is None:
         return False
     head, _, rest = effect.target.partition(".")
     if not head.isidentifier():
         return True
-    source = _source(program, change, head)
-    if source is None:
+    origin = _origin(program, change, head)
+    if origin is None:
         return False  # an object of the program: what becomes of it is measured
+    source = origin[0]
     if rest.rpartition(".")[2] in SAYING and source.partition(".")[0] == "logging":
         return False
     return source.partition(".")[0] not in accounted
 
 
-def _source(program: Program, change: Change, head: str) -> str | None:
-    """The module outside the program that a name comes from; None if it is the program's."""
+def _origin(program: Program, change: Change, head: str) -> tuple[str, str | None] | None:
+    """The module outside the program that a name comes from, and the name there (none for the module itself);
+    None if it is the program's."""
     assert change.unit is not None
     place = next(iter(program.resolve(change.module, change.unit.owner, head)), None)
     if place is None:
-        return "builtins"
+        return "builtins", head
     for unit in program.binders(place):
         if unit.imported is not None and not any(program.origins(place)):
             target = unit.imported.module
-            return None if program.has(target) else target
+            return None if program.has(target) else (target, unit.imported.attribute)
     return None
 
 

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 from . import codes, outside
 from .reading import PLAIN, is_python_class
 from .shape import Shapes, Step
-from .world import World
+from .world import World, find
 
 APP: Final = "<app>"
 HIDDEN: Final = "<hidden> "
@@ -162,10 +162,15 @@ class Describer:
         self._plain: dict[Any, int] = {}
         self._at = 0
 
-    def run(self, extra: dict[str, Any], opened: Collection[str] | None = None) -> Graph:
+    def run(
+        self, extra: dict[str, Any], opened: Collection[str] | None = None, touched: Collection[str] = ()
+    ) -> Graph:
         """`extra` are further roots: the application object, for one.  `opened` names containers of
-        outside modules that are described as well; None: those that hold something of the program."""
-        opened_objects = self.world.open(self._holding() if opened is None else opened)
+        outside modules that are described as well; None: those that hold something of the program,
+        and those of `touched` that are containers here."""
+        if opened is None:
+            opened = [*self._holding(), *(name for name in touched if type(find(name)) in (list, dict, set))]
+        opened_objects = self.world.open(opened)
         roots = {name: self._ref(module, -1, name) for name, module in self.world.local.items()}
         for name, obj in extra.items():
             roots[name] = self._ref(obj, -1, name)

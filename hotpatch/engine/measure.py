@@ -10,7 +10,8 @@ from attrs import evolve
 from hotpatch.errors import PatchInvalid, PatchRefused
 
 from .difference import Difference, derive, unchangeable
-from .effects import settings_problems, witnessed
+from .effects import containers_touched, settings_problems, witnessed
+from .explain import explain
 from .heap import names_of
 from .late import changed_modules, late_modules, sources_below
 from .match import Match, noise_between
@@ -33,7 +34,8 @@ def measure(old_root: str, new_root: str, start: Start) -> Measurement:
     if not start.modules:
         start = evolve(start, modules=late)
     opened: tuple[str, ...] | None = None
-    old, new, again = run(start, [old_root, new_root, new_root])
+    touched = _touched(dict(before.values()), dict(after.values()))
+    old, new, again = run(start, [old_root, new_root, new_root], touched=touched)
     if old.opened != new.opened:
         opened = tuple(sorted({*old.opened, *new.opened}))
         old, new, again = run(start, [old_root, new_root, new_root], opened=opened)
@@ -70,6 +72,13 @@ def measure(old_root: str, new_root: str, start: Start) -> Measurement:
     )
     explain_it(measured, dict(before.values()), dict(after.values()))
     return measured
+
+
+def _touched(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[str]:
+    try:
+        return containers_touched(explain(before, after))
+    except PatchInvalid:  # whoever starts the program is told; a file that it does not load tells nothing
+        return []
 
 
 def _must_start(start: Start, changed: frozenset[str], old: Started, new: Started, new_root: str) -> None:

@@ -94,11 +94,13 @@ def run(
     roots: Sequence[str],
     preload: Sequence[str] = (),
     opened: Sequence[str] | None = None,
+    touched: Sequence[str] = (),
 ) -> list[Started]:
     """Start the program once from each of `roots`, each in a process of its own, side by side.
 
     `opened` names containers of outside modules to be described; None: those that hold something of the
-    program. Raises PatchRefused if a start gives no account of itself (it died, or took too long).
+    program, and those of `touched`, names of what may be containers.  Raises PatchRefused if a start gives
+    no account of itself (it died, or took too long).
     """
     home = absolute(start.root)
     # Not TemporaryDirectory: its finalizer would add an exit hook to a process that is patched.
@@ -116,6 +118,7 @@ def run(
             "modules": list(start.modules),
             "preload": [*start.preload, *preload],
             "opened": None if opened is None else list(opened),
+            "touched": list(touched),
             "starts": [
                 {"root": absolute(root), "out": str(out)} for root, out in zip(roots, outs, strict=True)
             ],
