@@ -54,6 +54,9 @@ docs: $(STAMP)  ## the pages that are rendered from tests
 applications: $(STAMP)  ## real applications, patched live from one release to the next
 	$(BIN)/python -m benchmarks.applications
 
+package-suites: $(STAMP)  ## packages' own tests, in a process that was patched from the release before
+	$(BIN)/python -m benchmarks.package_suites
+
 soak: $(STAMP)  ## ten thousand patches and undos in one process: nothing grows, nothing old is held
 	$(BIN)/python -m benchmarks.soak
 
