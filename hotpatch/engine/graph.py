@@ -187,7 +187,7 @@ class Describer:
             id(value)
             for module in self.world.local.values()
             for value in self.world.view.names(module).values()
-            if (type(value) in (list, dict, set) or is_python_class(type(value)))
+            if ((kind := type(value)) is list or kind is dict or kind is set or is_python_class(kind))
             and self.world.name_outside(value) is None
         }
         return outside.holding(self.world, ours)

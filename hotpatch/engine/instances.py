@@ -16,7 +16,7 @@ from typing import Any
 from hotpatch.ops import Op
 
 from . import codes
-from .reading import MISSING, class_attribute, class_dict, is_python_class, raw_dict
+from .reading import MISSING, class_attribute, class_dict, is_python_class, mro_of, qualname_of, raw_dict
 
 Functions = Mapping[int, tuple[types.FunctionType, types.CodeType, types.CodeType]]
 
@@ -57,7 +57,7 @@ class Lacking:
                 if (space is None or name not in space) and _unset(class_attribute(cls, name), obj)
             )
             if lacks:
-                found[cls.__qualname__, tuple(lacks)] = None
+                found[qualname_of(cls), tuple(lacks)] = None
         return [
             f"objects of {name} that live lack {', '.join(lacks)}, which new code reads and no old code set"
             for name, lacks in found
@@ -70,7 +70,7 @@ class Lacking:
         if known is None:
             names: set[str] = set(self._given.get(id(cls), ()))
             if is_python_class(cls):
-                for base in cls.__mro__:
+                for base in mro_of(cls):
                     names |= self._newly_set(base)
             known = self._by_class[id(cls)] = cls, frozenset(names & self.read)
         return known[1]

@@ -17,7 +17,7 @@ from .difference import Difference
 from .graph import Graph
 from .heap import Functions
 from .match import Match
-from .reading import LRU, class_attribute, is_python_class, plain_same, raw_dict
+from .reading import LRU, class_attribute, is_python_class, mro_of, plain_same, qualname_of, raw_dict
 from .world import World
 
 
@@ -71,12 +71,12 @@ def drop_cached(properties: Mapping[int, set[str]], objects: Sequence[Any]) -> l
     for obj in objects:
         cls = type(obj)
         if id(cls) not in wanted:
-            wanted[id(cls)] = {n for base in cls.__mro__ for n in properties.get(id(base), ())}
+            wanted[id(cls)] = {n for base in mro_of(cls) for n in properties.get(id(base), ())}
         if not wanted[id(cls)]:
             continue
         space = raw_dict(obj) or {}
         for name in wanted[id(cls)] & space.keys():
-            where = f"cached {cls.__qualname__}.{name}"
+            where = f"cached {qualname_of(cls)}.{name}"
             ops.append(Op(obj, SlotKind.INSTANCE, name, space[name], ABSENT, where))
     return ops
 

@@ -44,6 +44,16 @@ MAPPINGS: Final[tuple[type, ...]] = (dict, collections.OrderedDict, collections.
 SEQUENCES: Final[tuple[type, ...]] = (tuple, list, collections.deque)
 
 class_dict: Final[Callable[[type], types.MappingProxyType[str, Any]]] = type.__dict__["__dict__"].__get__
+# Past a metaclass that has an attribute of that name or a `__getattribute__` of its own.
+mro_of: Final[Callable[[type], tuple[type, ...]]] = type.__dict__["__mro__"].__get__
+bases_of: Final[Callable[[type], tuple[type, ...]]] = type.__dict__["__bases__"].__get__
+base_of: Final[Callable[[type], type | None]] = type.__dict__["__base__"].__get__
+flags_of: Final[Callable[[type], int]] = type.__dict__["__flags__"].__get__
+qualname_of: Final[Callable[[type], str]] = type.__dict__["__qualname__"].__get__
+_SIZES: Final = [
+    type.__dict__[name].__get__
+    for name in ("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__")
+]
 _module_of: Final[Callable[[type], Any]] = type.__dict__["__module__"].__get__
 
 
@@ -57,12 +67,12 @@ def class_module(cls: type) -> str:
 def is_python_class(cls: type) -> bool:
     """Was this class made by a class statement (or a call of `type`)?  C types made from a spec look alike,
     but for the module in which they live."""
-    if not cls.__flags__ & _HEAP_TYPE or cls.__flags__ & _IMMUTABLE_TYPE:
+    if not flags_of(cls) & _HEAP_TYPE or flags_of(cls) & _IMMUTABLE_TYPE:
         return False
     own = class_dict(cls)
     if {"__slots__", "__dict__", "__weakref__"} & own.keys():
         return True
-    if any(is_python_class(base) for base in cls.__bases__):
+    if any(is_python_class(base) for base in bases_of(cls)):
         return True
     home = sys.modules.get(own.get("__module__", ""))
     return str(getattr(home, "__file__", "") or "").endswith(".py")
@@ -70,7 +80,7 @@ def is_python_class(cls: type) -> bool:
 
 def raw_dict(obj: Any) -> dict[str, Any] | None:
     """The instance dictionary, past any property that hides it; None where there is none."""
-    for cls in type(obj).__mro__:
+    for cls in mro_of(type(obj)):
         getter = class_dict(cls).get("__dict__")
         if type(getter) is types.GetSetDescriptorType:
             try:
@@ -83,8 +93,8 @@ def raw_dict(obj: Any) -> dict[str, Any] | None:
 
 def slots_of(cls: type) -> Iterator[tuple[type, str, types.MemberDescriptorType]]:
     """(class, name, member descriptor) of every slot, a class's `__slots__` may have been deleted since."""
-    for base in cls.__mro__:
-        if base.__flags__ & _HEAP_TYPE:
+    for base in mro_of(cls):
+        if flags_of(base) & _HEAP_TYPE:
             for name, member in class_dict(base).items():
                 if type(member) is types.MemberDescriptorType:
                     yield base, name, member
@@ -101,8 +111,8 @@ def solid_base(cls: type) -> type:
     """The C type that gives instances of `cls` their layout."""
     return next(
         base
-        for base in cls.__mro__
-        if not is_python_class(base) and base not in (typing.Generic, typing.Protocol)
+        for base in mro_of(cls)
+        if not is_python_class(base) and base is not typing.Generic and base is not typing.Protocol
     )
 
 
@@ -111,28 +121,27 @@ def anchor(cls: type) -> tuple[str, str, tuple[str, ...]]:
     on which the layout was laid down last, told by the base that it extends and the slots that it adds
     (Objects/typeobject.c,
     `compatible_for_assignment`)."""
-    while cls.__base__ is not None and _same_layout(cls, cls.__base__):
-        cls = cls.__base__
-    base = cls.__base__ or cls
+    while (base := base_of(cls)) is not None and _same_layout(cls, base):
+        cls = base
+    base = base_of(cls) or cls
     members = sorted(k for k, v in class_dict(cls).items() if type(v) is types.MemberDescriptorType)
-    return str(class_module(base)), base.__qualname__, tuple(members)
+    return str(class_module(base)), qualname_of(base), tuple(members)
+
+
+def sizes_of(cls: type) -> tuple[int, ...]:
+    """Basic and item size of its instances, and where they have their dictionary and weak references."""
+    return tuple(size(cls) for size in _SIZES)
 
 
 def _same_layout(a: type, b: type) -> bool:
-    return (
-        a.__basicsize__ == b.__basicsize__
-        and a.__itemsize__ == b.__itemsize__
-        and a.__dictoffset__ == b.__dictoffset__
-        and a.__weakrefoffset__ == b.__weakrefoffset__
-        and is_python_class(b)
-    )
+    return sizes_of(a) == sizes_of(b) and is_python_class(b)
 
 
 def class_attribute(
     cls: type, name: str, attributes: Callable[[type], Mapping[str, Any]] = class_dict
 ) -> Any:
     """What the class has under this name, base classes included, as it stands in the dictionaries."""
-    for base in cls.__mro__:
+    for base in mro_of(cls):
         own = attributes(base)
         if name in own:
             return own[name]

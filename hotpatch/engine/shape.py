@@ -32,10 +32,13 @@ from .reading import (
     PLAIN,
     SEQUENCES,
     anchor,
+    bases_of,
     class_attribute,
     class_module,
     is_python_class,
+    qualname_of,
     raw_dict,
+    sizes_of,
     slot_value,
     slots_of,
     solid_base,
@@ -114,20 +117,14 @@ def expand_function(shapes: Shapes, f: Any) -> Shape:
 
 def expand_class(shapes: Shapes, cls: Any) -> Shape:
     own = shapes.view.attributes(cls)
-    module, name = own.get("__module__"), cls.__qualname__
+    module, name = own.get("__module__"), qualname_of(cls)
     if not is_python_class(cls):
         return "c-class", (class_module(cls), name), [], None
     members = tuple(sorted(k for k, v in own.items() if type(v) is types.MemberDescriptorType))
-    layout = (
-        cls.__basicsize__,
-        cls.__itemsize__,
-        cls.__dictoffset__ != 0,
-        cls.__weakrefoffset__ != 0,
-        members,
-        anchor(cls),
-    )
+    basic, item, dictionary, weak = sizes_of(cls)
+    layout = (basic, item, dictionary != 0, weak != 0, members, anchor(cls))
     kids: list[tuple[Step, Any]] = [("meta", type(cls))]
-    kids += [(("base", i), base) for i, base in enumerate(cls.__bases__)]
+    kids += [(("base", i), base) for i, base in enumerate(bases_of(cls))]
     kids += [(("attr", k), v) for k, v in list(own.items()) if k not in CLASS_NOISE and type(k) is str]
     if type(own.get("_abc_impl")).__name__ == "_abc_data":
         virtual = [ref() for ref in _abc._get_dump(cls)[0]]
@@ -154,7 +151,7 @@ def expand_instance(shapes: Shapes, obj: Any, cls: type) -> Shape:
     elif issubclass(base, BaseException):
         kids.append(("args", BaseException.__dict__["args"].__get__(obj)))
     elif base is not object:
-        head = ("c-payload", class_module(base), base.__qualname__)
+        head = ("c-payload", class_module(base), qualname_of(base))
     for i, (_, name, member) in enumerate(slots_of(cls)):
         value = slot_value(member, obj)
         if value is not MISSING:
@@ -172,7 +169,7 @@ def expand_instance(shapes: Shapes, obj: Any, cls: type) -> Shape:
 def expand_c_object(shapes: Shapes, obj: Any, kind: type) -> Shape:
     """Values of C types say themselves how to build them again; what doesn't is opaque.  So is what is large:
     it says so by a copy of its contents, and a serving process holds gigabytes of arrays."""
-    name = f"{class_module(kind)}.{kind.__qualname__}"
+    name = f"{class_module(kind)}.{qualname_of(kind)}"
     try:
         if sys.getsizeof(obj) > MOST_COPIED:
             return "opaque", name, [], None
@@ -197,13 +194,13 @@ def expand_path(shapes: Shapes, obj: Any) -> Shape:
     and says nothing about the program."""
     kind = type(obj)
     kids = [("make", kind), (("arg", 0), str(obj)), ("state", None)]
-    return "reduced", f"pathlib.{kind.__qualname__}", kids, None
+    return "reduced", f"pathlib.{qualname_of(kind)}", kids, None
 
 
 def is_path(kind: type) -> bool:
     """One of the standard library's own, which are known to have no further state; not one derived from
     it."""
-    return kind.__qualname__ in PATHS and class_module(kind) in ("pathlib", "pathlib._local")
+    return qualname_of(kind) in PATHS and class_module(kind) in ("pathlib", "pathlib._local")
 
 
 def _sequence(name: str) -> Callable[[Shapes, Any], Shape]:
@@ -347,7 +344,7 @@ class Shapes:
     def _text_of(self, key: Any) -> str:
         """A key by its label.  Within a label nothing needs one, and a key may lead back to its own table."""
         if self._naming:
-            return type(key).__qualname__
+            return qualname_of(type(key))
         self._naming = True
         try:
             return repr(label(key, self.expand))

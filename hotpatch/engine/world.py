@@ -16,7 +16,7 @@ import typing
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from .reading import MISSING, PLAIN, class_dict, class_module, resolve
+from .reading import MISSING, PLAIN, class_dict, class_module, qualname_of, resolve
 from .view import PLAIN_VIEW, View
 
 absolute = os.path.abspath
@@ -97,8 +97,9 @@ class World:
             return None
         kind = type(obj)
         if kind is types.FunctionType or kind is types.BuiltinFunctionType or issubclass(kind, type):
-            module = class_module(obj) if issubclass(kind, type) else obj.__module__
-            name = obj.__qualname__
+            of_class = issubclass(kind, type)
+            module = class_module(obj) if of_class else obj.__module__
+            name = qualname_of(obj) if of_class else obj.__qualname__
             if (
                 type(module) is str
                 and type(name) is str
