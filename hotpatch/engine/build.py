@@ -321,6 +321,8 @@ def make_bound(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) ->
     found = class_attribute(kind, head)
     if found is MISSING or is_python_class(type(found)):
         raise Unbuildable(f"the method {head} can't be bound again: {builder.new.path(n)}")
+    if type(found) is types.BuiltinFunctionType:  # `object.__new__`: bound as it stands in the dictionary
+        return found
     return found.__get__(None, owner) if owner is kind else found.__get__(owner, kind)
 
 

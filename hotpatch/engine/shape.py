@@ -128,7 +128,7 @@ def expand_class(shapes: Shapes, cls: Any) -> Shape:
     kids += [(("attr", k), v) for k, v in list(own.items()) if k not in CLASS_NOISE and type(k) is str]
     if type(own.get("_abc_impl")).__name__ == "_abc_data":
         virtual = [ref() for ref in _abc._get_dump(cls)[0]]
-        kids += shapes.labelled("virtual", [c for c in virtual if c is not None and shapes.world.is_local(c)])
+        kids += shapes.labelled("virtual", [c for c in virtual if c is not None])
     return "class", (module if type(module) is str else None, name, layout), kids, None
 
 

@@ -6,8 +6,11 @@ the statement binds stays in the overlay, what it reads is what the new module w
 """
 
 from __future__ import annotations
+import __future__
 
 import ast
+import functools
+import operator
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
@@ -67,8 +70,12 @@ class Statements:
         file = self.builder.files.get(module.__name__, "<unknown>")
         overlay = Overlay(self.builder, module.__name__)
         try:
-            for statement in statements_of(ast.parse(source), name):
-                exec(compile(ast.Module([statement], []), file, "exec"), vars(module), overlay)
+            tree = ast.parse(source)
+            for statement in statements_of(tree, name):
+                code = compile(
+                    ast.Module([statement], []), file, "exec", future_flags(tree), dont_inherit=True
+                )
+                exec(code, vars(module), overlay)
         except Unbuildable:
             raise
         except Exception as error:
@@ -79,6 +86,17 @@ class Statements:
             raise why
         self.ran.append(f"{module.__name__}.{name}")
         return value
+
+
+def future_flags(tree: ast.Module) -> int:
+    """How the module itself is compiled: what its `from __future__` imports ask for."""
+    names = [
+        alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__"
+        for alias in node.names
+    ]
+    return functools.reduce(operator.or_, (getattr(__future__, name).compiler_flag for name in names), 0)
 
 
 def statements_of(tree: ast.Module, name: str) -> list[ast.stmt]:

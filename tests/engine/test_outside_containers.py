@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import mimetypes
+import subprocess
+import sys
 import urllib.parse
 from collections.abc import Iterator
 
@@ -19,9 +22,18 @@ PARSE = (
 APPEND = "\nif 'x-shop' not in urllib.parse.uses_netloc:\n    urllib.parse.uses_netloc.append('x-shop')\n"
 
 
+@pytest.fixture(scope="module")
+def schemes_of_a_clean_process() -> list[str]:
+    """Packages that other tests load may have added theirs to this process."""
+    ask = "import json, urllib.parse; print(json.dumps(urllib.parse.uses_netloc))"
+    found: list[str] = json.loads(subprocess.check_output([sys.executable, "-c", ask]))
+    return found
+
+
 @pytest.fixture(autouse=True)
-def as_it_was() -> Iterator[None]:
+def as_it_was(schemes_of_a_clean_process: list[str]) -> Iterator[None]:
     schemes, types = list(urllib.parse.uses_netloc), dict(mimetypes.types_map)
+    urllib.parse.uses_netloc[:] = schemes_of_a_clean_process
     yield
     urllib.parse.uses_netloc[:] = schemes
     mimetypes.types_map.clear()
