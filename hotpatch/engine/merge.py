@@ -26,6 +26,8 @@ from .reading import MISSING
 from .shape import Shapes, Step, label
 from .statement import Statements
 
+KEEP_OR_REBUILD: Final = "the bundle may say keep or rebuild"
+
 
 class Merger:
     """Makes the ops.  `choices` are the author's, by the name that a refusal gives: `keep` or `rebuild`."""
@@ -50,6 +52,8 @@ class Merger:
         self.rebased: set[int] = set()
         self.displaced: dict[int, Any] = {}
         """id of a live object whose place another takes: itself."""
+        self.kept: set[str] = set()
+        """Where the process and the new code disagree, and the author chose what lives."""
         self.unloaded = builder.unloaded
         self.view = builder.world.view
 
@@ -142,14 +146,14 @@ class Merger:
         o, n = pair
         choice = self.choices.get(where)
         if choice == "keep":
+            self.kept.add(where)
             return live
         if choice == "rebuild":
             return self.builder.make(n)
         inner = self.locator.behind(live, o)
         if inner is MISSING or not self.difference.same_thing(pair):
             raise PatchRefused(
-                f"{where} was changed since the start, and the new code changes it too: "
-                "the bundle may say keep or rebuild"
+                f"{where} was changed since the start, and the new code changes it too: {KEEP_OR_REBUILD}"
             )
         self.forward(inner, self.builder.make(n), where)
         return live
@@ -213,8 +217,10 @@ class Merger:
             choice = self.choices.get(where)
             if choice == "rebuild":
                 self.emit(owner, slot, key, current, value, where)
-            elif choice != "keep":
-                raise PatchRefused(f"{where} is new, and the live process has another one there")
+            elif choice == "keep":
+                self.kept.add(where)
+            else:
+                raise PatchRefused(f"{where} is new, and lives here already: {KEEP_OR_REBUILD}")
 
     def _settle_named(self, pair: Pair, current: Any, where: str, owner: Any, key: Any) -> Any:
         try:

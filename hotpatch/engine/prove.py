@@ -59,9 +59,13 @@ def compare(staged: Staged, before: Graph, after: Graph) -> tuple[str, ...]:
     state = unlike(Match(before, proof.old, here=True))
     match = Match(after, proof.new, proof.noise, here=True)
     left = unlike(match)
-    edited = places_of_edit(staged)
+    edited, kept = places_of_edit(staged), places_kept(staged)
     copied = copies(staged.measurement.difference, match)
-    wrong = [place for place, value in left.items() if place in edited or state.get(place, _NOWHERE) != value]
+    wrong = [
+        place
+        for place, value in left.items()
+        if place not in kept and (place in edited or state.get(place, _NOWHERE) != value)
+    ]
     findings = [f"{place} is unlike a fresh start" for place in sorted(wrong)]
     findings += copied
     findings += hidden_functions(after, proof.new, proof.old)
@@ -148,6 +152,20 @@ def places_of_edit(staged: Staged) -> frozenset[Place]:
         }
         for changes, sign in ((difference.added, "+"), (difference.removed, "-")):
             found |= {f"{sign}{where} {step!r}" for step, _ in changes.get(pair, ())}
+    return frozenset(found)
+
+
+def places_kept(staged: Staged) -> frozenset[Place]:
+    """The places where the author chose what lives."""
+    difference = staged.measurement.difference
+    found: set[Place] = set()
+    for pair in difference.visits if staged.kept else ():
+        where, chosen = difference.new.path(pair[1]), difference.old.path(pair[0])
+        steps = [step for _, step, _ in difference.edges.get(pair, ())]
+        steps += [step for step, _ in difference.added.get(pair, ())]
+        for step in steps:
+            if f"{chosen}.{step[-1] if type(step) is tuple else step}" in staged.kept:
+                found |= {f"{sign}{where} {step!r}" for sign in ("", "+", "-")}
     return frozenset(found)
 
 

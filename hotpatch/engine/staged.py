@@ -46,6 +46,8 @@ class Staged:
     """Generators and coroutines on code that changes, where the heap was searched for them."""
     displaced: Mapping[int, Any] = field(factory=dict, repr=False)
     """Objects whose place another takes, though they are the same thing to the program: id to object."""
+    kept: frozenset[str] = frozenset()
+    """What the author chose to keep as it lives, by the names of the choices."""
     view: View = field(default=PLAIN_VIEW, repr=False)
     notes: tuple[str, ...] = ()
     blockers: tuple[Blocker, ...] = ()
@@ -105,6 +107,7 @@ def _stage(measurement: Measurement, root: str, app: Any, choices: Mapping[str, 
         exchange=exchange,
         exchanged=builder.classes.exchanged,
         displaced=merger.displaced,
+        kept=frozenset(merger.kept),
         incompatible=incompatible,
         suspended=suspended,
         blockers=quiet.blockers_of(exchange, incompatible, suspended),
