@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from attrs import field, frozen
 
-from hotpatch import engine, refresh
+from hotpatch import authored, engine, refresh
 from hotpatch.engine.world import absolute
 from hotpatch.errors import HotpatchError, PatchInvalid, PatchRefused
 from hotpatch.ops import Op
@@ -29,8 +29,8 @@ from hotpatch.plan import Edit, Effect, Plan
 class Undo:
     """Takes a patch back, and has refreshed what was computed from it meanwhile."""
 
-    def __init__(self, undo: engine.Undo, app: Any, root: str) -> None:
-        self._undo, self._app, self._root = undo, app, root
+    def __init__(self, undo: engine.Undo, app: Any, root: str, extra: Sequence[refresh.Handler] = ()) -> None:
+        self._undo, self._app, self._root, self._extra = undo, app, root, extra
 
     @property
     def ops(self) -> tuple[Op, ...]:
@@ -43,7 +43,7 @@ class Undo:
     def revert(self) -> None:
         """Raises PatchRefused, with nothing changed, if it was done already or if a later change stands in
         the way."""
-        with refresh.begin(self.ops, undo=True, app=self._app, root=self._root):
+        with refresh.begin(self.ops, undo=True, app=self._app, root=self._root, extra=self._extra):
             self._undo.revert()
 
 
@@ -76,6 +76,7 @@ def patch(
     app_target: str = "",
     setup: str = "",
     choices: Mapping[str, str] | None = None,
+    transformers: str = "",
     seconds: float = 120.0,
 ) -> Outcome:
     """Bring this process from the sources in `old` to those in `new`.
@@ -84,7 +85,10 @@ def patch(
     program's modules were loaded (default: `new`).  `modules` are those that a clean start imports, in order
     (default: all of the program that are loaded).  A program that makes its application by a
     factory gives `app_target` (`module:factory()`) and the live object `app`; `setup` is source that runs
-    before anything is imported.  Raises nothing but for misuse: the outcome tells.  One call at a time.
+    before anything is imported.  `transformers` is the source of a file of state transformers
+    (`hotpatch.transform`) and refresh callbacks.
+
+    Raises nothing but for misuse: the outcome tells.  One call at a time.
     """
     home = absolute(root if root is not None else new)
     start = here(home, modules, app_target, setup, seconds)
@@ -94,20 +98,25 @@ def patch(
         return _failed(Effect.REFUSE, str(why))
     except PatchRefused as why:
         return _failed(Effect.RELOAD, str(why))
-    return apply(measurement, home, app, choices)
+    return apply(measurement, home, app, choices, transformers)
 
 
 def apply(
-    measurement: engine.Measurement, root: str, app: Any = None, choices: Mapping[str, str] | None = None
+    measurement: engine.Measurement,
+    root: str,
+    app: Any = None,
+    choices: Mapping[str, str] | None = None,
+    transformers: str = "",
 ) -> Outcome:
     """Bring a measured difference live in this process: staged, committed, proven, or as it was before."""
     planned = engine.plan(measurement, choices)
     try:
-        staged = engine.stage(measurement, root, app, choices)
-        if findings := proven_aside(staged):
+        written = authored.read(transformers)
+        staged = engine.stage(measurement, root, app, choices, transformers=written.transformers)
+        if findings := proven_aside(staged, extra=written.handlers):
             return _failed(Effect.RELOAD, *findings, plan=planned)
-        with refresh.begin(staged.ops, app=app, root=staged.root) as round_:
-            undo = Undo(engine.commit_quietly(staged), app, staged.root)
+        with refresh.begin(staged.ops, app=app, root=staged.root, extra=written.handlers) as round_:
+            undo = Undo(engine.commit_quietly(staged), app, staged.root, written.handlers)
     except PatchRefused as why:
         return _failed(Effect.RELOAD, str(why), plan=planned)
     if failures := _failures(round_):
@@ -118,7 +127,9 @@ def apply(
     return Outcome(Effect.LIVE, planned, (), undo)
 
 
-def proven_aside(staged: engine.Staged, seconds: float = 60.0) -> tuple[str, ...]:
+def proven_aside(
+    staged: engine.Staged, seconds: float = 60.0, extra: Sequence[refresh.Handler] = ()
+) -> tuple[str, ...]:
     """Commit and prove in a forked child; nothing happens here.  Returns what is unlike a fresh start.
 
     The child has this thread alone and takes no lock of the program.  Raises PatchRefused if it gives no
@@ -129,7 +140,7 @@ def proven_aside(staged: engine.Staged, seconds: float = 60.0) -> tuple[str, ...
         warnings.simplefilter("ignore", DeprecationWarning)  # 3.12: fork in a process with threads
         child = os.fork()
     if not child:
-        _answer(staged, writer)
+        _answer(staged, writer, extra)
     os.close(writer)
     with open(reader, "rb") as pipe:
         if not select.select([pipe], [], [], seconds)[0]:
@@ -142,11 +153,11 @@ def proven_aside(staged: engine.Staged, seconds: float = 60.0) -> tuple[str, ...
     return tuple(found)
 
 
-def _answer(staged: engine.Staged, writer: int) -> NoReturn:
+def _answer(staged: engine.Staged, writer: int, extra: Sequence[refresh.Handler]) -> NoReturn:
     """In the child."""
     try:
         try:
-            with refresh.begin(staged.ops, app=staged.app, root=staged.root) as round_:
+            with refresh.begin(staged.ops, app=staged.app, root=staged.root, extra=extra) as round_:
                 engine.apply(staged.ops, forward=True)
             found = _failures(round_) or list(engine.prove(staged))
         except HotpatchError as why:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from .commit import Undo, apply, commit
 from .measure import measure
 from .measurement import Measurement, this_python
+from .moment import commit_now
 from .planning import plan
 from .prove import prove
 from .quiet import commit_quietly
@@ -29,6 +30,7 @@ __all__ = [
     "Undo",
     "apply",
     "commit",
+    "commit_now",
     "commit_quietly",
     "measure",
     "plan",

@@ -43,6 +43,8 @@ class Blocker:
     in_loop: bool
     calls: tuple[str, ...] = ()
     """Names that it may still call in the old way, and that take other parameters by now."""
+    holds: str = ""
+    """The class that it holds on to and that gives way to another."""
 
     def __str__(self) -> str:
         text = f"{self.holder}: {self.qualname} ({self.file}, line {self.line})"
@@ -52,6 +54,8 @@ class Blocker:
             text += " is in a loop"
         if self.calls:
             text += f" and would call {', '.join(self.calls)} with old arguments"
+        if self.holds:
+            text += f" holds the class {self.holds}, which gives way to another class object"
         return text
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from hotpatch.errors import PatchRefused
@@ -32,6 +32,8 @@ def all_objects() -> list[Any]:
         gc.freeze()
 
 
+Exchanged = Mapping[int, tuple[type, type]]
+"""id of a class to itself and the one that takes its place."""
 Functions = Mapping[int, tuple[types.FunctionType, types.CodeType, types.CodeType]]
 
 
@@ -96,14 +98,13 @@ def closures(exchange: Exchange, functions: Functions, objects: Sequence[Any], v
 
 def instances(
     exchanged: Mapping[int, tuple[type, type]],
-    rigid: set[int],
+    rigid: Collection[int],
     rebased: set[int],
     displaced: Mapping[int, Any],
     objects: Sequence[Any],
 ) -> list[Op]:
     """Instances follow a class that was built anew.  Raises PatchRefused where C won't let them and they
     were not built anew as well, and where a subclass made at run time holds on to the class."""
-    ops = []
     ours = {id(made) for _, made in exchanged.values()}
     for live, _ in exchanged.values():
         sub: type
@@ -113,9 +114,17 @@ def instances(
                     f"{live.__qualname__} needs another class object, and has a subclass made at run time, "
                     f"{sub.__qualname__}"
                 )
+    return following(exchanged, rigid, [obj for obj in objects if id(obj) not in displaced])
+
+
+def following(
+    exchanged: Mapping[int, tuple[type, type]], rigid: Collection[int], objects: Sequence[Any]
+) -> list[Op]:
+    """The steps by which objects follow their class.  Raises PatchRefused where C won't let them."""
+    ops = []
     for obj in objects:
         pair = exchanged.get(id(type(obj)))
-        if pair is None or id(obj) in displaced:
+        if pair is None:
             continue
         if id(type(obj)) in rigid:
             name = pair[0].__qualname__

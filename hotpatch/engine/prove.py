@@ -11,7 +11,7 @@ Made for a forked child in which nothing else runs: describing walks the whole p
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from . import heap, records, tuples
@@ -51,6 +51,8 @@ def prove(staged: Staged) -> tuple[str, ...]:
     findings = compare(staged, before, after)
     del before, after
     gc.collect()  # what staging and describing held on to is no holder of the program's
+    if staged.carry is not None:
+        findings += tuple(staged.carry.rehearse())
     return findings + of_the_heap(staged)
 
 
@@ -58,7 +60,7 @@ def compare(staged: Staged, before: Graph, after: Graph) -> tuple[str, ...]:
     proof = staged.measurement.proof
     state = unlike(Match(before, proof.old, here=True))
     match = Match(after, proof.new, proof.noise, here=True)
-    left = unlike(match)
+    left = unlike(match, carried(staged, match))
     edited, kept = places_of_edit(staged), places_kept(staged)
     copied = copies(staged.measurement.difference, match)
     wrong = [
@@ -102,17 +104,42 @@ def _gone(staged: Staged) -> dict[int, tuple[Any, str]]:
 _NOWHERE = object()
 
 
-def unlike(match: Match) -> dict[Place, Value]:
+Passes = Callable[[Pair, Any], bool]
+
+
+def carried(staged: Staged, match: Match) -> Passes:
+    """Which places (a pair, a step) are as the author's transformers made them."""
+    if (carry := staged.carry) is None or (objects := match.old.objects) is None:
+        return lambda pair, step: False
+    ways = {t.target for t in carry.places}
+    for pair in (*match.edges, *match.added, *match.removed):
+        _, names = carry.touched.get(id(objects[pair[0]]), (None, frozenset()))
+        path = match.new.path(pair[1])
+        ways |= {path} if names is None else {f"{path}.{name}" for name in names}
+    below = tuple(f"{way}." for way in ways)
+
+    def passes(pair: Pair, step: Any) -> bool:
+        place = f"{match.new.path(pair[1])}.{step[-1] if type(step) is tuple else step}"
+        return place in ways or place.startswith(below)
+
+    return passes
+
+
+def unlike(match: Match, passes: Passes = lambda pair, step: False) -> dict[Place, Value]:
     """Where the first graph (the live one) differs in itself from the second, and what it has there."""
     found: dict[Place, Value] = {}
     for pair, edges in match.edges.items():
         for _, step, child in edges:
+            if passes(pair, step):
+                continue
             if child in match.replaced or (child in match.different and _own_difference(match, child)):
                 way = f"{match.new.path(pair[1])} {step!r}"
                 found[way] = _told(match.old, pair[0], child[0])
     for changes, sign in ((match.added, "+"), (match.removed, "-")):
         for pair, steps in changes.items():
             for step, node in steps:
+                if passes(pair, step):
+                    continue
                 way = f"{sign}{match.new.path(pair[1])} {step!r}"
                 found[way] = None if sign == "+" else _told(match.old, pair[0], node)
     for name, o in match.old.roots.items():
@@ -189,7 +216,9 @@ def _hidden_codes(graph: Graph) -> Mapping[str, set[bytes]]:
 
 def _own_records(staged: Staged) -> set[int]:
     """What staging itself keeps of the objects, and nobody else."""
-    ours = {id(staged.exchanged), id(staged.displaced), id(staged.ops), *map(id, staged.ops)}
+    ours = {id(staged.exchanged), id(staged.displaced)}
+    for ops in (staged.ops, staged.base):
+        ours |= {id(ops), *map(id, ops)}
     ours |= {id(pair) for pair in staged.exchanged.values()}
     for op in staged.ops:
         ours |= {id(value) for value in (op.before, op.after) if type(value) in (list, tuple)}

@@ -18,9 +18,10 @@ from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 
 from . import codes
-from .commit import Undo, commit
+from .commit import Undo
 from .frames import Blocker, blockers, may_never_return
 from .heap import Exchange, Functions
+from .moment import commit_now
 from .view import PLAIN_VIEW, View
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def commit_quietly(staged: Staged, seconds: float = SECONDS) -> Undo:
     never leaves, is suspended where it would call the new code in the old way, or stays for `seconds`."""
     interval = sys.getswitchinterval()
     try:
-        return commit(staged.ops, lambda: _wait(staged, seconds, interval))
+        return commit_now(staged, lambda: _wait(staged, seconds, interval))
     finally:
         sys.setswitchinterval(interval)
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import field, frozen
 
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
+from hotpatch.transform import Transformer
 
-from . import codes, effects, heap, memo, quiet
+from . import codes, effects, heap, held, memo, quiet
 from .build import Builder
+from .carry import Carry, Choices
 from .difference import Difference
 from .frames import Blocker
 from .graph import APP
@@ -53,8 +55,16 @@ class Staged:
     blockers: tuple[Blocker, ...] = ()
     """Frames on old code that never leave it or would call the new code in the old way, as of staging."""
 
+    base: tuple[Op, ...] = field(default=(), repr=False)
+    """The ops without what transformers add or have the say over."""
+    carry: Carry | None = field(default=None, repr=False)
+    """What the author's transformers carry over."""
+    rigid: frozenset[int] = field(default=frozenset(), repr=False)
+    """Of `exchanged`: those whose objects can't follow."""
+
     def blockers_now(self) -> tuple[Blocker, ...]:
-        return quiet.blockers_of(self.exchange, self.incompatible, self.suspended)
+        found = quiet.blockers_of(self.exchange, self.incompatible, self.suspended)
+        return found + held.holding(self.exchanged)
 
 
 def stage(
@@ -63,21 +73,30 @@ def stage(
     app: Any = None,
     choices: Mapping[str, str] | None = None,
     view: View = PLAIN_VIEW,
+    transformers: Sequence[Transformer] = (),
 ) -> Staged:
     """Lay the measured edit onto this process: nothing visible changes.
 
     `root` is the folder that the program's modules were loaded from, `app` the live application object where
     the program makes it by a factory.  `choices` are the bundle author's (`keep`, `rebuild`), by the names
     that refusals give.  `view` tells what the slots of this process mean, where several versions run in it:
-    the edit is laid onto the newest.  Raises PatchRefused, with the reason, if it has no sound form here.
+    the edit is laid onto the newest.  `transformers` carry state over that is in the way of the edit.
+    Raises PatchRefused, with the reason, if it has no sound form here.
     """
     if problems := effects.left(measurement.problems, choices or {}):
         raise PatchRefused(problems[0].why)
     with codes.remembering():
-        return _stage(measurement, root, app, choices or {}, view)
+        return _stage(measurement, root, app, choices or {}, view, transformers)
 
 
-def _stage(measurement: Measurement, root: str, app: Any, choices: Mapping[str, str], view: View) -> Staged:
+def _stage(
+    measurement: Measurement,
+    root: str,
+    app: Any,
+    choices: Mapping[str, str],
+    view: View,
+    transformers: Sequence[Transformer],
+) -> Staged:
     difference = measurement.difference
     world = World(root, view)
     _all_measured(measurement, world)
@@ -88,19 +107,26 @@ def _stage(measurement: Measurement, root: str, app: Any, choices: Mapping[str, 
     builder = Builder(difference, world, shapes, locator, files, measurement.source_root)
     statements = Statements(builder, measurement.sources)
     builder.make_named = statements.make_named
-    merger = Merger(difference, shapes, locator, builder, statements, choices)
+    merger = Merger(difference, shapes, locator, builder, statements, Choices(choices, transformers))
     merger.run()
     _clear_dispatch(merger, difference, locator)
     _drop_modules(merger, measurement)
     exchange = heap.Exchange(merger.functions)
     incompatible = quiet.incompatible_names(merger.functions, merger.ops, view)
     suspended = _scan(measurement, merger, builder, exchange, world, incompatible)
+    base, carry, ours = merger.ops, None, list[Op]()
+    if transformers:
+        carry = Carry(transformers, root, view, builder.classes.exchanged)
+        base, ours = carry.ops(merger.ops)
     importlib.invalidate_caches()
     locator.forget()
     builder.made.clear()
     return Staged(
         measurement=measurement,
-        ops=tuple(merger.ops),
+        ops=(*base, *ours),
+        base=tuple(merger.ops),
+        carry=carry,
+        rigid=frozenset(builder.classes.rigid),
         root=world.root,
         app=app,
         functions=merger.functions,
@@ -110,7 +136,8 @@ def _stage(measurement: Measurement, root: str, app: Any, choices: Mapping[str, 
         kept=frozenset(merger.kept),
         incompatible=incompatible,
         suspended=suspended,
-        blockers=quiet.blockers_of(exchange, incompatible, suspended),
+        blockers=quiet.blockers_of(exchange, incompatible, suspended)
+        + held.holding(builder.classes.exchanged),
         view=view,
         notes=tuple(f"{name} was made by running its statement" for name in statements.ran),
     )

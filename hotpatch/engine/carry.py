@@ -1,0 +1,321 @@
+"""State carried to a new shape and back, as the author's transformers say: a list of steps, nothing done.
+
+The functions are called with the old code in place, before the first store, and their results become ops of
+the one list.  They are called twice in a process that takes the release: at staging, so that one that fails
+is known of, and in the moment of the commit, for what lived at staging has gone on meanwhile.
+
+Taken back, state that is as the commit left it gets exactly what it had; what was made or has changed since
+goes through the author's way back, and without one the release can't be taken back in this process.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import compress
+from typing import Any, Final
+
+from hotpatch.errors import PatchRefused
+from hotpatch.ops import ABSENT, Op, SlotKind
+from hotpatch.transform import Kind, Transformer, told
+
+from . import carry_places, heap
+from .lazily import Lazily
+from .reading import MISSING, class_attribute, mro_of, qualname_of, raw_dict, slot_value, slots_of
+from .view import View
+from .world import World
+
+MANY: Final = 5_000
+"""Objects of a class from which on an attribute is made when it is first read."""
+MOST: Final = 200_000
+"""Objects that take another shape in one step; their requests wait for it."""
+
+Touched = Mapping[int, tuple[Any, frozenset[str] | None]]
+"""id to object, with the attributes that a transformer has the say over (None: all)."""
+
+
+class Choices(dict[str, str]):
+    """The author's choices; where a transformer has the say, what the edit would put there is built, and
+    nothing that lives there is in its way."""
+
+    def __init__(self, choices: Mapping[str, str], transformers: Sequence[Transformer]) -> None:
+        super().__init__(choices)
+        self.places = tuple(t.target for t in transformers if t.kind is Kind.PLACE)
+
+    def get(self, where: str, otherwise: Any = None) -> Any:
+        if where not in self and any(where == p or where.startswith(f"{p}.") for p in self.places):
+            return "rebuild"
+        return super().get(where, otherwise)
+
+
+class Carry:
+    """The transformers of one release in one process.  `exchanged` are classes that give way to others."""
+
+    def __init__(
+        self,
+        transformers: Sequence[Transformer],
+        root: str,
+        view: View,
+        exchanged: Mapping[int, tuple[type, type]],
+    ) -> None:
+        world = World(root, view)
+        self.view, self.exchanged, self.local = view, exchanged, world.local
+        self.places = [t for t in transformers if t.kind is Kind.PLACE]
+        self.of_class: dict[int, tuple[type, list[Transformer]]] = {}
+        for t in transformers:
+            if t.kind is not Kind.PLACE:
+                cls = self._class(t)
+                self.of_class.setdefault(id(cls), (cls, []))[1].append(t)
+        self.lazily: list[Transformer] = []
+        """Decided at staging, once: whose attribute is made on first read."""
+        self.decided = False
+        self.touched: dict[int, tuple[Any, frozenset[str] | None]] = {}
+        self.left: dict[str, Any] = {}
+        """What the commit left at each place, to tell whether it has changed."""
+
+    def _class(self, t: Transformer) -> type:
+        cls: type
+        _, cls = carry_places.find(t.target, self.local, self.view)
+        if not issubclass(type(cls), type):
+            raise PatchRefused(f"{t}: {t.target} is no class")
+        return cls
+
+    # -- forward -------------------------------------------------------------------------
+
+    def ops(self, base: Sequence[Op]) -> tuple[list[Op], list[Op]]:
+        """The edit as of now: `base`, but for what transformers have the say over; and their steps.
+        Raises PatchRefused if one of them fails."""
+        self.touched = {}
+        ours: list[Op] = []
+        slots: set[tuple[int, SlotKind, Any]] = set()
+        for t in self.places:
+            slot, now = carry_places.find(t.target, self.local, self.view)
+            ours += self._place(t, slot, now, base)
+            if slot is not None:
+                slots.add((id(slot[0]), slot[1], _name(slot[1], slot[2])))
+        ours += self._instances()
+        ours += [self._on_class(t) for t in self.lazily]
+        slots |= {(id(op.owner), op.kind, _name(op.kind, op.key)) for op in ours}
+        rest = [
+            op
+            for op in base
+            if (id(op.owner), op.kind, _name(op.kind, op.key)) not in slots
+            and not _overruled(op, self.touched)
+        ]
+        return rest, ours
+
+    def _place(
+        self, t: Transformer, slot: carry_places.Slot | None, now: Any, base: Sequence[Op]
+    ) -> list[Op]:
+        arguments = [carry_places.copied(now)]
+        if len(inspect.signature(t.forward).parameters) > 1:
+            arguments.append(carry_places.edited(slot, now, base))
+        wanted = _called(t, t.forward, *arguments)
+        if type(now) in carry_places.CONTENTS:
+            self.touched[id(now)] = now, None
+        return carry_places.steps(slot, now, wanted, t.target)
+
+    def _instances(self) -> list[Op]:
+        eager = [t for _, ts in self.of_class.values() for t in ts if t not in self.lazily]
+        found = self.instances() if eager or not self.decided else []
+        if not self.decided:
+            self._decide(found)
+        return [op for obj in found for op in self._one(obj)]
+
+    def _decide(self, found: Sequence[Any]) -> None:
+        self.decided = True
+        for cls, transformers in self.of_class.values():
+            count = sum(1 for obj in found if cls in mro_of(type(obj)))
+            for t in transformers:
+                can = t.kind is Kind.ATTRIBUTE and class_attribute(self._new(cls), t.name) is MISSING
+                many = count > MANY if t.lazy is None else t.lazy
+                if can and many and not any(other.kind is Kind.SHAPE for other in transformers):
+                    self.lazily.append(t)
+                elif count > MOST:
+                    raise PatchRefused(
+                        f"{t}: {count} objects would change their shape in one step, and {MOST} may; "
+                        "an `attribute` can be made when it is first read"
+                    )
+
+    def instances(self) -> list[Any]:
+        """All objects of the classes that transformers are for."""
+        kinds: set[int] = set()
+        todo = [cls for cls, _ in self.of_class.values()]
+        while todo:
+            cls = todo.pop()
+            kinds.add(id(cls))
+            todo += type.__subclasses__(cls)
+        if not kinds:
+            return []
+        objects = heap.all_objects()
+        return list(compress(objects, map(kinds.__contains__, map(id, map(type, objects)))))
+
+    def _transformers(self, kind: type) -> list[Transformer]:
+        """Those of the bases first, as `__init__` would."""
+        return [t for cls in reversed(mro_of(kind)) for t in self.of_class.get(id(cls), (cls, []))[1]]
+
+    def _one(self, obj: Any) -> list[Op]:
+        before = attributes(obj)
+        after, names = dict(before), set[str]()
+        all_of_it = False
+        for t in self._transformers(type(obj)):
+            if t.kind is Kind.SHAPE:
+                after, all_of_it = _shape(t, t.forward, after), True
+            elif t not in self.lazily and t.name not in after:
+                after[t.name] = _called(t, t.forward, obj)
+                names.add(t.name)
+        if all_of_it or names:
+            self.touched[id(obj)] = obj, None if all_of_it else frozenset(names)
+        return self.steps(obj, before, after)
+
+    def steps(self, obj: Any, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Op]:
+        """What brings an object's attributes from the ones to the others."""
+        kind = type(obj)
+        space = raw_dict(obj)
+        members = {name: member for _, name, member in reversed(list(slots_of(kind)))}
+        ops = []
+        for name in {**before, **after}:
+            was, comes = before.get(name, ABSENT), after.get(name, ABSENT)
+            where = f"{qualname_of(kind)} object.{name}"
+            if was is comes:
+                continue
+            if name in members:
+                if id(kind) in self.exchanged:
+                    raise PatchRefused(f"{where} is a slot, and its class needs another class object")
+                ops.append(Op(obj, SlotKind.MEMBER, members[name], was, comes, where))
+            elif space is None:
+                raise PatchRefused(f"{where}: objects of this class have no room for it")
+            else:
+                ops.append(Op(obj, SlotKind.INSTANCE, name, was, comes, where))
+        return ops
+
+    def _new(self, cls: type) -> type:
+        return self.exchanged.get(id(cls), (cls, cls))[1]
+
+    def _on_class(self, t: Transformer) -> Op:
+        cls = self._new(next(cls for cls, ts in self.of_class.values() if t in ts))
+        self.touched[id(cls)] = cls, frozenset((t.name,))
+        made = Lazily(t.name, lambda obj: _called(t, t.forward, obj))
+        return Op(cls, SlotKind.CLASS, t.name, ABSENT, made, f"{t.target}.{t.name}")
+
+    def rehearse(self) -> list[str]:
+        """For the rehearsal: what is made on first read, made for all that live, and forgotten."""
+        for obj in self.instances() if self.lazily else ():
+            for t in self._transformers(type(obj)):
+                if t in self.lazily and t.name not in (raw_dict(obj) or {}):
+                    try:
+                        _called(t, t.forward, obj)
+                    except PatchRefused as why:
+                        return [str(why)]
+        return []
+
+    # -- back ----------------------------------------------------------------------------
+
+    def back(self, done: Sequence[Op]) -> list[Op]:
+        """The steps to be taken back (their `before` is what comes) in place of `done`, this carry's own.
+        Raises PatchRefused where state has changed and has no way back."""
+        ours: dict[int, list[Op]] = {}
+        for op in done:
+            ours.setdefault(id(op.owner), []).append(op)
+        ops = [op for t in self.places for op in self._place_back(t, done)]
+        ops += [op for op in done if type(op.after) is Lazily]
+        seen: set[int] = set()
+        for obj in self.instances_now():
+            seen.add(id(obj))
+            ops += self._one_back(obj, ours.get(id(obj), []))
+        return ops
+
+    def instances_now(self) -> list[Any]:
+        """As `instances`, where classes may have given way to others."""
+        of_class = self.of_class
+        news = {id(self._new(c)): (self._new(c), ts) for c, ts in of_class.values()}
+        try:
+            self.of_class = news
+            return self.instances()
+        finally:
+            self.of_class = of_class
+
+    def _place_back(self, t: Transformer, done: Iterable[Op]) -> list[Op]:
+        slot, now = carry_places.find(t.target, self.local, self.view)
+        mine = [op for op in done if op.where == t.target or op.where.startswith(f"{t.target}.")]
+        if carry_places.contents(now) == self.left.get(t.target):
+            return mine
+        if t.backward is None:
+            raise PatchRefused(f"{t.target} has changed since, and {t} has no way back")
+        was = _called(t, t.backward, carry_places.copied(now))
+        return [
+            Op(op.owner, op.kind, op.key, op.after, op.before, op.where)
+            for op in carry_places.steps(slot, now, was, t.target)
+        ]
+
+    def note(self) -> None:
+        """To be called when the ops are done."""
+        found = {t.target: carry_places.find(t.target, self.local, self.view)[1] for t in self.places}
+        self.left = {name: carry_places.contents(value) for name, value in found.items()}
+
+    def _one_back(self, obj: Any, mine: list[Op]) -> list[Op]:
+        now = attributes(obj)
+        kind = type(obj)
+        transformers = [
+            t
+            for cls in mro_of(kind)
+            for old, ts in self.of_class.values()
+            if cls is self._new(old)
+            for t in ts
+        ]
+        if not any(t.kind is Kind.SHAPE for t in transformers):
+            was = {k: v for k, v in now.items() if k not in {t.name for t in transformers}}
+        elif mine and all(_holds(op, now) for op in mine):
+            return mine
+        else:
+            was = dict(now)
+            for t in transformers:
+                if t.kind is Kind.ATTRIBUTE:
+                    was.pop(t.name, None)
+                elif t.backward is None:
+                    raise PatchRefused(
+                        f"an object of {qualname_of(kind)} was made or has changed since, and {t} has no way "
+                        "back"
+                    )
+                else:
+                    was = _shape(t, t.backward, was)
+        return self.steps(obj, was, now)
+
+
+def attributes(obj: Any) -> dict[str, Any]:
+    """All that an object has, its slots too, read past its own code."""
+    found = {name: slot_value(member, obj) for _, name, member in slots_of(type(obj))}
+    return {k: v for k, v in found.items() if v is not MISSING} | (raw_dict(obj) or {})
+
+
+def _holds(op: Op, now: Mapping[str, Any]) -> bool:
+    name = op.key if type(op.key) is str else op.key.__name__
+    return now.get(name, ABSENT) is op.after
+
+
+def _overruled(op: Op, touched: Touched) -> bool:
+    if id(op.owner) not in touched or op.kind not in _STATE:
+        return False
+    names = touched[id(op.owner)][1]
+    return names is None or _name(op.kind, op.key) in names
+
+
+_STATE: Final = (SlotKind.INSTANCE, SlotKind.MEMBER, SlotKind.ITEM, SlotKind.ELEMENTS)
+
+
+def _name(kind: SlotKind, key: Any) -> Any:
+    return key.__name__ if kind is SlotKind.MEMBER else key
+
+
+def _shape(t: Transformer, function: Callable[[Any], Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    found = _called(t, function, dict(now))
+    if type(found) is not dict or not all(type(name) is str for name in found):
+        raise PatchRefused(f"{t} has to give a dict of attributes by name, and gave {type(found).__name__}")
+    return found
+
+
+def _called(t: Transformer, function: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except Exception as error:
+        raise PatchRefused(f"{t} failed: {told(error)}") from error

@@ -1,0 +1,90 @@
+"""Frames that hold a class which gives way to another class object.
+
+Instances follow, wherever they are: the collector tracks each of them.  But a frame that has taken the old
+class itself from its module makes objects of it later, which are none of the new one's.  A local variable
+tells; the value stack of a running frame does not, so the code does: the class was loaded by the statement
+that the frame is in.  What is suspended shows all that it holds to `gc`, and the proof finds it there.
+"""
+
+from __future__ import annotations
+
+import dis
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from types import CodeType, FrameType
+from typing import Any, Final
+
+from .frames import Blocker
+
+ENDS: Final = frozenset(
+    ("POP_TOP", "RESUME", "STORE_NAME", "STORE_GLOBAL", "STORE_ATTR", "STORE_SUBSCR", "RETURN_VALUE")
+)
+"""Instructions after which nothing of the statement before is on the stack."""
+LOADS: Final = frozenset(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_METHOD", "LOAD_DEREF"))
+OPTIMIZED: Final = 1
+"""CO_OPTIMIZED: a function's code, with local variables of its own."""
+
+
+def holding(exchanged: Mapping[int, tuple[type, type]]) -> tuple[Blocker, ...]:
+    """Frames of all threads that hold one of the classes; the engine's own are none.  A moment's answer.
+
+    Reading another frame's variables makes a copy of them that lives as long as the frame (3.11, 3.12), so
+    it is done only where a class is exchanged, which few edits do.
+    """
+    if not exchanged:
+        return ()
+    threads = {thread.ident: thread.name for thread in threading.enumerate()}
+    found = []
+    for ident, top in sys._current_frames().items():
+        for frame in _stack(top):
+            if not str(frame.f_globals.get("__name__", "")).startswith("hotpatch."):
+                cls = _held(frame, exchanged)
+                if cls is not None:
+                    found.append(_blocker(f"thread {threads.get(ident, ident)}", frame, cls))
+    return tuple(found)
+
+
+def _stack(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _held(frame: FrameType, exchanged: Mapping[int, tuple[type, type]]) -> type | None:
+    code = frame.f_code
+    if code.co_flags & OPTIMIZED:
+        for value in list(frame.f_locals.values()):
+            if id(value) in exchanged:
+                return exchanged[id(value)][0]
+    names = loaded(code, frame.f_lasti)
+    for cls, _ in exchanged.values() if names else ():
+        if names & _names_of(cls, frame.f_globals):
+            return cls
+    return None
+
+
+def _names_of(cls: type, space: Mapping[str, Any]) -> set[str]:
+    return {cls.__name__} | {name for name, value in list(space.items()) if value is cls}
+
+
+def loaded(code: CodeType, at: int) -> frozenset[str]:
+    """Names that the statement around the instruction `at` (a byte offset) has loaded by then, and whose
+    objects may be on the stack."""
+    found: set[str] = set()
+    for step in dis.get_instructions(code):
+        if step.offset >= at:
+            break
+        if step.opname in ENDS:
+            found.clear()
+        elif step.opname in LOADS and type(step.argval) is str:
+            found.add(step.argval)
+    return frozenset(found)
+
+
+def _blocker(holder: str, frame: FrameType, cls: type) -> Blocker:
+    code = frame.f_code
+    line = frame.f_lineno or code.co_firstlineno
+    return Blocker(
+        holder, code.co_qualname, code.co_filename, line, True, False, False, holds=cls.__qualname__
+    )

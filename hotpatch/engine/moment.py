@@ -1,0 +1,86 @@
+"""What only the moment of the commit knows: the edit brought up to date with what went on since staging.
+
+Between staging and commit requests go on: they make objects of a class that gives way, and change state that
+a transformer carries over.  So these steps are made anew, all of them before the first store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from hotpatch.errors import PatchRefused
+from hotpatch.ops import Op, SlotKind
+
+from . import heap, held
+from .carry import Carry
+from .commit import Undo, commit
+
+if TYPE_CHECKING:
+    from .staged import Staged
+
+
+class LaterUndo(Undo):
+    """As `Undo`, with the state of its own moment: objects made since follow their class back, and what
+    transformers carried over goes back by them where it has changed."""
+
+    def __init__(
+        self, undo: Undo, base: Sequence[Op], ours: Sequence[Op], carry: Carry | None, made: heap.Exchanged
+    ) -> None:
+        super().__init__(undo.ops, undo._orders, undo._view)
+        self._base, self._ours, self._carry, self._made = tuple(base), tuple(ours), carry, made
+
+    def revert(self) -> None:
+        """Raises PatchRefused as `Undo` does, and where what changed since has no way back."""
+        if self.done:
+            super().revert()
+        known = self.ops
+        ours = () if self._carry is None else self._carry.back(self._ours)
+        self.ops = (*self._base, *self._since(), *ours)
+        try:
+            super().revert()
+        except PatchRefused:
+            self.ops = known
+            raise
+
+    def _since(self) -> list[Op]:
+        """Objects of the classes that came, made since: the steps by which they would have followed."""
+        if not self._made:
+            return []
+        known = {id(op.owner) for op in self._base}
+        classes = {id(new): (new, old) for old, new in self._made.values()}
+        found = [obj for obj in heap.all_objects() if id(type(obj)) in classes and id(obj) not in known]
+        ops = heap.following(classes, (), found)
+        return [Op(op.owner, op.kind, op.key, op.after, op.before, op.where) for op in ops]
+
+
+def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
+    """Commit `staged` as things are.  To be called where no other code of the program runs.
+
+    `ready` may wait for that moment, and raise; all that it could outdate is made after it.
+    """
+    if staged.carry is None and not staged.exchanged:
+        return commit(staged.ops, ready, view=staged.view)
+    if ready is not None:
+        ready()
+    for blocker in held.holding(staged.exchanged):
+        raise PatchRefused(str(blocker))
+    base = [*staged.base, *newcomers(staged)]
+    ours: list[Op] = []
+    if staged.carry is not None:
+        base, ours = staged.carry.ops(base)
+    undo = commit([*base, *ours], view=staged.view)
+    if staged.carry is not None:
+        staged.carry.note()
+    return LaterUndo(undo, base, ours, staged.carry, staged.exchanged)
+
+
+def newcomers(staged: Staged) -> list[Op]:
+    """Objects of classes that give way, made since staging."""
+    if not staged.exchanged:
+        return []
+    known = {id(op.owner) for op in staged.base if op.kind is SlotKind.TYPE}
+    known |= staged.displaced.keys()
+    kinds = staged.exchanged
+    new = [obj for obj in heap.all_objects() if id(type(obj)) in kinds and id(obj) not in known]
+    return heap.following(kinds, staged.rigid, new)
