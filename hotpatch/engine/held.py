@@ -13,14 +13,16 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from types import CodeType, FrameType
-from typing import Any, Final
+from typing import Final
 
 from .frames import Blocker
 
-ENDS: Final = frozenset(
-    ("POP_TOP", "RESUME", "STORE_NAME", "STORE_GLOBAL", "STORE_ATTR", "STORE_SUBSCR", "RETURN_VALUE")
-)
-"""Instructions after which nothing of the statement before is on the stack."""
+ENDS: Final = frozenset(f"STORE_{what}" for what in ("NAME", "GLOBAL", "ATTR", "SUBSCR", "FAST", "DEREF")) | {
+    "POP_TOP",
+    "RESUME",
+    "RETURN_VALUE",
+}
+"""Instructions after which nothing of the statement before is on the stack (but for `:=`, which copies)."""
 LOADS: Final = frozenset(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_METHOD", "LOAD_DEREF"))
 OPTIMIZED: Final = 1
 """CO_OPTIMIZED: a function's code, with local variables of its own."""
@@ -57,28 +59,26 @@ def _held(frame: FrameType, exchanged: Mapping[int, tuple[type, type]]) -> type 
         for value in list(frame.f_locals.values()):
             if id(value) in exchanged:
                 return exchanged[id(value)][0]
-    names = loaded(code, frame.f_lasti)
-    for cls, _ in exchanged.values() if names else ():
-        if names & _names_of(cls, frame.f_globals):
+    for cls, _ in exchanged.values():
+        names = [n for n in code.co_names if n == cls.__name__ or frame.f_globals.get(n) is cls]
+        if names and not loaded(code, frame.f_lasti).isdisjoint(names):
             return cls
     return None
-
-
-def _names_of(cls: type, space: Mapping[str, Any]) -> set[str]:
-    return {cls.__name__} | {name for name, value in list(space.items()) if value is cls}
 
 
 def loaded(code: CodeType, at: int) -> frozenset[str]:
     """Names that the statement around the instruction `at` (a byte offset) has loaded by then, and whose
     objects may be on the stack."""
     found: set[str] = set()
+    before = ""
     for step in dis.get_instructions(code):
         if step.offset >= at:
             break
-        if step.opname in ENDS:
+        if step.opname in ENDS and before != "COPY":
             found.clear()
         elif step.opname in LOADS and type(step.argval) is str:
             found.add(step.argval)
+        before = step.opname
     return frozenset(found)
 
 

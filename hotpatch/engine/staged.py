@@ -136,8 +136,7 @@ def _stage(
         kept=frozenset(merger.kept),
         incompatible=incompatible,
         suspended=suspended,
-        blockers=quiet.blockers_of(exchange, incompatible, suspended)
-        + held.holding(builder.classes.exchanged),
+        blockers=quiet.blockers_of(exchange, incompatible, suspended),
         view=view,
         notes=tuple(f"{name} was made by running its statement" for name in statements.ran),
     )

@@ -1,0 +1,127 @@
+"""A class gives way to another class object: who holds an object of it, or the class, is not left behind."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hotpatch import engine
+from hotpatch.engine.held import loaded
+from hotpatch.plan import Effect
+from tests.engine.conftest import Program
+
+OLD = "class A:\n    pass\nclass Box:\n    pass\n"
+NEW = "class A:\n    pass\nclass Box(A):\n    pass\n"
+
+
+class Holder:
+    """A thread that does `first`, waits, and goes on with `then`."""
+
+    def __init__(self, work: Callable[[Callable[[], None]], Any]) -> None:
+        self._there, self._go = threading.Event(), threading.Event()
+        self.answer: Any = None
+
+        def run() -> None:
+            self.answer = work(self._wait)
+
+        self._thread = threading.Thread(target=run, daemon=True)
+        self._thread.start()
+        assert self._there.wait(30)
+
+    def _wait(self) -> None:
+        self._there.set()
+        self._go.wait(60)
+
+    def goes_on(self) -> Any:
+        self._go.set()
+        self._thread.join(30)
+        return self.answer
+
+
+def boxes(program: Program) -> Any:
+    program.runs({"m.py": OLD})
+    return program.module("m")
+
+
+def local_object(m: Any) -> Callable[[Callable[[], None]], Any]:
+    def work(wait: Callable[[], None]) -> bool:
+        held = m.Box()
+        wait()
+        return isinstance(held, m.Box)
+
+    return work
+
+
+def local_class(m: Any) -> Callable[[Callable[[], None]], Any]:
+    def work(wait: Callable[[], None]) -> bool:
+        box = m.Box
+        wait()
+        return isinstance(box(), m.Box)
+
+    return work
+
+
+def class_on_the_stack(m: Any) -> Callable[[Callable[[], None]], Any]:
+    def work(wait: Callable[[], None]) -> bool:
+        return isinstance(m.Box(*(wait() or ())), m.Box)
+
+    return work
+
+
+def test_an_object_that_only_a_running_frame_holds_follows_its_class(program: Program) -> None:
+    m = boxes(program)
+    holder = Holder(local_object(m))
+    outcome = program.patch({"m.py": NEW})
+    assert outcome, outcome.reasons
+    assert holder.goes_on() is True
+
+
+@pytest.mark.parametrize("work", [local_class, class_on_the_stack])
+def test_a_frame_that_holds_the_class_and_stays_is_the_reason(program: Program, work: Any) -> None:
+    m = boxes(program)
+    holder = Holder(work(m))
+    outcome = program.patch({"m.py": NEW})
+    assert outcome.effect is Effect.RELOAD
+    assert "holds the class Box" in outcome.reasons[0]
+    assert holder.goes_on() is True
+
+
+def test_a_frame_that_lets_the_class_go_is_waited_for(program: Program) -> None:
+    m = boxes(program)
+    staged = engine.stage(program.measure({"m.py": NEW}), str(program.root))
+    holder = Holder(local_class(m))
+    assert [blocker.holds for blocker in staged.blockers_now()] == ["Box"]
+    threading.Timer(0.2, holder.goes_on).start()
+    engine.commit_quietly(staged, seconds=30)
+    assert m.Box.__bases__ == (m.A,)
+
+
+def test_an_object_made_between_staging_and_commit_follows_its_class(program: Program) -> None:
+    m = boxes(program)
+    staged = engine.stage(program.measure({"m.py": NEW}), str(program.root))
+    late = m.Box()
+    undo = engine.commit_now(staged)
+    assert isinstance(late, m.Box)
+    undo.revert()
+    assert type(late) is m.Box
+
+
+def test_an_object_made_after_the_commit_follows_its_class_back(program: Program) -> None:
+    m = boxes(program)
+    outcome = program.patch({"m.py": NEW})
+    made = m.Box()
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert type(made) is m.Box
+
+
+def test_what_a_statement_has_loaded_is_known_until_it_ends() -> None:
+    def f() -> None:
+        early = first(1)  # type: ignore[name-defined]  # noqa: F821
+        Box(early, x := last(2), wait(x))  # type: ignore[name-defined]  # noqa: F821
+
+    code = f.__code__
+    assert loaded(code, len(code.co_code) - 6) == {"Box", "last", "wait"}
