@@ -20,14 +20,15 @@ from hotpatch.ops import ABSENT, Op, SlotKind
 from hotpatch.transform import Kind, Transformer, told
 
 from . import carry_places, heap
+from .carry_objects import Layouts
 from .lazily import Lazily
-from .reading import MISSING, class_attribute, mro_of, qualname_of, raw_dict, slot_value, slots_of
+from .reading import MISSING, class_attribute, mro_of, qualname_of
 from .view import View
 from .world import World
 
 MANY: Final = 5_000
 """Objects of a class from which on an attribute is made when it is first read."""
-MOST: Final = 200_000
+MOST: Final = 50_000
 """Objects that take another shape in one step; their requests wait for it."""
 
 Touched = Mapping[int, tuple[Any, frozenset[str] | None]]
@@ -70,6 +71,10 @@ class Carry:
         """Decided at staging, once: whose attribute is made on first read."""
         self.decided = False
         self.touched: dict[int, tuple[Any, frozenset[str] | None]] = {}
+        self.had: dict[int, tuple[Any, frozenset[str]]] = {}
+        """Objects that had an attribute of their own before a transformer gave one to the others."""
+        self.layouts = Layouts()
+        self._by_class: dict[int, tuple[type, Sequence[Transformer]]] = {}
         self.left: dict[str, Any] = {}
         """What the commit left at each place, to tell whether it has changed."""
 
@@ -120,7 +125,10 @@ class Carry:
         found = self.instances() if eager or not self.decided else []
         if not self.decided:
             self._decide(found)
-        return [op for obj in found for op in self._one(obj)]
+        ops = [op for obj in found for op in self._one(obj)]
+        self.layouts.clear()
+        self._by_class.clear()
+        return ops
 
     def _decide(self, found: Sequence[Any]) -> None:
         self.decided = True
@@ -150,44 +158,34 @@ class Carry:
         objects = heap.all_objects()
         return list(compress(objects, map(kinds.__contains__, map(id, map(type, objects)))))
 
-    def _transformers(self, kind: type) -> list[Transformer]:
+    def _transformers(self, kind: type) -> Sequence[Transformer]:
         """Those of the bases first, as `__init__` would."""
-        return [t for cls in reversed(mro_of(kind)) for t in self.of_class.get(id(cls), (cls, []))[1]]
+        known = self._by_class.get(id(kind))
+        if known is None:
+            found = [t for cls in reversed(mro_of(kind)) for t in self.of_class.get(id(cls), (cls, []))[1]]
+            known = self._by_class[id(kind)] = kind, found
+        return known[1]
 
     def _one(self, obj: Any) -> list[Op]:
-        before = attributes(obj)
-        after, names = dict(before), set[str]()
+        layout = self.layouts.of(obj)
+        before = layout.attributes(obj)
+        after, names = before.copy(), set[str]()
         all_of_it = False
         for t in self._transformers(type(obj)):
             if t.kind is Kind.SHAPE:
                 after, all_of_it = _shape(t, t.forward, after), True
-            elif t not in self.lazily and t.name not in after:
+            elif t.name in after:
+                self._note_had(obj, t.name)
+            elif t not in self.lazily:
                 after[t.name] = _called(t, t.forward, obj)
                 names.add(t.name)
         if all_of_it or names:
             self.touched[id(obj)] = obj, None if all_of_it else frozenset(names)
-        return self.steps(obj, before, after)
+        return layout.steps(obj, before, after, id(type(obj)) in self.exchanged)
 
-    def steps(self, obj: Any, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Op]:
-        """What brings an object's attributes from the ones to the others."""
-        kind = type(obj)
-        space = raw_dict(obj)
-        members = {name: member for _, name, member in reversed(list(slots_of(kind)))}
-        ops = []
-        for name in {**before, **after}:
-            was, comes = before.get(name, ABSENT), after.get(name, ABSENT)
-            where = f"{qualname_of(kind)} object.{name}"
-            if was is comes:
-                continue
-            if name in members:
-                if id(kind) in self.exchanged:
-                    raise PatchRefused(f"{where} is a slot, and its class needs another class object")
-                ops.append(Op(obj, SlotKind.MEMBER, members[name], was, comes, where))
-            elif space is None:
-                raise PatchRefused(f"{where}: objects of this class have no room for it")
-            else:
-                ops.append(Op(obj, SlotKind.INSTANCE, name, was, comes, where))
-        return ops
+    def _note_had(self, obj: Any, name: str) -> None:
+        _, names = self.had.get(id(obj), (obj, frozenset[str]()))
+        self.had[id(obj)] = obj, names | {name}
 
     def _new(self, cls: type) -> type:
         return self.exchanged.get(id(cls), (cls, cls))[1]
@@ -202,12 +200,17 @@ class Carry:
         """For the rehearsal: what is made on first read, made for all that live, and forgotten."""
         for obj in self.instances() if self.lazily else ():
             for t in self._transformers(type(obj)):
-                if t in self.lazily and t.name not in (raw_dict(obj) or {}):
+                if t in self.lazily and t.name not in self.layouts.of(obj).own(obj):
                     try:
                         _called(t, t.forward, obj)
                     except PatchRefused as why:
                         return [str(why)]
         return []
+
+    def records(self) -> set[int]:
+        """ids of what this holds objects and classes by, which is no holder of the program's."""
+        tables = (self.of_class, self.touched, self.had)
+        return {id(row) for table in tables for row in table.values()}
 
     # -- back ----------------------------------------------------------------------------
 
@@ -219,21 +222,16 @@ class Carry:
             ours.setdefault(id(op.owner), []).append(op)
         ops = [op for t in self.places for op in self._place_back(t, done)]
         ops += [op for op in done if type(op.after) is Lazily]
-        seen: set[int] = set()
-        for obj in self.instances_now():
-            seen.add(id(obj))
-            ops += self._one_back(obj, ours.get(id(obj), []))
-        return ops
-
-    def instances_now(self) -> list[Any]:
-        """As `instances`, where classes may have given way to others."""
-        of_class = self.of_class
-        news = {id(self._new(c)): (self._new(c), ts) for c, ts in of_class.values()}
+        news = {id(self._new(cls)): (self._new(cls), ts) for cls, ts in self.of_class.values()}
+        self._by_class = {}
+        self.of_class, before = news, self.of_class
         try:
-            self.of_class = news
-            return self.instances()
+            for obj in self.instances():
+                ops += self._one_back(obj, ours.get(id(obj), []))
         finally:
-            self.of_class = of_class
+            self.of_class, self._by_class = before, {}
+            self.layouts.clear()
+        return ops
 
     def _place_back(self, t: Transformer, done: Iterable[Op]) -> list[Op]:
         slot, now = carry_places.find(t.target, self.local, self.view)
@@ -253,39 +251,27 @@ class Carry:
         found = {t.target: carry_places.find(t.target, self.local, self.view)[1] for t in self.places}
         self.left = {name: carry_places.contents(value) for name, value in found.items()}
 
-    def _one_back(self, obj: Any, mine: list[Op]) -> list[Op]:
-        now = attributes(obj)
-        kind = type(obj)
-        transformers = [
-            t
-            for cls in mro_of(kind)
-            for old, ts in self.of_class.values()
-            if cls is self._new(old)
-            for t in ts
-        ]
-        if not any(t.kind is Kind.SHAPE for t in transformers):
-            was = {k: v for k, v in now.items() if k not in {t.name for t in transformers}}
-        elif mine and all(_holds(op, now) for op in mine):
+    def _one_back(self, obj: Any, mine: Sequence[Op]) -> Sequence[Op]:
+        layout = self.layouts.of(obj)
+        now = layout.attributes(obj)
+        transformers = self._transformers(type(obj))
+        shapes = any(t.kind is Kind.SHAPE for t in transformers)
+        if shapes and mine and all(_holds(op, now) for op in mine):
             return mine
-        else:
-            was = dict(now)
-            for t in transformers:
-                if t.kind is Kind.ATTRIBUTE:
-                    was.pop(t.name, None)
-                elif t.backward is None:
-                    raise PatchRefused(
-                        f"an object of {qualname_of(kind)} was made or has changed since, and {t} has no way "
-                        "back"
-                    )
-                else:
-                    was = _shape(t, t.backward, was)
-        return self.steps(obj, was, now)
+        _, had = self.had.get(id(obj), (obj, frozenset[str]()))
+        was = now.copy()
+        for t in reversed(transformers):
+            if t.kind is Kind.SHAPE:
+                was = self._shape_back(t, obj, was)
+            elif t.name not in had:
+                was.pop(t.name, None)
+        return layout.steps(obj, was, now)
 
-
-def attributes(obj: Any) -> dict[str, Any]:
-    """All that an object has, its slots too, read past its own code."""
-    found = {name: slot_value(member, obj) for _, name, member in slots_of(type(obj))}
-    return {k: v for k, v in found.items() if v is not MISSING} | (raw_dict(obj) or {})
+    def _shape_back(self, t: Transformer, obj: Any, now: Mapping[str, Any]) -> dict[str, Any]:
+        if t.backward is None:
+            name = qualname_of(type(obj))
+            raise PatchRefused(f"an object of {name} was made or has changed since, and {t} has no way back")
+        return _shape(t, t.backward, now)
 
 
 def _holds(op: Op, now: Mapping[str, Any]) -> bool:

@@ -85,8 +85,11 @@ def test_the_undo_takes_the_attribute_from_all_objects(program: Program) -> None
 def test_an_object_that_has_the_attribute_keeps_it(program: Program) -> None:
     m = shop(program)
     m.carts["a"].currency = "CHF"
-    assert program.patch({"m.py": WITH_CURRENCY}, transformers=GIVES_CURRENCY)
+    outcome = program.patch({"m.py": WITH_CURRENCY}, transformers=GIVES_CURRENCY)
     assert m.carts["a"].tell() == "1 CHF"
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert vars(m.carts["a"]) == {"total": 1, "currency": "CHF"}
 
 
 def test_objects_of_subclasses_follow(program: Program) -> None:
@@ -350,3 +353,24 @@ def test_an_undone_transformer_leaves_no_object_behind(program: Program) -> None
     del outcome
     gc.collect()
     assert not [obj for obj in gc.get_objects() if type(obj) is m.Cart]
+
+
+@pytest.mark.parametrize("many", [0, 5_000])
+def test_a_class_that_is_built_anew_has_its_objects_carried(
+    program: Program, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(carry, "MANY", many)
+    base = "class Base:\n    pass\n"
+    program.runs({"m.py": base + CART})
+    m = program.module("m")
+    m.open_cart("a", 1)
+    new = base + WITH_CURRENCY.replace("class Cart", "class Cart(Base)")
+    outcome = program.patch({"m.py": new}, transformers=GIVES_CURRENCY)
+    assert outcome, outcome.reasons
+    assert isinstance(m.carts["a"], m.Base)
+    m.open_cart("b", 2)
+    assert m.carts["a"].tell() == "1 EUR"
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert [type(cart) is m.Cart for cart in m.carts.values()] == [True, True]
+    assert vars(m.carts["a"]) == {"total": 1}
