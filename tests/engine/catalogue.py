@@ -13,6 +13,8 @@ after:
 held: g = m.f                  what the process holds when the edit comes
 old: g() == 1                  true before the edit, after a refusal and after the undo
 new: g() == 2                  true after it
+transformers:                  a file of state transformers, given with the edit
+    ...
 effect: reload                 if it isn't `live`, then with
 reason: closures of            a part of the reason that is given
 remark: ...                    what the table of `docs/edits.md` adds
@@ -33,7 +35,9 @@ from attrs import field, frozen
 from hotpatch.plan import Effect
 
 FOLDER = Path(__file__).parent / "edits"
-_KEY = re.compile(r"(treatment|sound|limits|before|after|held|old|new|effect|reason|remark)(?: (\S+))?:(.*)")
+_KEY = re.compile(
+    r"(treatment|sound|limits|before|after|held|old|new|transformers|effect|reason|remark)(?: (\S+))?:(.*)"
+)
 
 
 @frozen
@@ -50,6 +54,7 @@ class Row:
     effect: Effect
     reason: str
     remark: str
+    transformers: str = ""
 
 
 @frozen
@@ -87,7 +92,8 @@ def _row(text: str) -> Row:
         values.get((key, ""), "") for key in ("held", "old", "new", "reason", "remark")
     )
     effect = Effect(values.get(("effect", ""), "live"))
-    return Row(edit.strip(), before, after, held, old, new, effect, reason, remark)
+    transformers = values.get(("transformers", ""), "")
+    return Row(edit.strip(), before, after, held, old, new, effect, reason, remark, transformers)
 
 
 def _values(text: str) -> dict[tuple[str, str], str]:

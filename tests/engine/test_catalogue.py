@@ -50,7 +50,7 @@ def test_an_edit_does_what_the_catalogue_says(row: Row, tmp_path: Path) -> None:
     space: dict[str, Any] = {"m": importlib.import_module("m")}
     exec(row.held, space)
     assert holds(row.old, space), "before"
-    outcome = hotpatch.patch(old, new, root=old)
+    outcome = hotpatch.patch(old, new, root=old, transformers=row.transformers)
     try:
         assert outcome.effect is row.effect, outcome.reasons
         if outcome.effect is not Effect.LIVE:
