@@ -41,6 +41,7 @@ def load_app(target: str) -> Any:
 def start(job: dict[str, Any]) -> dict[str, Any]:
     """Start the program; tell modules and application as a graph, and what went wrong."""
     from .graph import APP, Describer
+    from .libraries import loggers, variables
     from .settings import settings
     from .witness import Witness
     from .world import World
@@ -75,7 +76,11 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
     witness.end()
     world = World(root)
     effects = settings(world.tidy)
-    graph = Describer(world, with_blobs=True).run(extra, job["opened"], job["touched"])
+    describer = Describer(world, with_blobs=True)
+    graph = describer.run(extra, job["opened"], job["touched"])
+    known = {id(obj) for obj in describer.objects}
+    effects["libraries"] = variables(world, job["stored"], known)
+    effects["loggers"] = loggers(world.tidy, known)
     return {
         "graph": graph.encode(),
         "loaded": loaded,
@@ -118,7 +123,10 @@ def main(path: str) -> None:
                 one
                 | {
                     key: job[key]
-                    for key in ("home", "path", "argv", "cwd", "setup", "app", "modules", "opened", "touched")
+                    for key in (
+                        *("home", "path", "argv", "cwd", "setup", "app", "modules"),
+                        *("opened", "touched", "stored"),
+                    )
                 }
             )
         children.append(pid)

@@ -34,11 +34,24 @@ SAYING: Final = frozenset({"debug", "info", "warning", "error", "exception", "cr
 
 def settings_problems(old: Started, new: Started, again: Started) -> list[Problem]:
     """What the new start sets for its process otherwise than the old one."""
+    only_one = frozenset(set(old.outside) ^ set(new.outside))
+    before, after, noise = (_shared(started.effects, only_one) for started in (old, new, again))
     return [
         Problem("", "", f"{why}; {KEEP.format(f'process {name}')}", f"process {name}")
-        for name in sorted(old.effects.keys() | new.effects.keys())
-        if (why := _setting(name, old.effects.get(name), new.effects.get(name), again.effects.get(name)))
+        for name in sorted(before.keys() | after.keys())
+        if (why := _setting(name, before.get(name), after.get(name), noise.get(name)))
     ]
+
+
+def _shared(effects: Mapping[str, Any], only_one: Collection[str]) -> Mapping[str, Any]:
+    """Without what is set in libraries that only one of the starts has loaded: `module:name`, or a logger
+    named for its module."""
+    return {
+        name: {k: v for k, v in value.items() if k.partition(":")[0] not in only_one}
+        if name in ("libraries", "loggers")
+        else value
+        for name, value in effects.items()
+    }
 
 
 def _setting(name: str, old: Any, new: Any, again: Any) -> str:

@@ -14,6 +14,7 @@ from .effects import containers_touched, settings_problems, witnessed
 from .explain import explain
 from .heap import names_of
 from .late import changed_modules, late_modules, sources_below
+from .libraries import stored
 from .match import Match, noise_between
 from .measurement import Measurement, Problem, Proof, this_python
 from .planning import explain_it
@@ -35,15 +36,16 @@ def measure(old_root: str, new_root: str, start: Start) -> Measurement:
         start = evolve(start, modules=late)
     opened: tuple[str, ...] | None = None
     touched = _touched(dict(before.values()), dict(after.values()))
-    old, new, again = run(start, [old_root, new_root, new_root], touched=touched)
+    names = stored(text for _, text in (*before.values(), *after.values()))
+    old, new, again = run(start, [old_root, new_root, new_root], touched=touched, stored=names)
     if old.opened != new.opened:
         opened = tuple(sorted({*old.opened, *new.opened}))
-        old, new, again = run(start, [old_root, new_root, new_root], opened=opened)
+        old, new, again = run(start, [old_root, new_root, new_root], opened=opened, stored=names)
     _must_start(start, changed, old, new, new_root)
     effects = settings_problems(old, new, again)
     if effects:  # or is it only what a library does that is imported for the first time?
         first = sorted(set(new.outside) - set(old.outside))
-        (with_imports,) = run(start, [old_root], first, opened)
+        (with_imports,) = run(start, [old_root], first, opened, stored=names)
         effects = settings_problems(with_imports, new, again)
     seen, notes = witnessed(old, new, again)
     noise = noise_between(new.graph, again.graph)

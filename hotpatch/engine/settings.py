@@ -29,9 +29,8 @@ def settings(tidy: Tidy) -> dict[str, Any]:
         "recursion limit": sys.getrecursionlimit(),
         "switch interval": sys.getswitchinterval(),
         "hooks": [f"{name} {_named(getattr(sys, name))}" for name in _HOOKS],
-        "streams": [
-            f"{name} {type(getattr(sys, name)).__qualname__}" for name in ("stdin", "stdout", "stderr")
-        ],
+        "streams": [_stream(name, getattr(sys, name)) for name in ("stdin", "stdout", "stderr")],
+        "file mode mask": _mask(),
         "longest integer": sys.get_int_max_str_digits(),
     }
     for module, (name, ask) in _ASKED:
@@ -40,8 +39,25 @@ def settings(tidy: Tidy) -> dict[str, Any]:
                 found[name] = ask(loaded)
             except Exception as error:  # noqa: BLE001  a module of that name may be the program's own
                 found[name] = type(error).__name__
-    found["builtins"] = sorted(vars(sys.modules["builtins"]))
+    found["builtins"] = sorted(map(_builtin, vars(sys.modules["builtins"]).items()))
     return found
+
+
+def _stream(name: str, stream: Any) -> str:
+    said = [getattr(stream, part, "") for part in ("encoding", "errors", "line_buffering")]
+    return " ".join([name, type(stream).__qualname__, *map(str, said)])
+
+
+def _mask() -> str:
+    """There is no way to ask but to set it for a moment; nothing else runs in a clean process by now."""
+    mask = os.umask(0o77)
+    os.umask(mask)
+    return oct(mask)
+
+
+def _builtin(item: tuple[str, Any]) -> str:
+    name, value = item
+    return f"{name} {value!r}" if type(value) in (int, float, bool, str) else name
 
 
 _HOOKS: Final = ("excepthook", "displayhook", "unraisablehook", "breakpointhook")
@@ -89,7 +105,37 @@ def _context(decimal: Any) -> list[str]:
 
 
 def _logging(logging: Any) -> list[str]:
-    return [f"disabled below {logging.root.manager.disable}", *map(str, _level_names(logging._levelToName))]
+    return [
+        f"disabled below {logging.root.manager.disable}",
+        f"raises {logging.raiseExceptions}",
+        f"logger class {_named(logging._loggerClass)}",
+        f"record factory {_named(logging._logRecordFactory)}",
+        *map(str, _level_names(logging._levelToName)),
+    ]
+
+
+def _contexts(contextvars: Any) -> list[str]:
+    """What the starting thread's context holds, where it is plain."""
+    return sorted(
+        f"{variable.name} {value!r}"
+        for variable, value in contextvars.copy_context().items()
+        if type(value) in (int, float, bool, str, type(None))
+    )
+
+
+_DIALECT: Final = ("delimiter", "quotechar", "escapechar", "doublequote", "lineterminator", "quoting")
+
+
+def _csv(csv: Any) -> list[str]:
+    told = [f"longest field {csv.field_size_limit()}"]
+    for name in sorted(csv.list_dialects()):
+        dialect = csv.get_dialect(name)
+        told.append(" ".join([name, *(f"{part}={getattr(dialect, part)!r}" for part in _DIALECT)]))
+    return told
+
+
+def _opener(request: Any) -> list[str]:
+    return [] if request._opener is None else sorted(map(_named, map(type, request._opener.handlers)))
 
 
 def _level_names(names: Mapping[int, str]) -> Iterator[str]:
@@ -115,8 +161,29 @@ _ASKED: Final[tuple[tuple[str, tuple[str, Callable[[Any], Any]]], ...]] = (
     ("mimetypes", ("media types", _types)),
     ("time", ("time zone", lambda m: list(m.tzname))),
     ("tempfile", ("temporary folder", lambda m: str(m.tempdir))),
+    ("contextvars", ("context variables", _contexts)),
+    ("csv", ("csv dialects", _csv)),
+    (
+        "multiprocessing",
+        ("start method", lambda m: str(m.get_start_method(allow_none=True))),
+    ),
+    (
+        "sqlite3",
+        ("database adapters", lambda m: sorted([*(_named(k[0]) for k in m.adapters), *m.converters])),
+    ),
+    (
+        "xml.etree.ElementTree",
+        ("namespaces", lambda m: sorted(f"{p} {uri}" for uri, p in m._namespace_map.items())),
+    ),
+    ("webbrowser", ("browsers", lambda m: sorted(m._browsers))),
+    ("email.charset", ("character sets", lambda m: sorted(m.CHARSETS))),
+    ("zoneinfo", ("time zone path", lambda m: list(m.TZPATH))),
+    ("urllib.request", ("opener", _opener)),
     ("faulthandler", ("fault handler", lambda m: str(m.is_enabled()))),
-    ("copyreg", ("reducers", lambda m: sorted(map(_named, m.dispatch_table)))),
+    (
+        "copyreg",
+        ("reducers", lambda m: sorted(f"{_named(k)} {_named(f)}" for k, f in m.dispatch_table.items())),
+    ),
     ("asyncio.events", ("event loop policy", lambda m: _named(m._event_loop_policy))),
     (
         "resource",

@@ -95,11 +95,13 @@ def run(
     preload: Sequence[str] = (),
     opened: Sequence[str] | None = None,
     touched: Sequence[str] = (),
+    stored: Sequence[str] = (),
 ) -> list[Started]:
     """Start the program once from each of `roots`, each in a process of its own, side by side.
 
     `opened` names containers of outside modules to be described; None: those that hold something of the
-    program, and those of `touched`, names of what may be containers.  Raises PatchRefused if a start gives
+    program, and those of `touched`, names of what may be containers.  `stored` are names that the program
+    assigns as attributes, to be looked at in libraries.  Raises PatchRefused if a start gives
     no account of itself (it died, or took too long).
     """
     home = absolute(start.root)
@@ -119,6 +121,7 @@ def run(
             "preload": [*start.preload, *preload],
             "opened": None if opened is None else list(opened),
             "touched": list(touched),
+            "stored": list(stored),
             "starts": [
                 {"root": absolute(root), "out": str(out)} for root, out in zip(roots, outs, strict=True)
             ],

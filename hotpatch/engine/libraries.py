@@ -1,0 +1,128 @@
+"""What a program sets in libraries: variables of their modules, attributes of their classes, loggers.
+
+`json.JSONEncoder.item_separator = ";"` in a function that the start calls leaves nothing in the program.
+So two clean starts are compared in all names that the program's sources assign anywhere as attributes
+(`stored`), and in the loggers that no object of the program holds: those that one holds are in the graph.
+
+`stored` is the builder's; the rest works in the clean process and imports the standard library alone.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import types
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any, Final
+
+from .reading import PLAIN, class_dict, class_module, is_python_class, qualname_of, raw_dict
+from .world import NOT_PROGRAMS, World
+
+_STORED: Final = re.compile(
+    rb"\.\s*([A-Za-z_]\w*)\s*(?:\[[^\]\n]*\]\s*)?(?::[^=\n]+)?(?:[-+*/%&|^@]|//|\*\*|<<|>>)?=(?!=)"
+    rb"|\.\s*([A-Za-z_]\w*)\.(?:append|add|update|extend|insert|setdefault|remove|discard|pop|clear)\("
+    rb"""|setattr\([^,\n]+,\s*["'](\w+)["']"""
+)
+MOST_ITEMS: Final = 1000
+
+
+def stored(sources: Iterable[bytes]) -> list[str]:
+    """Names that the sources assign as attributes, or whose contents they change by a well-known method."""
+    found: set[bytes] = set()
+    for text in sources:
+        found |= {name for match in _STORED.finditer(text) for name in match.groups() if name}
+    return sorted(name.decode() for name in found)
+
+
+def variables(world: World, names: Collection[str], known: Collection[int]) -> dict[str, str]:
+    """What these names stand for in modules outside the program and their classes, by `module:name`.
+
+    `known` are ids of objects that the graph tells of.
+    """
+    wanted = frozenset(names)
+    found: dict[str, str] = {}
+    for name, module in list(sys.modules.items()):
+        if (
+            name in world.local
+            or name.partition(".")[0] in NOT_PROGRAMS
+            or not issubclass(type(module), types.ModuleType)
+        ):
+            continue
+        space = vars(module)
+        for key in wanted & space.keys():
+            _tell(found, f"{name}:{key}", space[key], world, known)
+        for cls in [v for v in list(space.values()) if issubclass(type(v), type) and class_module(v) == name]:
+            own = class_dict(cls)
+            for key in wanted & own.keys():
+                _tell(found, f"{name}:{qualname_of(cls)}.{key}", own[key], world, known)
+    return found
+
+
+def _tell(found: dict[str, str], name: str, value: Any, world: World, known: Collection[int]) -> None:
+    if id(value) not in known:
+        found[name] = world.tidy(_told(value))
+
+
+def _told(value: Any) -> str:
+    kind = type(value)
+    if kind in PLAIN:
+        return repr(value)
+    if kind in (tuple, list, set, frozenset, dict):
+        return f"{kind.__name__} {_items(value)}"
+    name = _name(value)
+    if name is not None:
+        return name
+    space = (raw_dict(value) if is_python_class(kind) else None) or {}
+    plain = sorted(f"{key}={part!r}" for key, part in space.items() if type(part) in PLAIN)
+    return f"a {class_module(kind)}.{qualname_of(kind)} {' '.join(plain)}"
+
+
+def _name(value: Any) -> str | None:
+    kind = type(value)
+    if issubclass(kind, type):
+        return f"{class_module(value)}.{qualname_of(value)}"
+    if kind in (types.FunctionType, types.BuiltinFunctionType):
+        return f"{value.__module__}.{value.__qualname__}"
+    if kind in (staticmethod, classmethod):
+        return _name(value.__func__)
+    return None
+
+
+def _items(value: Any) -> list[str]:
+    if len(value) > MOST_ITEMS:
+        return []
+    if type(value) is dict:
+        return sorted(f"{_item(key)}: {_item(part)}" for key, part in value.items())
+    told = list(map(_item, value))
+    return told if type(value) in (list, tuple) else sorted(told)
+
+
+def _item(value: Any) -> str:
+    return repr(value) if type(value) in PLAIN else _name(value) or qualname_of(type(value))
+
+
+def loggers(tidy: Callable[[str], str], known: Collection[int]) -> dict[str, str]:
+    """How the loggers are set that the graph does not tell of, the root's among them."""
+    logging = sys.modules.get("logging")
+    if logging is None or not hasattr(logging, "root"):
+        return {}
+    table = dict(logging.root.manager.loggerDict)
+    found = {
+        name: tidy(" ".join(_logger(logger)))
+        for name, logger in sorted(table.items())
+        if isinstance(logger, logging.Logger) and id(logger) not in known
+    }
+    found["root"] = tidy(" ".join(_logger(logging.root)))
+    usual = " ".join(_logger(logging.Logger("")))
+    return {name: text for name, text in found.items() if text != usual}
+
+
+def _logger(logger: Any) -> Iterator[str]:
+    yield f"level {logger.level} propagates {logger.propagate} disabled {logger.disabled}"
+    yield from (f"filter {_item(each)}" for each in logger.filters)
+    for handler in logger.handlers:
+        formatter = handler.formatter
+        form = "" if formatter is None else f" {qualname_of(type(formatter))} {formatter._fmt!r}"
+        file = getattr(handler, "baseFilename", "")
+        filters = [_item(each) for each in handler.filters]
+        yield f"handler {qualname_of(type(handler))} level {handler.level}{form} {file} {filters}"

@@ -1,0 +1,147 @@
+"""What a set-up function does to libraries is live and as after a fresh start, or the reason for a reload."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hotpatch.engine.libraries import stored
+from hotpatch.plan import Effect
+from tests.engine.conftest import Program
+
+RELOADS = {
+    # library: what the old set-up does, what the new one does, what is named
+    "logging, a level": (
+        "logging.getLogger('x.y').setLevel(20)",
+        "logging.getLogger('x.y').setLevel(10)",
+        "x.y",
+    ),
+    "logging, a handler": (
+        "logging.getLogger('x.y').addHandler(logging.StreamHandler())",
+        "logging.getLogger('x.y').addHandler(logging.NullHandler())",
+        "x.y",
+    ),
+    "logging, the root": ("logging.getLogger().setLevel(30)", "logging.getLogger().setLevel(10)", "root"),
+    "logging, its own switch": ("pass", "logging.raiseExceptions = False", "logging"),
+    "logging, a class": (
+        "pass",
+        "logging.setLoggerClass(type('L', (logging.Logger,), {}))",
+        "logger class L",
+    ),
+    "json, an encoder": (
+        "pass",
+        "json._default_encoder = json.JSONEncoder(sort_keys=True)",
+        "_default_encoder",
+    ),
+    "json, a class": ("pass", "json.JSONEncoder.item_separator = ';'", "item_separator"),
+    "ssl": ("pass", "ssl._create_default_https_context = ssl._create_unverified_context", "ssl"),
+    "a constant of a library": ("string.whitespace = ' '", "string.whitespace = '-'", "string:whitespace"),
+    "a table of a library": ("pass", "string.hexdigits = []; string.hexdigits.append('g')", "hexdigits"),
+    "the environment": ("os.environ['QQ'] = '1'", "os.environ['QQ'] = '2'", "QQ"),
+    "the file mode mask": ("os.umask(0o22)", "os.umask(0o27)", "file mode mask"),
+    "the import path": ("pass", "sys.path.append('/nowhere')", "import path"),
+    "a path hook": ("pass", "sys.path_hooks.append(len)", "import hooks"),
+    "standard output": ("pass", "sys.stdout.reconfigure(errors='replace')", "streams"),
+    "a builtin": ("builtins.N_ = 1", "builtins.N_ = 2", "builtins"),
+    "an exit hook": ("pass", "atexit.register(print)", "exit hooks"),
+    "a signal": ("pass", "signal.signal(signal.SIGUSR2, signal.SIG_IGN)", "signal handlers"),
+    "the locale": ("locale.setlocale(0, 'C')", "locale.setlocale(0, 'C.UTF-8')", "locale"),
+    "a socket's timeout": ("socket.setdefaulttimeout(5)", "socket.setdefaulttimeout(7)", "socket timeout"),
+    "decimal": ("decimal.getcontext().prec = 20", "decimal.getcontext().prec = 30", "decimal context"),
+    "warnings": ("pass", "warnings.simplefilter('error')", "warning filters"),
+    "a context variable": ("V.set(1)", "V.set(2)", "context variables"),
+    "csv": ("csv.register_dialect('q', delimiter=';')", "csv.register_dialect('q', delimiter=':')", "csv"),
+    "copyreg": ("pass", "copyreg.pickle(complex, lambda c: (complex, (1,)))", "reducers"),
+    "multiprocessing": ("pass", "multiprocessing.set_start_method('spawn', force=True)", "start method"),
+    "the opener of URLs": ("pass", "request.install_opener(request.build_opener())", "opener"),
+    "time zones": ("pass", "zoneinfo.reset_tzpath(['/zz'])", "time zone path"),
+    "a codec": ("pass", "codecs.register(lambda name: None)", "lambda"),
+}
+LIVE = {
+    "a handler of errors of a codec": (
+        "codecs.register_error('mine', lambda e: ('?', e.end))",
+        "codecs.register_error('mine', lambda e: ('!', e.end))",
+        "b'\\xff'.decode('ascii', 'mine')",
+        "'!'",
+    ),
+    "a function in a library's place": (
+        "textwrap.dedent = lambda text: text",
+        "textwrap.dedent = lambda text: text + '!'",
+        "textwrap.dedent('t')",
+        "'t!'",
+    ),
+    "a handler of a signal": (
+        "signal.signal(signal.SIGUSR2, lambda s, f: 1)",
+        "signal.signal(signal.SIGUSR2, lambda s, f: 2)",
+        "signal.getsignal(signal.SIGUSR2)(0, 0)",
+        "2",
+    ),
+    "a level of a logger that a variable holds": ("LOG.setLevel(20)", "LOG.setLevel(10)", "LOG.level", "10"),
+    "nothing but a local value": ("x = 1", "x = 2", "1", "1"),
+}
+HEAD = """
+import atexit, builtins, codecs, contextvars, copyreg, csv, decimal, json, locale, logging, multiprocessing
+import os, signal, socket, ssl, string, sys, textwrap, warnings, zoneinfo
+from urllib import request
+V = contextvars.ContextVar("v", default=0)
+LOG = logging.getLogger("held")
+def set_up():
+    {}
+set_up()
+def ask():
+    return {}
+"""
+
+
+def in_a_child(program: Program, old: str, new: str, ask: str = "1") -> tuple[Effect, str, str]:
+    """The effect of the push, its reasons, and the answer after it: whatever the set-up does is done to a
+    process of its own."""
+    before, after = HEAD.format(old, ask), HEAD.format(new, ask)
+    program.runs({"m.py": before})
+    note = Path(program.root.parent, "note")
+    pid = os.fork()
+    if not pid:
+        try:
+            m = program.module("m")
+            outcome = program.patch({"m.py": after})
+            note.write_text("\n".join([outcome.effect.value, " ".join(outcome.reasons), repr(m.ask())]))
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    effect, reason, answer = note.read_text().splitlines()
+    return Effect(effect), reason, answer
+
+
+@pytest.mark.parametrize("name", RELOADS)
+def test_a_library_that_would_be_set_otherwise_is_the_reason(program: Program, name: str) -> None:
+    old, new, named = RELOADS[name]
+    effect, reason, _ = in_a_child(program, old, new)
+    assert effect is Effect.RELOAD
+    assert named in reason
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_what_a_library_holds_of_the_program_is_live_and_new(program: Program, name: str) -> None:
+    old, new, ask, answer = LIVE[name]
+    effect, reason, answered = in_a_child(program, old, new, ask)
+    assert effect is Effect.LIVE, reason
+    assert answered == answer
+
+
+def test_a_library_that_only_the_new_code_imports_is_no_difference(program: Program) -> None:
+    text = "class C:\n    def __init__(self):\n        self.ascii_letters = 1\ndef f(): return 1\n"
+    program.runs({"m.py": text})
+    m = program.module("m")
+    outcome = program.patch({"m.py": "import string\n" + text.replace("return 1", "return 2")})
+    assert outcome, outcome.reasons
+    assert m.f() == 2
+
+
+def test_names_that_sources_assign_are_found_in_every_form() -> None:
+    source = (
+        b"a.one = 1\na.b.two += 1\nself.three: int = 3\na.four['x'] = 4\nsetattr(a, 'five', 5)\n"
+        b"a.six.append(6)\na.none == 1\nf(x=1)\ny = a.read\n"
+    )
+    assert stored([source]) == ["five", "four", "one", "six", "three", "two"]
