@@ -26,8 +26,8 @@ from .witness import LASTING, Row
 from .world import OUTSIDE
 
 KEEP: Final = "the bundle may say keep for {}"
-PASSING: Final = frozenset({"print", "assert", "warnings.warn"})
-"""Called for what they say, not for what they leave behind."""
+PASSING: Final = frozenset({"print", "assert", "warnings.warn", "time.sleep"})
+"""Called for what they say or for the time they take, not for what they leave behind."""
 SAYING: Final = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
 """Methods by which a logger says something."""
 
