@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from .libraries import IN_THE_GRAPH
 from .measurement import Problem
 from .outside import PROCESS
 from .start import Started
@@ -34,8 +35,7 @@ SAYING: Final = frozenset({"debug", "info", "warning", "error", "exception", "cr
 
 def settings_problems(old: Started, new: Started, again: Started) -> list[Problem]:
     """What the new start sets for its process otherwise than the old one."""
-    only_one = frozenset(set(old.outside) ^ set(new.outside))
-    before, after, noise = (_shared(started.effects, only_one) for started in (old, new, again))
+    before, after, noise = _libraries_shared(old, new, again)
     return [
         Problem("", "", f"{why}; {KEEP.format(f'process {name}')}", f"process {name}")
         for name in sorted(before.keys() | after.keys())
@@ -43,15 +43,22 @@ def settings_problems(old: Started, new: Started, again: Started) -> list[Proble
     ]
 
 
-def _shared(effects: Mapping[str, Any], only_one: Collection[str]) -> Mapping[str, Any]:
-    """Without what is set in libraries that only one of the starts has loaded: `module:name`, or a logger
-    named for its module."""
-    return {
-        name: {k: v for k, v in value.items() if k.partition(":")[0] not in only_one}
-        if name in ("libraries", "loggers")
-        else value
-        for name, value in effects.items()
-    }
+def _libraries_shared(*starts: Started) -> list[Mapping[str, Any]]:
+    """What they set, without what is of libraries that not all of them have loaded (`module:name`, or a
+    logger named for its module), and without what the graph of one of them tells of."""
+    loaded = [set(started.outside) for started in starts]
+    passed = loaded[0].union(*loaded) - loaded[0].intersection(*loaded)
+    found = [dict(started.effects) for started in starts]
+    for name in ("libraries", "loggers"):
+        tables: list[Mapping[str, str]] = [effects.get(name, {}) for effects in found]
+        known = {key for table in tables for key, text in table.items() if text == IN_THE_GRAPH}
+        for effects, table in zip(found, tables, strict=True):
+            effects[name] = {
+                key: text
+                for key, text in table.items()
+                if key not in known and key.partition(":")[0] not in passed
+            }
+    return list(found)
 
 
 def _setting(name: str, old: Any, new: Any, again: Any) -> str:

@@ -24,6 +24,8 @@ _STORED: Final = re.compile(
     rb"""|setattr\([^,\n]+,\s*["'](\w+)["']"""
 )
 MOST_ITEMS: Final = 1000
+IN_THE_GRAPH: Final = ""
+"""Told of what the graph of the same start tells of, and tells better."""
 
 
 def stored(sources: Iterable[bytes]) -> list[str]:
@@ -59,8 +61,7 @@ def variables(world: World, names: Collection[str], known: Collection[int]) -> d
 
 
 def _tell(found: dict[str, str], name: str, value: Any, world: World, known: Collection[int]) -> None:
-    if id(value) not in known:
-        found[name] = world.tidy(_told(value))
+    found[name] = IN_THE_GRAPH if id(value) in known else world.tidy(_told(value))
 
 
 def _told(value: Any) -> str:
@@ -107,14 +108,14 @@ def loggers(tidy: Callable[[str], str], known: Collection[int]) -> dict[str, str
     if logging is None or not hasattr(logging, "root"):
         return {}
     table = dict(logging.root.manager.loggerDict)
-    found = {
-        name: tidy(" ".join(_logger(logger)))
-        for name, logger in sorted(table.items())
-        if isinstance(logger, logging.Logger) and id(logger) not in known
-    }
-    found["root"] = tidy(" ".join(_logger(logging.root)))
+    loggers = {n: logger for n, logger in table.items() if isinstance(logger, logging.Logger)}
+    loggers["root"] = logging.root
     usual = " ".join(_logger(logging.Logger("")))
-    return {name: text for name, text in found.items() if text != usual}
+    told = {
+        name: IN_THE_GRAPH if id(logger) in known else tidy(" ".join(_logger(logger)))
+        for name, logger in sorted(loggers.items())
+    }
+    return {name: text for name, text in told.items() if text != usual}
 
 
 def _logger(logger: Any) -> Iterator[str]:

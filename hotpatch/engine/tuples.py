@@ -1,10 +1,11 @@
-"""Rows that old code made, tuples of a fixed length: do they have the items that new code unpacks?
+"""Rows that old code made, tuples and lists of a fixed length: do they have the items that new code unpacks?
 
-The same lie as that of `records`, for tuples: `ROWS.append((name, 1))` ran, the new code appends
-`(name, 1, 10)`, and new code says `for name, count, weight in ROWS` or `row[2]`.  A tuple has no keys to be
-known by, so the check asks for all of these: a function that changed puts tuples of another length into a
-container than before, new code reads that length and old code didn't, and a container that goes by a name
-which the function uses (a variable of its module, an attribute of an object) holds one of the old length.
+The same lie as that of `records`, for rows: `ROWS.append((name, 1))` ran, the new code appends
+`(name, 1, 10)`, and new code says `for name, count, weight in ROWS` or `row[2]`.  A row has no keys to be
+known by, so the check asks for all of these: a function that changed makes rows of another length than before
+(and keeps them: in a container, under a name, or by giving them to a caller that does), new code reads that
+length and old code didn't, and what goes by a name that the function uses (a variable of its module, an
+attribute of an object) holds one of the old length, or is one.
 """
 
 from __future__ import annotations
@@ -24,40 +25,75 @@ CONTAINERS: Final = (list, set, frozenset, dict, deque)
 PUTS: Final = frozenset(
     ("append", "appendleft", "add", "insert", "put", "put_nowait", "setdefault", "heappush")
 )
+ROWS: Final = {"BUILD_TUPLE": tuple, "BUILD_LIST": list}
 MOST_ITEMS: Final = 10_000
 """Items looked at in one container: the first ones are the oldest."""
+
+Row = tuple[type, int]
+"""A tuple or a list, and its length."""
 
 
 @frozen
 class Lengths:
-    """What a function does with tuples whose length its code knows."""
+    """What a function does with rows whose length its code knows."""
 
-    kept: frozenset[int]
-    """Lengths that are built where the function puts things into containers."""
+    kept: frozenset[Row]
+    """Built where the function puts things into containers."""
+    named: frozenset[tuple[str, Row]]
+    """Built and stored as they are, under the name of an attribute or of a global."""
+    given: frozenset[Row]
+    """Built and returned."""
     read: frozenset[int]
     """Lengths that it unpacks, and those that a constant index asks for at least."""
 
     @staticmethod
     def of(code: types.CodeType) -> Lengths:
-        kept, read = set[int](), set[int]()
+        kept, named, given, read = set[Row](), set[tuple[str, Row]](), set[Row](), set[int]()
         for part in codes.walk(code):
-            puts = bool(PUTS & set(part.co_names))
+            keeps = _keeps(part)
             steps = [step for step in dis.get_instructions(part) if step.opname != "CACHE"]
-            for step, following in zip(steps, [*steps[1:], None], strict=True):
-                if step.opname == "UNPACK_SEQUENCE" and step.arg is not None:
+            for step, *after in zip(steps, [*steps[1:], None], [*steps[2:], None, None], strict=False):
+                following = after[0].opname if after[0] is not None else ""
+                row = _row(step)
+                if row is not None:
+                    kept |= {row} if keeps else set()
+                    given |= {row} if following in ("RETURN_VALUE", "YIELD_VALUE") else set()
+                    named |= {(str(s.argval), row) for s in after if s is not None and s.opname in _STORES}
+                elif step.opname == "UNPACK_SEQUENCE" and step.arg is not None:
                     read.add(step.arg)
-                elif type(step.argval) is int and step.opname == "LOAD_CONST":
-                    if following is not None and following.opname == "BINARY_SUBSCR":
-                        read.add(step.argval + 1)
-                elif step.opname == "BUILD_TUPLE" and step.arg is not None:
-                    kept |= {step.arg} if puts or _stores(part) else set()
-                elif step.opname == "LOAD_CONST" and type(step.argval) is tuple and puts:
-                    kept.add(len(step.argval))
-        return Lengths(frozenset(kept), frozenset(read))
+                elif (
+                    step.opname == "LOAD_CONST" and type(step.argval) is int and following == "BINARY_SUBSCR"
+                ):
+                    read.add(step.argval + 1)
+        return Lengths(frozenset(kept), frozenset(named), frozenset(given), frozenset(read))
+
+    def without(self, other: Lengths) -> Lengths:
+        """What this one makes and the other doesn't."""
+        return Lengths(
+            self.kept - other.kept, self.named - other.named, self.given - other.given, self.read - other.read
+        )
+
+    @property
+    def made(self) -> frozenset[Row]:
+        return self.kept | self.given | {row for _, row in self.named}
 
 
-def _stores(code: types.CodeType) -> bool:
-    return any(step.opname == "STORE_SUBSCR" for step in dis.get_instructions(code))
+_STORES: Final = ("STORE_ATTR", "STORE_GLOBAL")
+
+
+def _row(step: dis.Instruction) -> Row | None:
+    if step.opname in ROWS and step.arg:
+        return ROWS[step.opname], step.arg
+    if step.opname == "LOAD_CONST" and type(step.argval) is tuple:
+        return tuple, len(step.argval)
+    return None
+
+
+def _keeps(code: types.CodeType) -> bool:
+    """Does it put things into containers?"""
+    return bool(PUTS & set(code.co_names)) or any(
+        step.opname == "STORE_SUBSCR" for step in dis.get_instructions(code)
+    )
 
 
 def outgrown(functions: Functions, added: Iterable[types.FunctionType], objects: Sequence[Any]) -> list[str]:
@@ -72,15 +108,56 @@ def outgrown(functions: Functions, added: Iterable[types.FunctionType], objects:
     read -= {n for lengths in before.values() for n in lengths.read}
     found: dict[str, None] = {}
     for i, (function, old, _) in functions.items():
-        stale = before[i].kept - after[i].kept
-        if stale and _reads(read, max(stale), after[i].kept - before[i].kept):
-            for name, container in _named(function, old, objects):
-                if any(type(row) is tuple and len(row) in stale for row in _items(container)):
-                    found[
-                        f"rows of {name} as {function.__qualname__} made them live, and have another length "
-                        "than new code unpacks"
-                    ] = None
+        stale, fresh = before[i].without(after[i]), after[i].without(before[i])
+        if not _outgrown(read, stale.made, fresh.made):
+            continue
+        for name, rows in _living(function, old, stale, objects):
+            found[
+                f"{rows} of {name} as {function.__qualname__} made them live, and have another length "
+                "than new code unpacks"
+            ] = None
     return list(found)
+
+
+def _outgrown(read: set[int], stale: frozenset[Row], fresh: frozenset[Row]) -> bool:
+    return any(
+        _reads(read, max(n for k, n in stale if k is kind), frozenset(n for k, n in fresh if k is kind))
+        for kind in {kind for kind, _ in stale}
+    )
+
+
+def _living(
+    function: types.FunctionType, old: types.CodeType, stale: Lengths, objects: Sequence[Any]
+) -> Iterator[tuple[str, str]]:
+    """What holds rows as the function no longer makes them, by name."""
+    for name, container in _named(function, old, objects) if stale.kept else ():
+        if any((type(row), len(row)) in stale.kept for row in _items(container) if _is_row(row)):
+            yield name, "rows"
+    names = {name: {row for n, row in stale.named if n == name} for name, _ in stale.named}
+    for name, key, value in _values(function, names, objects):
+        if _is_row(value) and (type(value), len(value)) in names[key]:
+            yield name, "values"
+    for caller in _callers(function, objects) if stale.given else ():
+        for name, container in _named(caller, caller.__code__, objects):
+            if any((type(row), len(row)) in stale.given for row in _items(container) if _is_row(row)):
+                yield name, "rows"
+
+
+def _is_row(value: Any) -> bool:
+    return type(value) is tuple or type(value) is list
+
+
+def _callers(function: types.FunctionType, objects: Sequence[Any]) -> Iterator[types.FunctionType]:
+    """Functions that call this one by its name, and put things into containers."""
+    name = function.__code__.co_name
+    for f in objects:
+        if (
+            type(f) is types.FunctionType
+            and name in f.__code__.co_names
+            and (f.__globals__ is function.__globals__ or f.__globals__.get(name) is function)
+            and _keeps(f.__code__)
+        ):
+            yield f
 
 
 def _reads(read: set[int], stale: int, made: frozenset[int]) -> bool:
@@ -94,14 +171,24 @@ def _named(
 ) -> Iterator[tuple[str, Any]]:
     """Containers that go by a name which the code uses."""
     names = {name for part in codes.walk(old) for name in part.co_names}
-    for name in names & function.__globals__.keys():
-        if isinstance(function.__globals__[name], CONTAINERS):
-            yield name, function.__globals__[name]
+    for name, _, value in _values(function, names, objects):
+        if type(value) in CONTAINERS:
+            yield name, value
+
+
+def _values(
+    function: types.FunctionType, names: Iterable[str], objects: Sequence[Any]
+) -> Iterator[tuple[str, str, Any]]:
+    """(for people, name, value) of variables of the function's module and attributes of objects."""
+    wanted = frozenset(names)
+    if not wanted:
+        return
+    for name in wanted & function.__globals__.keys():
+        yield name, name, function.__globals__[name]
     for obj in objects:
         space = (reading.raw_dict(obj) if reading.is_python_class(type(obj)) else None) or {}
-        for name in names & space.keys():
-            if type(space[name]) in CONTAINERS:
-                yield f"{type(obj).__qualname__}.{name}", space[name]
+        for name in wanted & space.keys():
+            yield f"{type(obj).__qualname__}.{name}", name, space[name]
 
 
 def _items(container: Any) -> Iterator[Any]:
