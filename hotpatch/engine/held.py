@@ -3,19 +3,21 @@
 Instances follow, wherever they are: the collector tracks each of them.  But a frame that has taken the old
 class itself from its module makes objects of it later, which are none of the new one's.  A local variable
 tells; the value stack of a running frame does not, so the code does: the class was loaded by the statement
-that the frame is in.  What is suspended shows all that it holds to `gc`, and the proof finds it there.
+that the frame is in.  A generator or coroutine shows `gc` all that it holds, its stack too.
 """
 
 from __future__ import annotations
 
 import dis
+import gc
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from types import CodeType, FrameType
-from typing import Final
+from collections.abc import Iterator, Sequence
+from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
+from typing import Any, Final
 
 from .frames import Blocker
+from .heap import Exchanged
 
 ENDS: Final = frozenset(f"STORE_{what}" for what in ("NAME", "GLOBAL", "ATTR", "SUBSCR", "FAST", "DEREF")) | {
     "POP_TOP",
@@ -28,23 +30,48 @@ OPTIMIZED: Final = 1
 """CO_OPTIMIZED: a function's code, with local variables of its own."""
 
 
-def holding(exchanged: Mapping[int, tuple[type, type]]) -> tuple[Blocker, ...]:
-    """Frames of all threads that hold one of the classes; the engine's own are none.  A moment's answer.
+def holding(exchanged: Exchanged, objects: Sequence[Any] = ()) -> tuple[Blocker, ...]:
+    """Frames that hold one of the classes: of all threads, the engine's own aside, and of the greenlets,
+    generators and coroutines among `objects`.  A moment's answer.
 
     Reading another frame's variables makes a copy of them that lives as long as the frame (3.11, 3.12), so
     it is done only where a class is exchanged, which few edits do.
     """
     if not exchanged:
         return ()
-    threads = {thread.ident: thread.name for thread in threading.enumerate()}
     found = []
+    for holder, frame in _frames(objects):
+        if not str(frame.f_globals.get("__name__", "")).startswith("hotpatch."):
+            cls = _held(frame, exchanged)
+            if cls is not None:
+                found.append(_blocker(holder, frame, cls))
+    for obj in objects:
+        kind = type(obj)
+        if kind in SUSPENDED and not exchanged.keys().isdisjoint(map(id, gc.get_referents(obj))):
+            cls = next(cls for i, (cls, _) in exchanged.items() if i in map(id, gc.get_referents(obj)))
+            frame = getattr(obj, SUSPENDED[kind])
+            if frame is not None:
+                found.append(_blocker(kind.__name__, frame, cls))
+    return tuple(found)
+
+
+SUSPENDED: Final[dict[type, str]] = {
+    GeneratorType: "gi_frame",
+    CoroutineType: "cr_frame",
+    AsyncGeneratorType: "ag_frame",
+}
+
+
+def _frames(objects: Sequence[Any]) -> Iterator[tuple[str, FrameType]]:
+    threads = {thread.ident: thread.name for thread in threading.enumerate()}
     for ident, top in sys._current_frames().items():
         for frame in _stack(top):
-            if not str(frame.f_globals.get("__name__", "")).startswith("hotpatch."):
-                cls = _held(frame, exchanged)
-                if cls is not None:
-                    found.append(_blocker(f"thread {threads.get(ident, ident)}", frame, cls))
-    return tuple(found)
+            yield f"thread {threads.get(ident, ident)}", frame
+    greenlet: Any = getattr(sys.modules.get("greenlet"), "greenlet", ())
+    for obj in objects if greenlet else ():
+        if issubclass(type(obj), greenlet):
+            for frame in _stack(obj.gr_frame):
+                yield "greenlet", frame
 
 
 def _stack(frame: FrameType | None) -> Iterator[FrameType]:
@@ -53,7 +80,7 @@ def _stack(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def _held(frame: FrameType, exchanged: Mapping[int, tuple[type, type]]) -> type | None:
+def _held(frame: FrameType, exchanged: Exchanged) -> type | None:
     code = frame.f_code
     if code.co_flags & OPTIMIZED:
         for value in list(frame.f_locals.values()):

@@ -7,7 +7,7 @@ a transformer carries over.  So these steps are made anew, all of them before th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import Op, SlotKind
@@ -63,9 +63,12 @@ def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
         return commit(staged.ops, ready, view=staged.view)
     if ready is not None:
         ready()
-    for blocker in held.holding(staged.exchanged):
-        raise PatchRefused(str(blocker))
-    base = [*staged.base, *newcomers(staged)]
+    base = [*staged.base]
+    if staged.exchanged:
+        objects = heap.all_objects()
+        for blocker in held.holding(staged.exchanged, objects):
+            raise PatchRefused(str(blocker))
+        base += newcomers(staged, objects)
     ours: list[Op] = []
     if staged.carry is not None:
         base, ours = staged.carry.ops(base)
@@ -75,12 +78,10 @@ def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
     return LaterUndo(undo, base, ours, staged.carry, staged.exchanged)
 
 
-def newcomers(staged: Staged) -> list[Op]:
+def newcomers(staged: Staged, objects: Sequence[Any]) -> list[Op]:
     """Objects of classes that give way, made since staging."""
-    if not staged.exchanged:
-        return []
     known = {id(op.owner) for op in staged.base if op.kind is SlotKind.TYPE}
     known |= staged.displaced.keys()
     kinds = staged.exchanged
-    new = [obj for obj in heap.all_objects() if id(type(obj)) in kinds and id(obj) not in known]
+    new = [obj for obj in objects if id(type(obj)) in kinds and id(obj) not in known]
     return heap.following(kinds, staged.rigid, new)

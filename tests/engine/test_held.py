@@ -10,6 +10,7 @@ import pytest
 
 from hotpatch import engine
 from hotpatch.engine.held import loaded
+from hotpatch.errors import PatchRefused
 from hotpatch.plan import Effect
 from tests.engine.conftest import Program
 
@@ -97,6 +98,41 @@ def test_a_frame_that_lets_the_class_go_is_waited_for(program: Program) -> None:
     threading.Timer(0.2, holder.goes_on).start()
     engine.commit_quietly(staged, seconds=30)
     assert m.Box.__bases__ == (m.A,)
+
+
+def suspended_generator(m: Any) -> Any:
+    def numbers() -> Any:
+        yield isinstance(m.Box(*(yield ())), m.Box)
+
+    made = numbers()
+    next(made)
+    return made
+
+
+def suspended_greenlet(m: Any) -> Any:
+    greenlet = pytest.importorskip("greenlet")
+
+    def work() -> None:
+        box = m.Box
+        greenlet.getcurrent().parent.switch()
+        box()
+
+    made = greenlet.greenlet(work)
+    made.switch()
+    return made
+
+
+@pytest.mark.parametrize("hold", [suspended_generator, suspended_greenlet])
+def test_what_is_suspended_since_staging_and_holds_the_class_is_the_reason(
+    program: Program, hold: Callable[[Any], Any]
+) -> None:
+    m = boxes(program)
+    staged = engine.stage(program.measure({"m.py": NEW}), str(program.root))
+    holds = hold(m)
+    with pytest.raises(PatchRefused, match="holds the class Box"):
+        engine.commit_now(staged)
+    assert m.Box.__bases__ == (object,)
+    del holds
 
 
 def test_an_object_made_between_staging_and_commit_follows_its_class(program: Program) -> None:
