@@ -12,6 +12,7 @@ import abc
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from .heap import Note
 from .reading import MISSING, class_dict
 from .shape import CLASS_NOISE, Step
 
@@ -87,7 +88,7 @@ class ClassMaker:
         live = builder.locator.locate(o)
         if live is MISSING:
             return
-        self.exchanged[id(live)] = live, made
+        self.exchanged[id(live)] = Note(live, made)
         if (o, n) in builder.difference.rigid:
             self.rigid.add(id(live))
         old_kids = builder.difference.old.kids(o)

@@ -21,6 +21,7 @@ from hotpatch.transform import Kind, Transformer, told
 
 from . import carry_places, heap
 from .carry_objects import Layouts
+from .heap import Note
 from .lazily import Lazily
 from .reading import MISSING, class_attribute, mro_of, qualname_of
 from .view import View
@@ -66,7 +67,7 @@ class Carry:
         for t in transformers:
             if t.kind is not Kind.PLACE:
                 cls = self._class(t)
-                self.of_class.setdefault(id(cls), (cls, []))[1].append(t)
+                self.of_class.setdefault(id(cls), Note(cls, []))[1].append(t)
         self.lazily: list[Transformer] = []
         """Decided at staging, once: whose attribute is made on first read."""
         self.decided = False
@@ -117,7 +118,7 @@ class Carry:
             arguments.append(carry_places.edited(slot, now, base))
         wanted = _called(t, t.forward, *arguments)
         if type(now) in carry_places.CONTENTS:
-            self.touched[id(now)] = now, None
+            self.touched[id(now)] = Note(now, None)
         return carry_places.steps(slot, now, wanted, t.target)
 
     def _instances(self) -> list[Op]:
@@ -180,19 +181,19 @@ class Carry:
                 after[t.name] = _called(t, t.forward, obj)
                 names.add(t.name)
         if all_of_it or names:
-            self.touched[id(obj)] = obj, None if all_of_it else frozenset(names)
+            self.touched[id(obj)] = Note(obj, None if all_of_it else frozenset(names))
         return layout.steps(obj, before, after, id(type(obj)) in self.exchanged)
 
     def _note_had(self, obj: Any, name: str) -> None:
         _, names = self.had.get(id(obj), (obj, frozenset[str]()))
-        self.had[id(obj)] = obj, names | {name}
+        self.had[id(obj)] = Note(obj, names | {name})
 
     def _new(self, cls: type) -> type:
         return self.exchanged.get(id(cls), (cls, cls))[1]
 
     def _on_class(self, t: Transformer) -> Op:
         cls = self._new(next(cls for cls, ts in self.of_class.values() if t in ts))
-        self.touched[id(cls)] = cls, frozenset((t.name,))
+        self.touched[id(cls)] = Note(cls, frozenset((t.name,)))
         made = Lazily(t.name, lambda obj: _called(t, t.forward, obj))
         return Op(cls, SlotKind.CLASS, t.name, ABSENT, made, f"{t.target}.{t.name}")
 
@@ -207,11 +208,6 @@ class Carry:
                         return [str(why)]
         return []
 
-    def records(self) -> set[int]:
-        """ids of what this holds objects and classes by, which is no holder of the program's."""
-        tables = (self.of_class, self.touched, self.had)
-        return {id(row) for table in tables for row in table.values()}
-
     # -- back ----------------------------------------------------------------------------
 
     def back(self, done: Sequence[Op]) -> list[Op]:
@@ -222,7 +218,9 @@ class Carry:
             ours.setdefault(id(op.owner), []).append(op)
         ops = [op for t in self.places for op in self._place_back(t, done)]
         ops += [op for op in done if type(op.after) is Lazily]
-        news = {id(self._new(cls)): (self._new(cls), ts) for cls, ts in self.of_class.values()}
+        news: dict[int, tuple[type, list[Transformer]]] = {
+            id(self._new(cls)): Note(self._new(cls), ts) for cls, ts in self.of_class.values()
+        }
         self._by_class = {}
         self.of_class, before = news, self.of_class
         try:

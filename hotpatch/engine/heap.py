@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import types
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import Op, SlotKind
@@ -32,8 +32,15 @@ def all_objects() -> list[Any]:
         gc.freeze()
 
 
+class Note(NamedTuple):
+    """Two things by which staging, or an undo, remembers what it is about; no holder of the program's."""
+
+    what: Any
+    more: Any
+
+
 Exchanged = Mapping[int, tuple[type, type]]
-"""id of a class to itself and the one that takes its place."""
+"""id of a class to itself and the one that takes its place, as a `Note`."""
 Functions = Mapping[int, tuple[types.FunctionType, types.CodeType, types.CodeType]]
 
 
@@ -166,9 +173,9 @@ def holders(gone: Mapping[int, tuple[Any, str]], ours: set[int], view: View) -> 
 
 
 def _in_undo(holder: Any, looking: list[Any]) -> bool:
-    """Is this an op, or a list or tuple that only an op holds: the record of a change that can be taken
-    back?"""
-    if type(holder) is Op:
+    """Is this an op, a note, or a list or tuple that only an op holds: the record of a change that can be
+    taken back?"""
+    if type(holder) in (Op, Note):
         return True
     return type(holder) in (list, tuple) and all(
         type(above) in (Op, types.FrameType) or above is looking for above in gc.get_referrers(holder)

@@ -23,6 +23,10 @@ _STORED: Final = re.compile(
     rb"|\.\s*([A-Za-z_]\w*)\.(?:append|add|update|extend|insert|setdefault|remove|discard|pop|clear)\("
     rb"""|setattr\([^,\n]+,\s*["'](\w+)["']"""
 )
+OF_THE_PROCESS: Final = frozenset(
+    {"sys", "builtins", "os", "posix", "importlib", "_frozen_importlib", "linecache"}
+)
+"""What stands there is told by `settings`, or is what any program fills by running."""
 MOST_ITEMS: Final = 1000
 IN_THE_GRAPH: Final = ""
 """Told of what the graph of the same start tells of, and tells better."""
@@ -39,14 +43,14 @@ def stored(sources: Iterable[bytes]) -> list[str]:
 def variables(world: World, names: Collection[str], known: Collection[int]) -> dict[str, str]:
     """What these names stand for in modules outside the program and their classes, by `module:name`.
 
-    `known` are ids of objects that the graph tells of.
+    `known` are ids of objects that the graph tells of.  What is of the process is left out: `settings` tells.
     """
     wanted = frozenset(names)
     found: dict[str, str] = {}
     for name, module in list(sys.modules.items()):
         if (
             name in world.local
-            or name.partition(".")[0] in NOT_PROGRAMS
+            or name.partition(".")[0] in NOT_PROGRAMS | OF_THE_PROCESS
             or not issubclass(type(module), types.ModuleType)
         ):
             continue

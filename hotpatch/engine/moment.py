@@ -13,7 +13,6 @@ from hotpatch.errors import PatchRefused
 from hotpatch.ops import Op, SlotKind
 
 from . import heap, held
-from .carry import Carry
 from .commit import Undo, commit
 
 if TYPE_CHECKING:
@@ -25,10 +24,14 @@ class LaterUndo(Undo):
     transformers carried over goes back by them where it has changed."""
 
     def __init__(
-        self, undo: Undo, base: Sequence[Op], ours: Sequence[Op], carry: Carry | None, made: heap.Exchanged
+        self, undo: Undo, base: Sequence[Op], ours: Sequence[Op], staged: Staged, built: Sequence[Any]
     ) -> None:
         super().__init__(undo.ops, undo._orders, undo._view)
-        self._base, self._ours, self._carry, self._made = tuple(base), tuple(ours), carry, made
+        self._base, self._ours, self._carry = tuple(base), tuple(ours), staged.carry
+        self._back: heap.Exchanged = {id(new): heap.Note(new, old) for old, new in staged.exchanged.values()}
+        self._rigid = {id(new) for i, (_, new) in staged.exchanged.items() if i in staged.rigid}
+        self._built = built
+        """Objects of the classes that came, built as part of the edit: they go with it."""
 
     def revert(self) -> None:
         """Raises PatchRefused as `Undo` does, and where what changed since has no way back."""
@@ -45,12 +48,11 @@ class LaterUndo(Undo):
 
     def _since(self) -> list[Op]:
         """Objects of the classes that came, made since: the steps by which they would have followed."""
-        if not self._made:
+        if not self._back:
             return []
-        known = {id(op.owner) for op in self._base}
-        classes = {id(new): (new, old) for old, new in self._made.values()}
-        found = [obj for obj in heap.all_objects() if id(type(obj)) in classes and id(obj) not in known]
-        ops = heap.following(classes, (), found)
+        known = {id(op.owner) for op in self._base} | set(map(id, self._built))
+        found = [obj for obj in heap.all_objects() if id(type(obj)) in self._back and id(obj) not in known]
+        ops = heap.following(self._back, self._rigid, found)
         return [Op(op.owner, op.kind, op.key, op.after, op.before, op.where) for op in ops]
 
 
@@ -63,19 +65,22 @@ def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
         return commit(staged.ops, ready, view=staged.view)
     if ready is not None:
         ready()
-    base = [*staged.base]
+    base, built = [*staged.base], list[Any]()
     if staged.exchanged:
         objects = heap.all_objects()
         for blocker in held.holding(staged.exchanged, objects):
             raise PatchRefused(str(blocker))
         base += newcomers(staged, objects)
+        came = {id(new) for _, new in staged.exchanged.values()}
+        built = [obj for obj in objects if id(type(obj)) in came]
+        del objects
     ours: list[Op] = []
     if staged.carry is not None:
         base, ours = staged.carry.ops(base)
     undo = commit([*base, *ours], view=staged.view)
     if staged.carry is not None:
         staged.carry.note()
-    return LaterUndo(undo, base, ours, staged.carry, staged.exchanged)
+    return LaterUndo(undo, base, ours, staged, built)
 
 
 def newcomers(staged: Staged, objects: Sequence[Any]) -> list[Op]:

@@ -219,9 +219,6 @@ def _own_records(staged: Staged) -> set[int]:
     ours = {id(staged.exchanged), id(staged.displaced)}
     for ops in (staged.ops, staged.base):
         ours |= {id(ops), *map(id, ops)}
-    ours |= {id(pair) for pair in staged.exchanged.values()}
-    if staged.carry is not None:
-        ours |= staged.carry.records()
     for op in staged.ops:
         ours |= {id(value) for value in (op.before, op.after) if type(value) in (list, tuple)}
     return ours

@@ -161,3 +161,19 @@ def test_what_a_statement_has_loaded_is_known_until_it_ends() -> None:
 
     code = f.__code__
     assert loaded(code, len(code.co_code) - 6) == {"Box", "last", "wait"}
+
+
+def test_a_class_that_gives_way_twice_is_not_held_by_the_record_of_the_first_time(program: Program) -> None:
+    m = boxes(program)
+    box = m.Box()
+    first = program.patch({"m.py": NEW})
+    assert first, first.reasons
+    program._write(program.before, {"m.py": NEW})
+    second = program.patch({"m.py": OLD})
+    assert second, second.reasons
+    assert type(box) is m.Box
+    assert m.Box.__bases__ == (object,)
+    for outcome in (second, first):
+        assert outcome.undo is not None
+        outcome.undo.revert()
+    assert type(box) is m.Box
