@@ -19,8 +19,9 @@ from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 from hotpatch.transform import Kind, Transformer, told
 
-from . import carry_places, heap
+from . import carry_places
 from .carry_objects import Layouts
+from .frozen import all_objects
 from .heap import Note
 from .lazily import Lazily
 from .reading import MISSING, class_attribute, mro_of, qualname_of
@@ -156,7 +157,7 @@ class Carry:
             todo += type.__subclasses__(cls)
         if not kinds:
             return []
-        objects = heap.all_objects()
+        objects = all_objects()
         return list(compress(objects, map(kinds.__contains__, map(id, map(type, objects)))))
 
     def _transformers(self, kind: type) -> Sequence[Transformer]:

@@ -8,7 +8,6 @@ modules in one order, so that two starts of the same program number alike.
 
 from __future__ import annotations
 
-import gc
 import marshal
 import types
 from collections.abc import Collection
@@ -16,6 +15,7 @@ from types import CodeType
 from typing import Any, Final, NamedTuple
 
 from . import codes, outside
+from .frozen import all_objects
 from .reading import PLAIN, is_python_class
 from .shape import Shapes, Step
 from .world import World, find
@@ -196,7 +196,7 @@ class Describer:
         """Functions of the program that only C code or a thread holds: callbacks of atexit, for example."""
         count: dict[str, int] = {}
         found = {}
-        for f in gc.get_objects():
+        for f in all_objects():
             if (
                 type(f) is types.FunctionType
                 and id(f) not in self._memo

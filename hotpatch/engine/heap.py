@@ -15,21 +15,11 @@ from hotpatch.errors import PatchRefused
 from hotpatch.ops import Op, SlotKind
 
 from . import codes
+from .frozen import thawed
 from .graph import Graph
 from .match import Pair
 from .reading import class_dict
 from .view import View
-
-
-def all_objects() -> list[Any]:
-    """Everything that the collector tracks; `gc.freeze()` hides nothing from us."""
-    if not gc.get_freeze_count():
-        return gc.get_objects()
-    gc.unfreeze()
-    try:
-        return gc.get_objects()
-    finally:
-        gc.freeze()
 
 
 class Note(NamedTuple):
@@ -151,9 +141,7 @@ def holders(gone: Mapping[int, tuple[Any, str]], ours: set[int], view: View) -> 
     for obj, _ in gone.values():
         if issubclass(type(obj), type):
             passed |= {id(obj.__mro__), id(obj.__bases__), *map(id, gc.get_referents(class_dict(obj)))}
-    frozen = gc.get_freeze_count()
-    gc.unfreeze()
-    try:
+    with thawed():
         for obj, name in gone.values():
             referrers = gc.get_referrers(obj)
             for holder in referrers:
@@ -166,9 +154,6 @@ def holders(gone: Mapping[int, tuple[Any, str]], ours: set[int], view: View) -> 
                 ):
                     continue
                 found[f"a {type(holder).__name__} holds the old {name}"] = None
-    finally:
-        if frozen:
-            gc.freeze()
     return list(found)
 
 

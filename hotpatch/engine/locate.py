@@ -7,13 +7,13 @@ agents do), it is looked through.
 
 from __future__ import annotations
 
-import gc
 import types
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from . import codes
+from .frozen import all_objects
 from .graph import HIDDEN, Code, Graph
 from .match import is_sequence
 from .reading import MAPPINGS, MISSING, PLAIN, is_python_class, raw_dict
@@ -125,7 +125,7 @@ class Locator:
         home = self.graph.nodes[o][1][0]
         found = [
             f
-            for f in gc.get_objects()
+            for f in all_objects()
             if type(f) is types.FunctionType
             and f.__code__.co_qualname == code.qualname
             and self.world.home_of.get(id(f.__globals__)) == home

@@ -14,6 +14,7 @@ from hotpatch.ops import Op, SlotKind
 
 from . import heap, held
 from .commit import Undo, commit
+from .frozen import all_objects
 
 if TYPE_CHECKING:
     from .staged import Staged
@@ -51,7 +52,7 @@ class LaterUndo(Undo):
         if not self._back:
             return []
         known = {id(op.owner) for op in self._base} | set(map(id, self._built))
-        found = [obj for obj in heap.all_objects() if id(type(obj)) in self._back and id(obj) not in known]
+        found = [obj for obj in all_objects() if id(type(obj)) in self._back and id(obj) not in known]
         ops = heap.following(self._back, self._rigid, found)
         return [Op(op.owner, op.kind, op.key, op.after, op.before, op.where) for op in ops]
 
@@ -67,7 +68,7 @@ def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
         ready()
     base, built = [*staged.base], list[Any]()
     if staged.exchanged:
-        objects = heap.all_objects()
+        objects = all_objects()
         for blocker in held.holding(staged.exchanged, objects):
             raise PatchRefused(str(blocker))
         base += newcomers(staged, objects)

@@ -16,6 +16,7 @@ from typing import Any
 
 from . import heap, records, tuples
 from .commit import apply
+from .frozen import all_objects
 from .graph import APP, HIDDEN, Describer, Graph
 from .instances import Lacking
 from .match import Match, Pair
@@ -80,7 +81,7 @@ def compare(staged: Staged, before: Graph, after: Graph) -> tuple[str, ...]:
 
 def of_the_heap(staged: Staged) -> tuple[str, ...]:
     """Objects that live and lack what the new code reads; containers that hold on to a class that is gone."""
-    objects = heap.all_objects()
+    objects = all_objects()
     asked = Lacking(staged.functions, staged.ops, World(staged.root).is_local)
     findings = asked.find(objects) + records.lacking(staged.functions, asked.brought, objects)
     findings += tuples.outgrown(staged.functions, asked.brought, objects)

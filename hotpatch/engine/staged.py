@@ -18,6 +18,7 @@ from .build import Builder
 from .carry import Carry, Choices
 from .difference import Difference
 from .frames import Blocker
+from .frozen import all_objects
 from .graph import APP
 from .locate import Locator
 from .measurement import Measurement
@@ -168,7 +169,7 @@ def _scan(
     cached = memo.cached_properties(merger.functions, world)
     if not (exchanged or search or cached or heap.needs_scan(merger.functions)):
         return ()
-    objects = heap.all_objects()
+    objects = all_objects()
     merger.ops += heap.closures(exchange, merger.functions, objects, world.view)
     if exchanged:
         rigid = builder.classes.rigid
