@@ -22,7 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from hotpatch_agent.hooks import engage, user_config
+from hotpatch_agent.worker.hooks import engage, user_config
 
 READER = "gunicorn.app.base"
 """The module of gunicorn that reads configurations."""

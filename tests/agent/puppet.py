@@ -19,17 +19,17 @@ from typing import Any
 
 from attrs import evolve
 from hotpatch_agent import clock
-from hotpatch_agent.acts import Rehearse, Replace
-from hotpatch_agent.alive import Lock
-from hotpatch_agent.duty import Duty, Task, duty
-from hotpatch_agent.facts import How
-from hotpatch_agent.history import History
-from hotpatch_agent.home import open_home
-from hotpatch_agent.lead import Leader
-from hotpatch_agent.lookout import Lookout
-from hotpatch_agent.observe import Rehearsal
-from hotpatch_agent.status import Adoption, Board, Life, Phase, Problem, Status, read_roll, worker_id
-from hotpatch_agent.watch import Watch
+from hotpatch_agent.decision.acts import Rehearse, Replace
+from hotpatch_agent.decision.duty import Duty, Task, duty
+from hotpatch_agent.decision.history import History
+from hotpatch_agent.decision.observe import Rehearsal
+from hotpatch_agent.home.alive import Lock
+from hotpatch_agent.home.facts import How
+from hotpatch_agent.home.folder import open_home
+from hotpatch_agent.home.status import Adoption, Board, Life, Phase, Problem, Status, read_roll, worker_id
+from hotpatch_agent.home.watch import Watch
+from hotpatch_agent.leader.lead import Leader
+from hotpatch_agent.leader.lookout import Lookout
 
 from hotpatch import errors, trust
 from hotpatch.release import Release

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from attrs import define, field
-from hotpatch_agent import facts, home, spool
 from hotpatch_agent.cli.preparing import Origin, prepare
-from hotpatch_agent.history import History
-from hotpatch_agent.ledger import Record
+from hotpatch_agent.decision.history import History
+from hotpatch_agent.home import facts, spool
+from hotpatch_agent.home import folder as home
+from hotpatch_agent.home.ledger import Record
+from hotpatch_agent.home.status import Status, read_roll
 from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.states import Event, Station
-from hotpatch_agent.status import Status, read_roll
 
 from hotpatch import bundle
 from hotpatch.release import Check, Release
@@ -51,6 +52,7 @@ class Pusher:
         new: Mapping[str, str],
         checks: Sequence[Check] = (),
         settings: Mapping[str, str] | None = None,
+        transformers: str = "",
     ) -> bytes:
         """A signed bundle of the next version, from these sources to those."""
         self.version += 1
@@ -79,6 +81,7 @@ class Pusher:
             measurement=prepared.measurement,
             plan=prepared.plan,
             checks=tuple(checks),
+            transformers=transformers,
             settings=dict(settings or {}),
         )
         return bundle.sign(bundle.build(release), self._key.signer)
@@ -89,9 +92,11 @@ class Pusher:
         new: Mapping[str, str],
         checks: Sequence[Check] = (),
         settings: Mapping[str, str] | None = None,
+        transformers: str = "",
     ) -> facts.Fact:
         """Offers the change from these sources to those; the fact that ends it."""
-        return self.await_end(lambda: spool.offer(self.home.spool, self.bundle(old, new, checks, settings)))
+        data = self.bundle(old, new, checks, settings, transformers)
+        return self.await_end(lambda: spool.offer(self.home.spool, data))
 
     def offer(self, data: bytes, card: spool.Card | None = None) -> str:
         """Puts a bundle into the spool."""

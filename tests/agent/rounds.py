@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from attrs import evolve
-from hotpatch_agent import facts
-from hotpatch_agent.acts import Append, Decision
-from hotpatch_agent.decide import step
-from hotpatch_agent.facts import How
-from hotpatch_agent.observe import Observations, RequestSeen
-from hotpatch_agent.spool import Request
-from hotpatch_agent.states import State
-from hotpatch_agent.status import Phase, Problem, Status
-from hotpatch_agent.terms import Terms
+from hotpatch_agent.decision.acts import Append, Decision
+from hotpatch_agent.decision.decide import step
+from hotpatch_agent.decision.observe import Observations, RequestSeen
+from hotpatch_agent.decision.states import State
+from hotpatch_agent.home import facts
+from hotpatch_agent.home.facts import How
+from hotpatch_agent.home.spool import Request
+from hotpatch_agent.home.status import Phase, Problem, Status
+from hotpatch_agent.home.terms import Terms
 
 from tests.agent.samples import adopting, at, digest, status, told
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from attrs import evolve
 from hotpatch_agent.clock import Instant
-from hotpatch_agent.facts import Fact
-from hotpatch_agent.folding import fold
-from hotpatch_agent.ledger import Record
-from hotpatch_agent.observe import BundleSeen
-from hotpatch_agent.states import State
-from hotpatch_agent.status import Adoption, Life, Phase, Problem, Status
-from hotpatch_agent.terms import Terms
+from hotpatch_agent.decision.folding import fold
+from hotpatch_agent.decision.observe import BundleSeen
+from hotpatch_agent.decision.states import State
+from hotpatch_agent.home.facts import Fact
+from hotpatch_agent.home.ledger import Record
+from hotpatch_agent.home.status import Adoption, Life, Phase, Problem, Status
+from hotpatch_agent.home.terms import Terms
 
 BOOT = "boot-one"
 

@@ -63,7 +63,7 @@ class Answer:
 class Service:
     """One gunicorn master and its workers.  `settings` become the config file's, `config` its further text.
 
-    The home folder is made by the test (`hotpatch_agent.home.create`); without `home` HOTPATCH_HOME is unset.
+    The test makes the home folder (`home.folder.create`); without `home` HOTPATCH_HOME is unset.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from hotpatch_agent.status import Phase
+from hotpatch_agent.home.status import Phase
 
 from tests.agent.pushing import Pusher
 from tests.agent.service import Service, wait_until

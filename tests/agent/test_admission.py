@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 from attrs import evolve
-from hotpatch_agent import facts
-from hotpatch_agent.acts import Append, Discard, Keep
-from hotpatch_agent.observe import BundleSeen, RequestSeen
-from hotpatch_agent.spool import Request
-from hotpatch_agent.states import State
-from hotpatch_agent.status import Problem, Status
-from hotpatch_agent.terms import Terms
+from hotpatch_agent.decision.acts import Append, Discard, Keep
+from hotpatch_agent.decision.observe import BundleSeen, RequestSeen
+from hotpatch_agent.decision.states import State
+from hotpatch_agent.home import facts
+from hotpatch_agent.home.spool import Request
+from hotpatch_agent.home.status import Problem, Status
+from hotpatch_agent.home.terms import Terms
 
 from hotpatch import errors
 from tests.agent.rounds import (

@@ -8,10 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hotpatch_agent.alive import Lock, is_held
+from hotpatch_agent.home.alive import Lock, is_held
 
 HOLDER = (
-    "import sys, time\nfrom pathlib import Path\nfrom hotpatch_agent.alive import Lock\n"
+    "import sys, time\nfrom pathlib import Path\nfrom hotpatch_agent.home.alive import Lock\n"
     "lock = Lock.take(Path(sys.argv[1]))\nprint('held', flush=True)\nsys.stdin.read()\n"
 )
 

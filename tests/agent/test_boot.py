@@ -21,7 +21,7 @@ DISK = {
 PRELUDE = """
 import json, sys
 sys.path.insert(0, ROOT)
-from hotpatch_agent import boot
+from hotpatch_agent.process import boot
 finder = boot.install(ROOT)
 finder.serve({path: None if text is None else text.encode() for path, text in OVERLAY.items()})
 """

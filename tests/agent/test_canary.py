@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hotpatch_agent import facts
+from hotpatch_agent.home import facts
 from hotpatch_agent.rollout.states import Event, Station
 
 from tests.agent.pushing import Pusher, settled

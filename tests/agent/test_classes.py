@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hotpatch_agent import facts
+from hotpatch_agent.home import facts
 
 from hotpatch.release import Check
 from tests.agent.pushing import Pusher, settled

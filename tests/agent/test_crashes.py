@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 from attrs import evolve
-from hotpatch_agent import facts
-from hotpatch_agent.acts import Append, Forget
-from hotpatch_agent.crashes import died_starting
-from hotpatch_agent.decide import step
-from hotpatch_agent.facts import How
-from hotpatch_agent.states import Stage, State
-from hotpatch_agent.status import Life, Phase, Problem, Status
+from hotpatch_agent.decision.acts import Append, Forget
+from hotpatch_agent.decision.crashes import died_starting
+from hotpatch_agent.decision.decide import step
+from hotpatch_agent.decision.states import Stage, State
+from hotpatch_agent.home import facts
+from hotpatch_agent.home.facts import How
+from hotpatch_agent.home.status import Life, Phase, Problem, Status
 
 from tests.agent.rounds import (
     COMMITTED,

@@ -7,14 +7,14 @@ import math
 
 import pytest
 from attrs import evolve
-from hotpatch_agent import facts
-from hotpatch_agent.acts import Rehearse, Replace
-from hotpatch_agent.decide import RULES, step, wake_in
-from hotpatch_agent.facts import How
-from hotpatch_agent.observe import Rehearsal
-from hotpatch_agent.states import TRANSITIONS, Stage, State
-from hotpatch_agent.status import Life, Phase, Problem
-from hotpatch_agent.terms import Terms
+from hotpatch_agent.decision.acts import Rehearse, Replace
+from hotpatch_agent.decision.decide import RULES, step, wake_in
+from hotpatch_agent.decision.observe import Rehearsal
+from hotpatch_agent.decision.states import TRANSITIONS, Stage, State
+from hotpatch_agent.home import facts
+from hotpatch_agent.home.facts import How
+from hotpatch_agent.home.status import Life, Phase, Problem
+from hotpatch_agent.home.terms import Terms
 
 from tests.agent.rounds import (
     COMMITTED,

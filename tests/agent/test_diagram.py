@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hotpatch_agent.diagram import anywhere, draw, redraw
-from hotpatch_agent.facts import KINDS
+from hotpatch_agent.decision.diagram import anywhere, draw, redraw
+from hotpatch_agent.home.facts import KINDS
 
 PAGE = Path(__file__).parents[2] / "docs" / "ledger-format.md"
 

@@ -11,8 +11,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from hotpatch_agent.disk import NameTaken, OsFiles, discard, is_temporary, sweep, take_name, write_whole
 from hotpatch_agent.failpoint import VARIABLE
+from hotpatch_agent.home.disk import NameTaken, OsFiles, discard, is_temporary, sweep, take_name, write_whole
 
 from hotpatch.errors import DiskFull, NotWritable
 
@@ -51,7 +51,7 @@ def left(folder: Path) -> list[str]:
 
 
 def run(code: str, folder: Path, failpoint: str) -> int:
-    program = f"from hotpatch_agent.disk import *\n{code}"
+    program = f"from hotpatch_agent.home.disk import *\n{code}"
     environment = {**os.environ, VARIABLE: failpoint}
     done = subprocess.run([sys.executable, "-c", program, str(folder)], env=environment, timeout=60)
     return done.returncode
@@ -120,7 +120,7 @@ def test_a_real_file_size_limit_is_reported_as_a_full_disk(tmp_path: Path) -> No
     program = (
         "import resource, signal, sys\n"
         "from hotpatch.errors import DiskFull\n"
-        "from hotpatch_agent.disk import write_whole\n"
+        "from hotpatch_agent.home.disk import write_whole\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try:\n"

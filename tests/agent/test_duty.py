@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from attrs import evolve
-from hotpatch_agent import facts
-from hotpatch_agent.duty import NOTHING, Duty, Task, duty
-from hotpatch_agent.facts import How
-from hotpatch_agent.states import State
-from hotpatch_agent.status import Life, Phase, Status
+from hotpatch_agent.decision.duty import NOTHING, Duty, Task, duty
+from hotpatch_agent.decision.states import State
+from hotpatch_agent.home import facts
+from hotpatch_agent.home.facts import How
+from hotpatch_agent.home.status import Life, Phase, Status
 
 from tests.agent.rounds import COMMITTED, IN_PLACE, LIVE, NO, OFFERED, ONE, RELOAD, committed, here, lived
 from tests.agent.samples import adopting, digest, status, told

@@ -20,11 +20,11 @@ from pathlib import Path
 
 import pytest
 from attrs import define, field, frozen
-from hotpatch_agent import spool
+from hotpatch_agent.decision.history import History
+from hotpatch_agent.decision.states import Stage, State
 from hotpatch_agent.failpoint import SHOT, VARIABLE, VICTIM
-from hotpatch_agent.history import History
-from hotpatch_agent.states import Stage, State
-from hotpatch_agent.status import Life
+from hotpatch_agent.home import spool
+from hotpatch_agent.home.status import Life
 
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import Service, alive, wait_until

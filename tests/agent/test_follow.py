@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hotpatch_agent import facts
-from hotpatch_agent.facts import Fact, How
-from hotpatch_agent.follow import Ending, Trail, follow
-from hotpatch_agent.history import History
-from hotpatch_agent.home import Service, create
-from hotpatch_agent.ledger import Record
-from hotpatch_agent.status import Problem
+from hotpatch_agent.cli.follow import Ending, Trail, follow
+from hotpatch_agent.decision.history import History
+from hotpatch_agent.home import facts
+from hotpatch_agent.home.facts import Fact, How
+from hotpatch_agent.home.folder import Service, create
+from hotpatch_agent.home.ledger import Record
+from hotpatch_agent.home.status import Problem
 
 from tests.agent.samples import at, digest
 
@@ -93,7 +93,7 @@ def test_an_answer_is_seen_with_and_without_a_watch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, watched: bool
 ) -> None:
     if not watched:
-        monkeypatch.setattr("hotpatch_agent.follow.Watch", _no_watch)
+        monkeypatch.setattr("hotpatch_agent.cli.follow.Watch", _no_watch)
     home = create(tmp_path / "home", Service("shop", "test", "a:a"))
     history, other = History(home.ledger), History(home.ledger)
     history.refresh()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hotpatch_agent.home import Service, create, locate, open_home
+from hotpatch_agent.home.folder import Service, create, locate, open_home
 
 from hotpatch.errors import NoHome, NotAService
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import pytest
-from hotpatch_agent.layers import Disk, Layers, digest_of, layer
+from hotpatch_agent.process.layers import Disk, Layers, digest_of, layer
 
 from hotpatch.plan import Plan
 from hotpatch.release import Release

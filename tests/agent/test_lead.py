@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
-from hotpatch_agent import facts, spool
-from hotpatch_agent.acts import Rehearse
-from hotpatch_agent.disk import OsFiles
+from hotpatch_agent.decision.acts import Rehearse
+from hotpatch_agent.decision.history import History
 from hotpatch_agent.failpoint import VARIABLE
-from hotpatch_agent.history import History
-from hotpatch_agent.home import Home, Service, create
-from hotpatch_agent.lead import Leader
-from hotpatch_agent.lookout import Lookout
-from hotpatch_agent.status import Board, Phase, Status, read_roll
+from hotpatch_agent.home import facts, spool
+from hotpatch_agent.home.disk import OsFiles
+from hotpatch_agent.home.folder import Home, Service, create
+from hotpatch_agent.home.status import Board, Phase, Status, read_roll
+from hotpatch_agent.leader.lead import Leader
+from hotpatch_agent.leader.lookout import Lookout
 
 from hotpatch.errors import Unsigned
 from hotpatch.plan import Plan

@@ -13,11 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hotpatch_agent import facts, wire
-from hotpatch_agent.disk import OsFiles, sweep
+from hotpatch_agent import wire
+from hotpatch_agent.decision.history import History
 from hotpatch_agent.failpoint import VARIABLE
-from hotpatch_agent.history import History
-from hotpatch_agent.ledger import Ledger, NameTaken
+from hotpatch_agent.home import facts
+from hotpatch_agent.home.disk import OsFiles, sweep
+from hotpatch_agent.home.ledger import Ledger, NameTaken
 
 from hotpatch.errors import DiskFull, LedgerDamaged
 from tests.agent.samples import at
@@ -108,7 +109,8 @@ def test_a_writer_killed_at_any_step_has_decided_or_not(tmp_path: Path, step: st
     write(tmp_path, 2)
     program = (
         "import sys; from pathlib import Path\n"
-        "from hotpatch_agent import clock, facts\nfrom hotpatch_agent.ledger import Ledger\n"
+        "from hotpatch_agent import clock\nfrom hotpatch_agent.home import facts\n"
+        "from hotpatch_agent.home.ledger import Ledger\n"
         "ledger = Ledger(Path(sys.argv[1])); ledger.read()\n"
         "ledger.append(facts.Started('killed'), 'k', clock.now())\n"
     )
@@ -455,6 +457,6 @@ def test_a_record_that_a_sleepy_writer_left_when_it_died_leads_nobody_astray(tmp
 
 def _record_of(sleeper: Ledger) -> bytes:
     """What this writer would have written, had nobody been before it."""
-    from hotpatch_agent.ledger import _line, _seal
+    from hotpatch_agent.home.ledger import _line, _seal
 
     return _line(_seal(sleeper.seq + 1, at(99), "sleeper", started(99), sleeper._digest))

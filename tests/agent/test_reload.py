@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hotpatch_agent import facts
+from hotpatch_agent.home import facts
 
 from tests.agent.pushing import Pusher, settled
 from tests.agent.shop import APP, TWO, bodies, make

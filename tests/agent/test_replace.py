@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hotpatch_agent import facts
+from hotpatch_agent.home import facts
 
 from hotpatch.release import Check
 from tests.agent.pushing import Pusher, settled

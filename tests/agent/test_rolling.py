@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 from attrs import evolve
-from hotpatch_agent import facts
-from hotpatch_agent.acts import Append
-from hotpatch_agent.duty import Task, duty
-from hotpatch_agent.facts import How
-from hotpatch_agent.observe import Observations, RequestSeen
+from hotpatch_agent.decision.acts import Append
+from hotpatch_agent.decision.duty import Task, duty
+from hotpatch_agent.decision.observe import Observations, RequestSeen
+from hotpatch_agent.decision.states import State
+from hotpatch_agent.home import facts
+from hotpatch_agent.home.facts import How
+from hotpatch_agent.home.spool import Request
+from hotpatch_agent.home.status import Phase, Status, Trial
 from hotpatch_agent.rollout.progress import Began, Moved
 from hotpatch_agent.rollout.seen import Seen
 from hotpatch_agent.rollout.states import Event
 from hotpatch_agent.rollout.strategy import Kind, Step, Strategy
-from hotpatch_agent.spool import Request
-from hotpatch_agent.states import State
-from hotpatch_agent.status import Phase, Status, Trial
 
 from tests.agent.rounds import ME, decide, rehearsed, see, the_record
 from tests.agent.samples import adopting, digest, status, told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hotpatch_agent.spool import (
+from hotpatch_agent.home.spool import (
     MAX_REQUEST,
     Request,
     Unreadable,

@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from hotpatch_agent import facts
+from hotpatch_agent.home import facts
 
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import wait_until

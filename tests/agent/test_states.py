@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
-from hotpatch_agent import facts, wire
-from hotpatch_agent.facts import KINDS, Fact, How
-from hotpatch_agent.folding import REMEMBERED, fold, fold_all, snapshot
-from hotpatch_agent.history import History
-from hotpatch_agent.ledger import Record
+from hotpatch_agent import wire
+from hotpatch_agent.decision.folding import REMEMBERED, fold, fold_all, snapshot
+from hotpatch_agent.decision.history import History
+from hotpatch_agent.decision.states import TRANSITIONS, Stage, State
+from hotpatch_agent.home import facts
+from hotpatch_agent.home.facts import KINDS, Fact, How
+from hotpatch_agent.home.ledger import Record
+from hotpatch_agent.home.status import Problem
+from hotpatch_agent.home.terms import Terms
 from hotpatch_agent.rollout.progress import Began, Locked, Moved, Unlocked, begin
 from hotpatch_agent.rollout.states import VERBS, Event, Station, goes_to
 from hotpatch_agent.rollout.strategy import Kind, Step, Strategy
-from hotpatch_agent.states import TRANSITIONS, Stage, State
-from hotpatch_agent.status import Problem
-from hotpatch_agent.terms import Terms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from attrs import evolve
 from hotpatch_agent import wire
-from hotpatch_agent.alive import Lock
 from hotpatch_agent.clock import now
-from hotpatch_agent.status import Blocker, Board, Phase, Problem, Status, forget, read_roll, worker_id
+from hotpatch_agent.home.alive import Lock
+from hotpatch_agent.home.status import Blocker, Board, Phase, Problem, Status, forget, read_roll, worker_id
 
 from tests.agent.samples import adopting, status
 
@@ -20,7 +20,7 @@ WORKER = """
 import os, sys
 from pathlib import Path
 from attrs import evolve
-from hotpatch_agent.status import Board, worker_id
+from hotpatch_agent.home.status import Board, worker_id
 from tests.agent.samples import status
 board = Board(Path(sys.argv[1]), worker_id())
 board.write(evolve(status(os.getpid()), worker=worker_id()))

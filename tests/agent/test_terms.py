@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 import pytest
-from hotpatch_agent.terms import BadTerms, Terms, read_terms
+from hotpatch_agent.home.terms import BadTerms, Terms, read_terms
 
 
 def test_the_release_goes_before_the_service_and_both_before_the_default() -> None:

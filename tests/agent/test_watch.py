@@ -6,8 +6,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from hotpatch_agent import watch as module
-from hotpatch_agent.watch import Glances, Watch, watch_over
+from hotpatch_agent.home import watch as module
+from hotpatch_agent.home.watch import Glances, Watch, watch_over
 
 
 def waits(watch: Watch, seconds: float | None) -> threading.Thread:

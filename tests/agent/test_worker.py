@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hotpatch_agent import facts, spool
-from hotpatch_agent.status import Phase
+from hotpatch_agent.home import facts, spool
+from hotpatch_agent.home.status import Phase
 
 from hotpatch.release import Check
 from tests.agent.pushing import Pusher, settled

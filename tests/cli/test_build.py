@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hotpatch_agent import home as homes
+from hotpatch_agent.home import folder as homes
 
 from hotpatch import bundle
 from hotpatch.engine import Measurement

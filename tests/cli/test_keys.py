@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hotpatch_agent import home as homes
+from hotpatch_agent.home import folder as homes
 
 from hotpatch import bundle, trust
 from tests.bundle.forge import OLD, honest_release

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hotpatch_agent import spool
-from hotpatch_agent.home import Home, open_home
-from hotpatch_agent.status import Life, read_roll
+from hotpatch_agent.home import spool
+from hotpatch_agent.home.folder import Home, open_home
+from hotpatch_agent.home.status import Life, read_roll
 
 from hotpatch.trust import root as roots
 from tests.agent import puppet

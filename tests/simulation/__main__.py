@@ -11,7 +11,7 @@ import os
 import sys
 import traceback
 
-from hotpatch_agent import tell
+from hotpatch_agent.cli import tell
 
 from tests.simulation.many import many, say
 from tests.simulation.service import SimService, finish

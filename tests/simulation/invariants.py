@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from hotpatch_agent import facts, wire
-from hotpatch_agent.disk import is_temporary
-from hotpatch_agent.folding import fold
-from hotpatch_agent.home import Home
-from hotpatch_agent.ledger import Record, _NotWhole, _open
-from hotpatch_agent.states import Stage, State
-from hotpatch_agent.status import Life, _load
+from hotpatch_agent import wire
+from hotpatch_agent.decision.folding import fold
+from hotpatch_agent.decision.states import Stage, State
+from hotpatch_agent.home import facts
+from hotpatch_agent.home.disk import is_temporary
+from hotpatch_agent.home.folder import Home
+from hotpatch_agent.home.ledger import Record, _NotWhole, _open
+from hotpatch_agent.home.status import Life, _load
 
 from tests.simulation.machine import Machine
 

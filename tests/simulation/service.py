@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from attrs import evolve
-from hotpatch_agent import facts, spool
-from hotpatch_agent.home import Home, Service
-from hotpatch_agent.ledger import Record
-from hotpatch_agent.observe import Observations
-from hotpatch_agent.status import Status
+from hotpatch_agent.decision.observe import Observations
+from hotpatch_agent.home import facts, spool
+from hotpatch_agent.home.folder import Home, Service
+from hotpatch_agent.home.ledger import Record
+from hotpatch_agent.home.status import Status
 
 from hotpatch.errors import DiskFull
 from tests.simulation.invariants import Watcher

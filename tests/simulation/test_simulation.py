@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hotpatch_agent import admission, crashes, decide
-from hotpatch_agent.facts import KINDS
-from hotpatch_agent.lead import Leader
-from hotpatch_agent.observe import Rehearsal
-from hotpatch_agent.states import Stage
-from hotpatch_agent.status import Board, Status
+from hotpatch_agent.decision import admission, crashes, decide
+from hotpatch_agent.decision.observe import Rehearsal
+from hotpatch_agent.decision.states import Stage
+from hotpatch_agent.home.facts import KINDS
+from hotpatch_agent.home.status import Board, Status
+from hotpatch_agent.leader.lead import Leader
 
 from tests.simulation.disk import ProcessFiles
 from tests.simulation.service import kinds_of, run
@@ -67,7 +67,7 @@ def a_verdict_that_is_not_heard(patch: pytest.MonkeyPatch) -> None:
     heard = Rehearsal.__init__
 
     def deaf(self: Rehearsal, errand: int, how: object, problem: object = None, **more: object) -> None:
-        from hotpatch_agent.facts import How
+        from hotpatch_agent.home.facts import How
 
         heard(self, errand, How.LIVE)
 
@@ -92,7 +92,7 @@ def workers_that_are_never_replaced(patch: pytest.MonkeyPatch) -> None:
 
 def files_that_are_answered_twice(patch: pytest.MonkeyPatch) -> None:
     without(patch, admission.tidy)
-    patch.setattr("hotpatch_agent.folding.ANSWERS", 1)
+    patch.setattr("hotpatch_agent.decision.folding.ANSWERS", 1)
 
 
 def a_status_that_is_not_written(patch: pytest.MonkeyPatch) -> None:

@@ -10,19 +10,19 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from attrs import evolve
-from hotpatch_agent import facts
-from hotpatch_agent.acts import Rehearse, Replace
 from hotpatch_agent.clock import Instant
-from hotpatch_agent.duty import Duty, Task, duty
-from hotpatch_agent.facts import How
-from hotpatch_agent.history import History
-from hotpatch_agent.home import Home
-from hotpatch_agent.lead import Leader
-from hotpatch_agent.ledger import NameTaken, Record
-from hotpatch_agent.lookout import Lookout, described
-from hotpatch_agent.observe import Observations, Rehearsal
-from hotpatch_agent.start import choose, is_new_master
-from hotpatch_agent.status import Adoption, Board, Life, Phase, Status, read_roll
+from hotpatch_agent.decision.acts import Rehearse, Replace
+from hotpatch_agent.decision.duty import Duty, Task, duty
+from hotpatch_agent.decision.history import History
+from hotpatch_agent.decision.observe import Observations, Rehearsal
+from hotpatch_agent.home import facts
+from hotpatch_agent.home.facts import How
+from hotpatch_agent.home.folder import Home
+from hotpatch_agent.home.ledger import NameTaken, Record
+from hotpatch_agent.home.status import Adoption, Board, Life, Phase, Status, read_roll
+from hotpatch_agent.leader.lead import Leader
+from hotpatch_agent.leader.lookout import Lookout, described
+from hotpatch_agent.worker.start import choose, is_new_master
 
 from hotpatch.errors import CheckFailed, DiskFull, HotpatchError, NotABundle, OldVersion
 from hotpatch.plan import Plan

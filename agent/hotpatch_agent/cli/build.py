@@ -64,7 +64,7 @@ from hotpatch_agent.cli.terminal import Terminal
 @click.option(
     "--transformers",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A Python file with state transformers and refresh callbacks.",
+    help="A Python file with state transformers (hotpatch.transform) and refresh callbacks.",
 )
 @click.option("--message", "-m", default="", help="What the release is for, in a sentence.")
 @click.option(
@@ -133,7 +133,7 @@ def command(
 
 def _write(target: Path, release: Release, signers: Sequence[Any]) -> bytes:
     from hotpatch import bundle as bundles
-    from hotpatch_agent.disk import write_whole
+    from hotpatch_agent.home.disk import write_whole
 
     data = bundles.build(release)
     for signer in signers:
@@ -178,7 +178,7 @@ def _address(
     """Whom the release is for, and its number."""
     if home is not None:
         from hotpatch_agent.cli.origin import history_of, next_version
-        from hotpatch_agent.home import open_home
+        from hotpatch_agent.home.folder import open_home
 
         here = open_home(home)
         service = service or here.service.name
@@ -198,7 +198,7 @@ def _address(
 
 def read_settings(settings: Sequence[str]) -> dict[str, str]:
     """`KEY=VALUE` texts as a mapping.  Raises a usage error for one that makes no sense."""
-    from hotpatch_agent.terms import BadTerms, read_terms
+    from hotpatch_agent.home.terms import BadTerms, read_terms
 
     found: dict[str, str] = {}
     for text in settings:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from hotpatch.errors import OutcomeUnknown, ReleaseFailed
-from hotpatch_agent import tell
+from hotpatch_agent.cli import tell
+from hotpatch_agent.cli.follow import End, Ending, Glance
 from hotpatch_agent.cli.progress import phase_of
 from hotpatch_agent.cli.terminal import Terminal
-from hotpatch_agent.follow import End, Ending, Glance
-from hotpatch_agent.view import plural
+from hotpatch_agent.decision.view import plural
 
 
 def finish(terminal: Terminal, glance: Glance, waited: float) -> int:

@@ -9,8 +9,8 @@ import click
 
 from hotpatch_agent.cli.command import cli_command, home_option
 from hotpatch_agent.cli.terminal import Terminal
-from hotpatch_agent.home import Service, create, open_home
-from hotpatch_agent.terms import BadTerms, read_terms
+from hotpatch_agent.home.folder import Service, create, open_home
+from hotpatch_agent.home.terms import BadTerms, read_terms
 
 
 @cli_command(

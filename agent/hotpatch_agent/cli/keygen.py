@@ -163,7 +163,7 @@ def _changed_root(home: Path, made: NewKey | None, root_keys: Sequence[str], wis
 def _write(folder: Path, changed: list[bytes]) -> TrustRoot:
     """Write the roots, the last of which comes into force."""
     from hotpatch.trust import root as roots
-    from hotpatch_agent.disk import write_whole
+    from hotpatch_agent.home.disk import write_whole
 
     folder.mkdir(mode=0o700, exist_ok=True)
     for data in changed:

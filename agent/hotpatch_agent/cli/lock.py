@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from hotpatch_agent import spool
 from hotpatch_agent.cli.command import cli_command, home_option
 from hotpatch_agent.cli.person import person
 from hotpatch_agent.cli.steer import answer_to
 from hotpatch_agent.cli.terminal import Terminal
-from hotpatch_agent.home import open_home
+from hotpatch_agent.home import spool
+from hotpatch_agent.home.folder import open_home
 
 
 @cli_command("lock", examples=["hotpatch lock 'the sale ends at six'"])

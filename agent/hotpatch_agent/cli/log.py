@@ -8,14 +8,14 @@ from typing import Any
 import click
 
 from hotpatch.errors import LedgerDamaged
-from hotpatch_agent import tell
+from hotpatch_agent.cli import tell
 from hotpatch_agent.cli.command import cli_command, home_option
 from hotpatch_agent.cli.terminal import Terminal
-from hotpatch_agent.facts import encode
-from hotpatch_agent.history import History
-from hotpatch_agent.home import open_home
-from hotpatch_agent.ledger import Record
-from hotpatch_agent.view import plural
+from hotpatch_agent.decision.history import History
+from hotpatch_agent.decision.view import plural
+from hotpatch_agent.home.facts import encode
+from hotpatch_agent.home.folder import open_home
+from hotpatch_agent.home.ledger import Record
 
 
 @cli_command(

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from hotpatch_agent.cli.preparing import Origin
-from hotpatch_agent.history import History
-from hotpatch_agent.home import Home, open_home
-from hotpatch_agent.states import State
+from hotpatch_agent.decision.history import History
+from hotpatch_agent.decision.states import State
+from hotpatch_agent.home.folder import Home, open_home
 
 
 def origin_of(

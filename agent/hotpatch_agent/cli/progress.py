@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, Protocol
 
-from hotpatch_agent import tell
+from hotpatch_agent.cli import tell
+from hotpatch_agent.cli.follow import Glance
 from hotpatch_agent.cli.terminal import Terminal
-from hotpatch_agent.follow import Glance
-from hotpatch_agent.status import Life, Phase, Status
+from hotpatch_agent.home.status import Life, Phase, Status
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -9,23 +9,24 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from hotpatch import errors
-from hotpatch_agent import clock, spool
-from hotpatch_agent.admission import unfit
+from hotpatch_agent import clock
 from hotpatch_agent.cli.command import cli_command, home_option
 from hotpatch_agent.cli.ending import finish
+from hotpatch_agent.cli.follow import Glance, Trail, follow
 from hotpatch_agent.cli.person import person
 from hotpatch_agent.cli.progress import screen
 from hotpatch_agent.cli.terminal import Terminal
-from hotpatch_agent.follow import Glance, Trail, follow
-from hotpatch_agent.history import History
-from hotpatch_agent.home import Home, open_home
-from hotpatch_agent.observe import BundleSeen, Observations
+from hotpatch_agent.decision.admission import unfit
+from hotpatch_agent.decision.history import History
+from hotpatch_agent.decision.observe import BundleSeen, Observations
+from hotpatch_agent.decision.trial import has_a_say
+from hotpatch_agent.decision.view import View
+from hotpatch_agent.home import spool
+from hotpatch_agent.home.folder import Home, open_home
+from hotpatch_agent.home.status import Problem, Status, read_roll
+from hotpatch_agent.home.terms import BadTerms, Terms, read_terms
 from hotpatch_agent.rollout import strategy_file
 from hotpatch_agent.rollout.strategy import Kind
-from hotpatch_agent.status import Problem, Status, read_roll
-from hotpatch_agent.terms import BadTerms, Terms, read_terms
-from hotpatch_agent.trial import has_a_say
-from hotpatch_agent.view import View
 
 if TYPE_CHECKING:
     from hotpatch.release import Release

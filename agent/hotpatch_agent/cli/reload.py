@@ -10,13 +10,14 @@ from typing import Final
 import click
 
 from hotpatch import errors
-from hotpatch_agent import facts, spool, tell
+from hotpatch_agent.cli import tell
 from hotpatch_agent.cli.command import cli_command, home_option
 from hotpatch_agent.cli.terminal import Terminal
-from hotpatch_agent.facts import Fact
-from hotpatch_agent.history import History
-from hotpatch_agent.home import open_home
-from hotpatch_agent.status import read_roll
+from hotpatch_agent.decision.history import History
+from hotpatch_agent.home import facts, spool
+from hotpatch_agent.home.facts import Fact
+from hotpatch_agent.home.folder import open_home
+from hotpatch_agent.home.status import read_roll
 
 LOOK: Final = 0.1
 """Seconds between two looks into the ledger."""

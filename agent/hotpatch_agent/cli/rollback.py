@@ -7,17 +7,18 @@ from pathlib import Path
 import click
 
 from hotpatch import errors
-from hotpatch_agent import clock, spool
+from hotpatch_agent import clock
 from hotpatch_agent.cli.command import cli_command, home_option
 from hotpatch_agent.cli.ending import finish
+from hotpatch_agent.cli.follow import Trail
 from hotpatch_agent.cli.person import person
 from hotpatch_agent.cli.push import watch
 from hotpatch_agent.cli.steer import ask
 from hotpatch_agent.cli.terminal import Terminal
-from hotpatch_agent.follow import Trail
-from hotpatch_agent.history import History
-from hotpatch_agent.home import open_home
-from hotpatch_agent.status import read_roll
+from hotpatch_agent.decision.history import History
+from hotpatch_agent.home import spool
+from hotpatch_agent.home.folder import open_home
+from hotpatch_agent.home.status import read_roll
 
 
 @cli_command(

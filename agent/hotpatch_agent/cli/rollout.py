@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hotpatch_agent import tell
+from hotpatch_agent.cli import tell
 from hotpatch_agent.cli.command import cli_command, home_option
 from hotpatch_agent.cli.rollout_view import VERSIONS, clocks, data, plan, sentence, version_rows, versions
 from hotpatch_agent.cli.steer import looks
 from hotpatch_agent.cli.terminal import Terminal
-from hotpatch_agent.history import History
-from hotpatch_agent.home import open_home
-from hotpatch_agent.ledger import Record
+from hotpatch_agent.decision.history import History
+from hotpatch_agent.decision.states import State
+from hotpatch_agent.home.folder import open_home
+from hotpatch_agent.home.ledger import Record
+from hotpatch_agent.home.status import Status, read_roll
 from hotpatch_agent.rollout.states import Station
-from hotpatch_agent.states import State
-from hotpatch_agent.status import Status, read_roll
 
 if TYPE_CHECKING:
     from rich.console import Group

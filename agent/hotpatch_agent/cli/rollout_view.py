@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hotpatch_agent import clock, tell
+from hotpatch_agent import clock
+from hotpatch_agent.cli import tell
+from hotpatch_agent.decision.states import State
+from hotpatch_agent.home.status import Answered, Status
 from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.states import STOPPED, Station
 from hotpatch_agent.rollout.steps import target
 from hotpatch_agent.rollout.strategy import By, Kind, Strategy
-from hotpatch_agent.states import State
-from hotpatch_agent.status import Answered, Status
 
 VERSIONS = ("version", "share", "requests", "errors", "p50", "p90", "p99")
 """The columns of `versions`."""

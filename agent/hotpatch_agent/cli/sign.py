@@ -33,7 +33,7 @@ def command(terminal: Terminal, bundle: Path, keys: tuple[str, ...], output: Pat
     Look at it first, by `hotpatch show`: a signature says that you stand for what is inside.
     """
     from hotpatch import bundle as bundles
-    from hotpatch_agent.disk import write_whole
+    from hotpatch_agent.home.disk import write_whole
 
     data = bundles.read(bundle)
     for signer in load_signers(keys):

@@ -9,17 +9,17 @@ from typing import Any, Final
 import click
 
 from hotpatch.errors import LedgerDamaged, NoWorkerAlive, OutcomeUnknown
-from hotpatch_agent import clock, tell, wire
-from hotpatch_agent.cli import rollout_view
+from hotpatch_agent import clock, wire
+from hotpatch_agent.cli import rollout_view, tell
 from hotpatch_agent.cli.command import cli_command, home_option
 from hotpatch_agent.cli.steer import looks
 from hotpatch_agent.cli.terminal import Terminal
-from hotpatch_agent.history import History
-from hotpatch_agent.home import Home, open_home
+from hotpatch_agent.decision.history import History
+from hotpatch_agent.decision.states import Stage, State
+from hotpatch_agent.decision.view import plural, runs_head
+from hotpatch_agent.home.folder import Home, open_home
+from hotpatch_agent.home.status import Life, Roll, Status, read_roll, start_of
 from hotpatch_agent.rollout.steps import exit_code
-from hotpatch_agent.states import Stage, State
-from hotpatch_agent.status import Life, Roll, Status, read_roll, start_of
-from hotpatch_agent.view import plural, runs_head
 
 RECENT: Final = 5
 """Decisions shown below the workers."""

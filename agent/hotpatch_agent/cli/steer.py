@@ -10,20 +10,21 @@ from typing import Final
 import click
 
 from hotpatch import errors
-from hotpatch_agent import facts, spool, tell
+from hotpatch_agent.cli import tell
 from hotpatch_agent.cli.command import Command, cli_command, home_option
+from hotpatch_agent.cli.follow import GLANCE, watch_home
 from hotpatch_agent.cli.person import person
 from hotpatch_agent.cli.push import raise_problem
 from hotpatch_agent.cli.rollout_view import data, sentence
 from hotpatch_agent.cli.terminal import Terminal
-from hotpatch_agent.follow import GLANCE, watch_home
-from hotpatch_agent.history import History
-from hotpatch_agent.home import Home, open_home
-from hotpatch_agent.ledger import Record
+from hotpatch_agent.decision.history import History
+from hotpatch_agent.home import facts, spool
+from hotpatch_agent.home.folder import Home, open_home
+from hotpatch_agent.home.ledger import Record
+from hotpatch_agent.home.status import read_roll
 from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.states import STOPPED, Event, Station
 from hotpatch_agent.rollout.steps import exit_code
-from hotpatch_agent.status import read_roll
 
 ANSWERED: Final = 30.0
 """Seconds within which the service answers, if a worker lives."""

@@ -15,7 +15,7 @@ from hotpatch_agent.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from hotpatch.trust import Expectation, Finding
-    from hotpatch_agent.home import Home
+    from hotpatch_agent.home.folder import Home
 
 
 @cli_command(
@@ -55,7 +55,7 @@ def command(
     """
     from hotpatch import bundle as bundles
     from hotpatch import trust
-    from hotpatch_agent.home import open_home
+    from hotpatch_agent.home.folder import open_home
 
     here = open_home(home) if home is not None else None
     if here is None and trust_root is None:
@@ -113,7 +113,7 @@ def _expectation(
 
 def _running(home: Home | None, sources: Path | None) -> Callable[[str], str | None] | None:
     """How to look up the digest of a source that runs; None if the sources are not known."""
-    from hotpatch_agent.layers import digest_of, layer
+    from hotpatch_agent.process.layers import digest_of, layer
 
     root = sources or (Path(home.service.root) if home is not None and home.service.root else None)
     if root is None:

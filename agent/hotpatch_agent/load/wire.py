@@ -27,9 +27,10 @@ class Request:
 
     def encoded(self, host: str) -> bytes:
         body = self.body.encode()
-        lines = [f"{self.method} {self.path} HTTP/1.1", f"Host: {host}"]
+        own = {name.lower() for name in self.headers}
+        lines = [f"{self.method} {self.path} HTTP/1.1", *([] if "host" in own else [f"Host: {host}"])]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
-        if body or self.method not in ("GET", "HEAD"):
+        if "content-length" not in own and (body or self.method not in ("GET", "HEAD")):
             lines.append(f"Content-Length: {len(body)}")
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 

@@ -1,4 +1,4 @@
-"""How a rollout fits into the service's own machine (`hotpatch_agent.states`): which record is due where.
+"""How a rollout fits into the service's own machine (`decision.states`): which record is due where.
 
 The service's machine knows one release in progress: offered, rehearsed, committed, settled, or the way back.
 A rollout is what happens between "every worker is ready" and "settled", for a release whose strategy has

@@ -25,7 +25,7 @@ from hotpatch.errors import DiskFull, NotWritable, StrategyInvalid
 from hotpatch.rehearsal.native import original
 from hotpatch_agent import wire
 from hotpatch_agent.clock import Instant
-from hotpatch_agent.disk import write_whole
+from hotpatch_agent.home.disk import write_whole
 from hotpatch_agent.native import start_thread
 from hotpatch_agent.rollout import outside
 from hotpatch_agent.rollout.progress import Moved, Progress

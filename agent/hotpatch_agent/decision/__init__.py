@@ -1,0 +1,1 @@
+"""What the service does next: state, observations and rules, all pure."""

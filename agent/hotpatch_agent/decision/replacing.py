@@ -1,0 +1,109 @@
+"""Workers that can't reach the head by themselves, replaced one at a time.
+
+A worker is due when it can never get there live (the release goes in only by a start, or the worker has said
+that it is unable), when its requests have kept it from committing for longer than the terms allow, or when it
+has said nothing for too long.  The leader goes last.  The next one is taken only after the one before has
+gone and as many serve as did at first.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from hotpatch_agent.decision.acts import Append, Decision, Replace
+from hotpatch_agent.decision.reloading import is_outdated
+from hotpatch_agent.decision.states import Replacement, Stage
+from hotpatch_agent.decision.view import View, needs_reload, runs_head
+from hotpatch_agent.home import facts
+from hotpatch_agent.home.status import Phase, Status
+from hotpatch_agent.home.terms import Terms
+
+RECENT: Final = 60.0
+"""Seconds after a replacement for which the number of workers is still taken to be what it was then."""
+
+
+def replace(view: View) -> tuple[Decision, ...]:
+    """Go on with the worker that is being replaced, or take the next that is due."""
+    current = view.state.replacement
+    if current is not None:
+        return _go_on(view, current)
+    due = [(status, reason) for status in view.behind if (reason := _due_because(view, status))]
+    due += [(one, "a reload was asked for") for one in view.voters if is_outdated(view, one)]
+    if not due:
+        return ()
+    status, reason = min(due, key=lambda pair: (pair[0].worker == view.seen.me, pair[0].started.time))
+    return (Append(facts.Replacing(status.worker, _among(view), reason)),)
+
+
+def _among(view: View) -> int:
+    """How many workers there are to be.  Not how many serve: one may have died a moment ago.  Nor, just
+    after a replacement, what the master says: it may still count the successor as a worker more."""
+    former = view.state.former
+    if former is not None and view.now.since(former.since) < RECENT:
+        return former.among
+    return view.seen.wanted or len(view.voters)
+
+
+def terms(view: View) -> Terms:
+    """Those that hold now: of the release in progress, else of the topmost one."""
+    if view.state.rollout is not None:
+        return view.state.rollout.terms
+    return view.state.top.terms if view.state.top else Terms()
+
+
+def next_lapse(view: View) -> float:
+    """Seconds until a worker becomes due, or a replacement overdue, for no other reason than time."""
+    if view.state.replacement is not None:
+        return terms(view).replace - view.now.since(view.state.replacement.since)
+    return min((_patience(view, status) for status in view.behind), default=math.inf)
+
+
+def _go_on(view: View, current: Replacement) -> tuple[Decision, ...]:
+    status = next((one for one in view.voters if one.worker == current.worker), None)
+    overdue = view.now.since(current.since) > terms(view).replace
+    if status is not None and runs_head(view.state, status) and not is_outdated(view, status):
+        return (Append(facts.Replaced(current.worker, "it has reached the head by itself")),)
+    if status is None and len(view.voters) >= current.among:
+        return (Append(facts.Replaced(current.worker)),)
+    if not overdue:
+        return (Replace(current.worker, current.among),) if status is not None else ()
+    text = f"no successor of worker {current.worker} was serving after {terms(view).replace:g} s"
+    rollout = view.state.rollout
+    if rollout is not None and rollout.stage is Stage.COMMITTED:
+        return (Append(facts.RolledBack(rollout.version, view.state.head[-1].below, text)),)
+    return (Append(facts.Replaced(current.worker, text)),)
+
+
+def _due_because(view: View, status: Status) -> str:
+    """Why this worker is to be replaced now; empty if it is not."""
+    phase = _phase(view, status)
+    if needs_reload(view.state, status):
+        return "the release goes in only by starting a worker on it"
+    if phase in (Phase.UNABLE, Phase.FELL_BACK):
+        assert status.adoption is not None
+        return status.adoption.reason or f"it is {phase.value}"
+    if _patience(view, status) >= 0:
+        return ""
+    if phase is Phase.HELD:
+        return f"its requests did not end within {terms(view).hold:g} s"
+    return f"it has not adopted the head within {terms(view).adopt:g} s"
+
+
+def _patience(view: View, status: Status) -> float:
+    """Seconds that are still left to a worker that is behind."""
+    rules, rollout = terms(view), view.state.rollout
+    if status.adoption is not None and _phase(view, status) is Phase.HELD:
+        if rules.past_hold == "wait":
+            return math.inf
+        return rules.hold - view.now.since(status.adoption.since)
+    # A worker that was started after the decision has its time from its own start.
+    waited = view.now.since(status.started)
+    if rollout is not None:
+        waited = min(waited, view.now.since(rollout.moved))
+    return rules.adopt - waited
+
+
+def _phase(view: View, status: Status) -> Phase | None:
+    top = view.state.top
+    return status.phase_for(view.state.errand, top.digest if top else "")

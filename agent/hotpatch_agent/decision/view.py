@@ -1,0 +1,74 @@
+"""State and observations together, with the questions that the rules ask of them."""
+
+from __future__ import annotations
+
+import functools
+
+from attrs import frozen
+
+from hotpatch_agent.clock import Instant
+from hotpatch_agent.decision.observe import Observations
+from hotpatch_agent.decision.states import Rollout, State
+from hotpatch_agent.home.facts import How
+from hotpatch_agent.home.status import Life, Phase, Status
+
+
+@frozen(slots=False)
+class View:
+    """One moment, as the leader sees it."""
+
+    state: State
+    seen: Observations
+    now: Instant
+
+    @functools.cached_property
+    def voters(self) -> tuple[Status, ...]:
+        """Workers that serve: those whose word counts."""
+        return tuple(one for one in self.seen.alive if one.life is Life.SERVING)
+
+    @functools.cached_property
+    def booting(self) -> tuple[Status, ...]:
+        """Workers that are being started."""
+        return tuple(one for one in self.seen.alive if one.life is Life.BOOTING)
+
+    @functools.cached_property
+    def behind(self) -> tuple[Status, ...]:
+        """Serving workers that do not run the head."""
+        return tuple(one for one in self.voters if not runs_head(self.state, one))
+
+    def in_phase(self, rollout: Rollout, *phases: Phase) -> tuple[Status, ...]:
+        """Serving workers that have come this far with the release in progress."""
+        return tuple(one for one in self.voters if one.phase_for(self.state.errand, rollout.digest) in phases)
+
+    def not_in_phase(self, rollout: Rollout, *phases: Phase) -> tuple[Status, ...]:
+        """Serving workers that have not."""
+        return tuple(
+            one for one in self.voters if one.phase_for(self.state.errand, rollout.digest) not in phases
+        )
+
+
+def runs_head(state: State, status: Status) -> bool:
+    """Does this worker run exactly what the ledger says?  What its disk already holds counts as run."""
+    absorbed = status.absorbs
+    ours = tuple(version for version in status.stack if version not in absorbed)
+    if ours != tuple(version for version in state.versions if version not in absorbed):
+        return False
+    top = state.top
+    return not ours or top is None or top.version != ours[-1] or status.digest == top.digest
+
+
+def needs_reload(state: State, status: Status) -> bool:
+    """Is there a release on its way to the head that goes in only by starting a worker on it?"""
+    has = (*status.stack, *status.absorbs)
+    return any(entry.how is How.RELOAD and entry.version not in has for entry in state.head)
+
+
+def names(workers: tuple[Status, ...]) -> str:
+    """Workers for people: their pids."""
+    pids = [str(one.pid) for one in workers]
+    return f"worker {pids[0]}" if len(pids) == 1 else f"workers {', '.join(pids)}"
+
+
+def plural(number: int, word: str) -> str:
+    """`1 worker`, `2 workers`."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -1,0 +1,116 @@
+"""The leader's eyes: spool and workers as one `Observations` value."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Final
+
+from attrs import evolve
+
+from hotpatch.errors import BadRequest, BundleTooLarge, HotpatchError, NotABundle
+from hotpatch.release import Release
+from hotpatch_agent import wire
+from hotpatch_agent.decision.observe import BundleSeen, Observations, Rehearsal, RequestSeen
+from hotpatch_agent.home import spool
+from hotpatch_agent.home.alive import OS_LOCKS, Locks
+from hotpatch_agent.home.disk import OS_FILES, Files
+from hotpatch_agent.home.folder import Home
+from hotpatch_agent.home.status import Problem, read_roll
+from hotpatch_agent.home.terms import BadTerms, read_terms
+from hotpatch_agent.leader.replace import wanted
+from hotpatch_agent.rollout import strategy_file
+
+Accept = Callable[[bytes], Release]
+"""Check a bundle by every rule of trust and give its release, or raise the HotpatchError that says why."""
+
+MAX_BUNDLE: Final = 64 << 20
+"""Bytes read of a file in the spool; the container's own bounds are narrower."""
+
+
+class Lookout:
+    """Looks at a home folder for the worker that leads.  Each file of the spool is judged once.
+
+    Not thread-safe.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        me: str,
+        accept: Accept,
+        files: Files = OS_FILES,
+        locks: Locks = OS_LOCKS,
+    ) -> None:
+        self._home = home
+        self._me = me
+        self._accept = accept
+        self._files = files
+        self._locks = locks
+        self._judged: dict[str, BundleSeen | RequestSeen] = {}
+
+    def look(self, rehearsal: Rehearsal | None = None) -> Observations:
+        """Everything as it is now.  Raises OSError if the folder itself can't be read."""
+        names = spool.waiting(self._home.spool, self._files)
+        self._judged = {name: item for name in names if (item := self._item(name)) is not None}
+        roll = read_roll(self._home.workers, self._files, self._locks)
+        items = tuple(self._judged.values())
+        return Observations(
+            self._me, roll.alive, roll.dead, roll.debris, items, rehearsal, wanted(self._home.path)
+        )
+
+    def _item(self, name: str) -> BundleSeen | RequestSeen | None:
+        if name in self._judged:
+            return self._judged[name]
+        if name.endswith(spool.REQUEST):
+            return self._request(name)
+        try:
+            data = self._files.read(str(self._home.spool / name), MAX_BUNDLE + 1)
+        except (FileNotFoundError, IsADirectoryError):
+            return None
+        found = bundle_seen(name, data, self._accept, self._home)
+        try:
+            card = spool.read_card(self._home.spool, name, self._files)
+        except wire.Malformed as error:
+            unread = f"what was said with the push can't be read: {error}; push again"
+            return evolve(found, problem=described(BadRequest(unread)))
+        return with_card(found, card, self._home)
+
+    def _request(self, name: str) -> RequestSeen | None:
+        found = spool.read_request(self._home.spool, name, self._files)
+        if found is None:
+            return None
+        if isinstance(found, spool.Unreadable):
+            return RequestSeen(name, None, Problem(BadRequest.__name__, BadRequest.exit_code, found.reason))
+        return RequestSeen(name, found)
+
+
+def bundle_seen(name: str, data: bytes, accept: Accept, home: Home) -> BundleSeen:
+    """A bundle as the door sees it: accepted, or with its problem."""
+    digest = hashlib.sha256(data).hexdigest()
+    try:
+        if len(data) > MAX_BUNDLE:
+            raise BundleTooLarge(f"the file is longer than a bundle may be ({MAX_BUNDLE >> 20} MiB)")
+        release = accept(data)
+        terms = read_terms(release.settings, home.service.settings)
+    except HotpatchError as error:
+        return BundleSeen(name, digest, problem=described(error))
+    except BadTerms as error:
+        return BundleSeen(
+            name, digest, problem=Problem(NotABundle.__name__, NotABundle.exit_code, str(error))
+        )
+    return BundleSeen(name, digest, release.version, release.message, terms)
+
+
+def with_card(found: BundleSeen, card: spool.Card, home: Home) -> BundleSeen:
+    """The bundle with what its pusher asks for; refused where the strategy makes no sense."""
+    asked = evolve(found, by=card.by, supersede=card.supersede, force=card.force)
+    try:
+        return evolve(asked, strategy=strategy_file.load(home.path, card.strategy))
+    except HotpatchError as error:
+        return evolve(asked, problem=asked.problem or described(error))
+
+
+def described(error: HotpatchError) -> Problem:
+    """An error of ours as a value, for the ledger and for statuses."""
+    return Problem(type(error).__name__, error.exit_code, str(error))

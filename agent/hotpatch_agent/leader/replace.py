@@ -1,0 +1,147 @@
+"""One worker replaced: a new one healthy on the head first, then the old one asked to finish.
+
+Every gunicorn's master has two levers: TTIN (one worker more) and TTOU (one less: it asks the oldest).  So
+that it asks the one that is meant, the leader names that worker in a file of the home folder and the master's
+own hook, which gunicorn calls before it chooses, puts this worker first (`choose_leaver`).  A worker that is
+asked to go answers what it has accepted and says `Connection: close`.
+
+Each call of `replace` does what can be done now; it is called at every step until the worker has gone.  What
+has been sent is remembered in the leader's memory alone: a leader that comes after a crash waits for
+`TAKEOVER` before it sends anything again.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from hotpatch_agent.decision.acts import Replace
+from hotpatch_agent.decision.states import Replacement
+from hotpatch_agent.home.disk import write_whole
+from hotpatch_agent.home.status import Life, Status
+
+LEAVER: Final = "leaver"
+"""The file of the home folder that names the worker to go: its pid, as text."""
+WANTED: Final = "wanted"
+"""The file of the home folder in which the master says how many workers it means to have."""
+FRESH: Final = 10.0
+"""Seconds for which the name counts: a TTOU that a person sends later means the oldest worker again."""
+PATIENCE: Final = 60.0
+"""Seconds after which a lever that has shown no effect is pulled again: a master that is in the middle of a
+`HUP` looks at nothing else for as long as its old workers take."""
+TAKEOVER: Final = 10.0
+"""Seconds that a new leader gives the levers which the one before it may have pulled."""
+LOOK: Final = 1.0
+"""Seconds between two looks at a replacement that goes on."""
+
+
+class Replacer:
+    """The leader's hand on the master.  Not thread-safe."""
+
+    def __init__(self, home: Path, master: int, log: Any) -> None:
+        self._home = home
+        self._master = master
+        self._log = log
+        self._asked_more: float | None = None
+        self._asked_less: float | None = None
+        self._worker = ""
+        self._among = 0
+
+    def replace(self, act: Replace, alive: Sequence[Status], head: tuple[int, ...], mine: bool) -> None:
+        """Goes on with this replacement, among the workers that are alive; `head` is what they should run.
+        If it is not this leader's own decision (`mine`), another may have pulled the levers already."""
+        if act.worker != self._worker:
+            self._worker = act.worker
+            earlier = time.monotonic() - PATIENCE + TAKEOVER
+            self._asked_more = self._asked_less = None if mine else earlier
+        self._among = act.among
+        serving = [one for one in alive if one.life is Life.SERVING]
+        coming = [one for one in alive if one.life is Life.BOOTING]
+        if len(serving) + len(coming) <= act.among:
+            self._ask_more(act)
+        elif len(serving) > act.among and _healthy(serving, head) and not coming:
+            self._ask_less(act)
+
+    def take_over(self, former: Replacement) -> None:
+        """Another leader's replacement ended, and that leader too, perhaps in between: it may have asked for
+        one worker more and not for one less.  `give_up` sees to that."""
+        self._asked_more, self._asked_less = time.monotonic(), None
+        self._worker, self._among = former.worker, former.among
+
+    def give_up(self, alive: Sequence[Status]) -> bool:
+        """No worker is being replaced (any more): the one that was started for it goes again.  Says whether
+        it is still there."""
+        if self._asked_more is None or self._asked_less is not None:
+            self._asked_more = self._asked_less = None
+            return False
+        staying = [one for one in alive if one.life is not Life.LEAVING]
+        if len(staying) <= self._among or any(one.life is Life.BOOTING for one in staying):
+            # It is on its way, or it has gone by itself and its own successor is, or there never was one.
+            return time.monotonic() - self._asked_more < PATIENCE
+        failed = [one for one in staying if one.life is Life.FAILED]
+        self._name(max(failed or staying, key=lambda one: one.started.tick).pid)
+        self._pull(signal.SIGTTOU)
+        self._asked_more = None
+        return False
+
+    def _ask_more(self, act: Replace) -> None:
+        if self._asked_more is not None and time.monotonic() - self._asked_more < PATIENCE:
+            return
+        self._log.info("hotpatch: starting a successor for worker %s", act.worker)
+        self._asked_more = time.monotonic()
+        self._pull(signal.SIGTTIN)
+
+    def _ask_less(self, act: Replace) -> None:
+        if self._asked_less is not None and time.monotonic() - self._asked_less < PATIENCE:
+            return
+        self._log.info("hotpatch: worker %s may go: its successor serves", act.worker)
+        self._asked_less = time.monotonic()
+        self._name(int(act.worker.partition("-")[0]))
+        self._pull(signal.SIGTTOU)
+
+    def _name(self, pid: int) -> None:
+        write_whole(str(self._home / LEAVER), f"{pid}\n".encode(), "leaver", durable=False)
+
+    def _pull(self, lever: signal.Signals) -> None:
+        if os.getppid() == self._master:  # else the master has gone, and this worker is about to
+            os.kill(self._master, lever)
+
+
+def note_wanted(home: Path, workers: int) -> None:
+    """In the master: this many workers there are to be, whoever has just died or is just being started."""
+    write_whole(str(home / WANTED), f"{workers}\n".encode(), "wanted", durable=False)
+
+
+def wanted(home: Path) -> int:
+    """How many workers the master means to have; 0 if it has not said."""
+    try:
+        return int((home / WANTED).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return 0
+
+
+def choose_leaver(server: Any, home: Path) -> None:
+    """In the master, before it decides which worker to end: the one that the leader has named comes first.
+
+    gunicorn takes workers by `age`, a counter that only grows from 1; nothing else reads it.
+    """
+    path = home / LEAVER
+    try:
+        if time.time() - path.stat().st_mtime > FRESH:
+            return
+        pid = int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return
+    worker = server.WORKERS.get(pid)
+    if worker is not None:
+        worker.age = 0
+
+
+def _healthy(serving: Sequence[Status], head: tuple[int, ...]) -> bool:
+    """Does the newest of them run the head?"""
+    newest = max(serving, key=lambda one: one.started.tick)
+    return newest.stack == tuple(version for version in head if version not in newest.absorbs)

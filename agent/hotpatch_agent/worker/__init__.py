@@ -1,0 +1,1 @@
+"""One worker's agent, from the fork to the last request."""

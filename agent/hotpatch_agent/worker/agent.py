@@ -1,0 +1,315 @@
+"""One worker's agent: a thread that sleeps until the home folder changes, then does what the ledger says.
+
+*What does the ledger say I should run; do that; say so.*  Any worker may lead; the one that does also looks
+at the spool and at the others, decides, and rehearses.  The thread never gets in a request's way, and no
+error ends it: what keeps it from its work stands in the worker's status, and it tries again.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+from typing import Any, Final
+
+from attrs import evolve
+
+from hotpatch import epochs
+from hotpatch.errors import HotpatchError
+from hotpatch.release import Release
+from hotpatch_agent import running
+from hotpatch_agent.clock import now
+from hotpatch_agent.decision.acts import ForWorker, Rehearse, Replace
+from hotpatch_agent.decision.decide import wake_in
+from hotpatch_agent.decision.duty import Task, duty
+from hotpatch_agent.decision.history import History
+from hotpatch_agent.decision.observe import Observations
+from hotpatch_agent.decision.states import Stage
+from hotpatch_agent.decision.trial import has_a_say
+from hotpatch_agent.home import measuring
+from hotpatch_agent.home.alive import Lock
+from hotpatch_agent.home.folder import Home
+from hotpatch_agent.home.shelf import Shelf
+from hotpatch_agent.home.status import Board, Life, Phase, Status, read_roll
+from hotpatch_agent.home.watch import watch_over
+from hotpatch_agent.leader.lead import Leader
+from hotpatch_agent.leader.lookout import Lookout
+from hotpatch_agent.leader.overseer import Overseer
+from hotpatch_agent.leader.rehearsing import Rehearsing, limits
+from hotpatch_agent.leader.replace import LOOK, PATIENCE, Replacer
+from hotpatch_agent.native import start_thread
+from hotpatch_agent.process.memory import used
+from hotpatch_agent.process.program import Program
+from hotpatch_agent.process.trials import answered, before
+from hotpatch_agent.rollout.counters import Measured
+from hotpatch_agent.worker.tasks import Tasks
+
+RETRY: Final = (0.25, 2.0)
+"""Seconds until a held commit is tried again: at first, and at most."""
+TROUBLE: Final = (1.0, 30.0)
+"""Seconds until the agent looks again after an error: at first, and at most."""
+COUNTED: Final = 0.5
+"""Seconds between two words on what requests of a release on trial have come to."""
+FAREWELL: Final = 5.0
+"""Seconds that a worker's end waits for its agent to finish what it is doing."""
+
+
+class Agent:
+    """Made by the worker before its first request; all but `start`, `served`, `leave` and `stop` runs on the
+    agent's own thread."""
+
+    def __init__(
+        self,
+        worker: Any,
+        home: Home,
+        board: Board,
+        history: History,
+        program: Program,
+        app: Any,
+        status: Status,
+    ) -> None:
+        self._worker = worker
+        self._log = worker.log
+        self._home = home
+        self._board = board
+        self._history = history
+        self._program = program
+        self._status = status
+        self._watch = watch_over(home.ledger, home.spool, home.workers)
+        self._watch.remove(home.spool)
+        self._watch.remove(home.workers)  # only the leader needs to be woken by these
+        self._shelf = Shelf(home)
+        self._tasks = Tasks(program, app, self._shelf, worker.log)
+        self._rehearsing = Rehearsing(program, app, worker, self._watch.wake)
+        self._replacer = Replacer(home.path, os.getppid(), worker.log)
+        self._lookout = Lookout(home, status.worker, self._accept)
+        self._leader = Leader(home, history, status.worker, now)
+        self._overseer = Overseer(home, history, self._watch.wake, worker.log)
+        self._measured: Measured | None = None
+        self._told: Status | None = None
+        self._lock: Lock | None = None
+        self._leads = False
+        self._led_since = math.inf
+        self._stopping = False
+        self._is_leaving = False
+        self._gone = threading.Event()
+        self._held_for = RETRY[0]
+        self._back_off = TROUBLE[0]
+        self.has_served = False
+
+    # -- called by the worker ----------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin.  The worker counts as serving when `served` has been called."""
+        start_thread(self._live, "hotpatch")
+        start_thread(self._succeed, "hotpatch-succession")
+
+    def served(self) -> None:
+        """The worker has begun to accept connections."""
+        self.has_served = True
+        self._watch.wake()
+
+    def leave(self) -> None:
+        """The worker no longer accepts connections.  Safe in a signal handler."""
+        self._is_leaving = True
+        self._watch.wake()
+
+    def stop(self) -> None:
+        """The worker's last act: its status goes, and its word no longer counts."""
+        self._stopping = True
+        self._watch.wake()
+        self._gone.wait(FAREWELL)
+        self._board.leave()
+        if self._lock is not None:
+            self._lock.release()
+
+    # -- the thread --------------------------------------------------------------------------------
+
+    def _live(self) -> None:
+        try:
+            while not self._stopping:
+                self._watch.wait(self._careful_round())
+        finally:
+            self._gone.set()
+
+    def _succeed(self) -> None:
+        """Sleeps in the kernel until no other worker leads."""
+        try:
+            lock = Lock.take(self._home.leader_lock)
+        except (HotpatchError, OSError) as error:
+            self._log.error("hotpatch: this worker can't lead: %s", error)
+            return
+        self._lock = lock
+        self._watch.wake()
+
+    def _careful_round(self) -> float | None:
+        """A round in which nothing can go so wrong that there is no next one; seconds until that."""
+        try:
+            wait = self._round()
+        except Exception as error:  # noqa: BLE001  (the thread has to outlive whatever it meets)
+            pause, self._back_off = self._back_off, min(2 * self._back_off, TROUBLE[1])
+            said = str(error) if isinstance(error, HotpatchError) else f"{type(error).__name__}: {error}"
+            if self._status.trouble != said:
+                known = isinstance(error, HotpatchError)
+                self._log.error("hotpatch: %s", said, exc_info=not known)
+            self._say_trouble(said)
+            return pause
+        if self._status.trouble:
+            self._say_trouble("")
+        self._back_off = TROUBLE[0]
+        return wait
+
+    def _say_trouble(self, said: str) -> None:
+        try:
+            self._tell(evolve(self._status, trouble=said))
+        except (HotpatchError, OSError):
+            self._status = evolve(self._status, trouble=said)  # the disk may be the trouble
+
+    def _round(self) -> float | None:
+        """Everything that there is to do now.  Gives the seconds until the next look; None: until woken."""
+        self._watch.add(self._home.ledger)
+        self._note_life()
+        while True:
+            self._history.refresh()
+            before = self._history.state.seq
+            wait = min(self._do_duties(), self._tend())
+            lead_wait = self._lead()
+            if self._history.state.seq == before and not self._is_due():
+                break
+        if self._status.seq != self._history.state.seq:
+            self._tell(evolve(self._status, seq=self._history.state.seq))
+        soonest = min(wait, lead_wait)
+        return None if math.isinf(soonest) else soonest
+
+    def _note_life(self) -> None:
+        life = self._status.life
+        if life is Life.BOOTING and self.has_served:
+            life = Life.SERVING
+        if life is Life.SERVING and self._is_leaving:
+            life = Life.LEAVING
+        if life is not self._status.life:
+            self._tell(evolve(self._status, life=life, memory=used()))
+        if life is Life.LEAVING and self._lock is not None:
+            self._leads = False
+            self._overseer.stop()
+            lock, self._lock = self._lock, None
+            lock.release()
+
+    # -- a worker's part ---------------------------------------------------------------------------
+
+    def _is_due(self) -> bool:
+        return (self._status.adoption is None or self._status.adoption.phase is not Phase.HELD) and duty(
+            self._history.state, self._status, self._peers()
+        ).task is not Task.NOTHING
+
+    def _peers(self) -> tuple[Status, ...]:
+        """Who else lives, where whole workers are chosen for a trial."""
+        if self._history.state.trying is None:
+            return ()
+        return tuple(
+            self._status if one.worker == self._status.worker else one
+            for one in read_roll(self._home.workers).alive
+        )
+
+    def _do_duties(self) -> float:
+        """Does what is due until nothing is, or until it has to wait; for how many seconds."""
+        state = self._history.state
+        while (due := duty(state, self._status, self._peers())).task is not Task.NOTHING:
+            after = self._tasks.do(due, state, self._status, self._tell)
+            if due.task is Task.STAGE and state.rollout is not None and has_a_say(state.rollout.strategy):
+                measuring.write(self._home.workers, after.worker, before())
+            self._tell(after)
+            if after.adoption is not None and after.adoption.phase is Phase.HELD:
+                pause, self._held_for = self._held_for, min(2 * self._held_for, RETRY[1])
+                return pause
+            self._held_for = RETRY[0]
+        return math.inf
+
+    def _tend(self) -> float:
+        after, wait = self._tasks.tend(self._status)
+        if after != self._status:
+            self._tell(after)
+        measured = self._tasks.trials.measured()
+        if measured is None:
+            return wait
+        if measured != self._measured:
+            measuring.write(self._home.workers, self._status.worker, measured)
+            self._measured, self._told = measured, None
+            self._tell(self._status)
+        return min(wait, COUNTED)
+
+    def _tell(self, status: Status) -> None:
+        """This is so now, for all to see; written only if something other than a count has changed."""
+        self._status = status
+        running.note(status.release)
+        if self._stopping or status == self._told:
+            return
+        counts = epochs.counts()
+        counters = evolve(
+            status.counters,
+            requests=sum(one.requests for one in counts),
+            errors=sum(one.errors for one in counts),
+            in_flight=len(epochs.requests_in_flight()),
+            versions=answered(running.release_of),
+        )
+        self._board.write(evolve(status, counters=counters, written=round(time.time(), 3)))
+        self._told = status
+
+    # -- the leader's ------------------------------------------------------------------------------
+
+    def _lead(self) -> float:
+        """Decides, if this worker leads; seconds until a decision may be due for no reason but time."""
+        if self._lock is None or self._status.life is not Life.SERVING:
+            return math.inf
+        if not self._leads:
+            self._leader.begin()
+            self._overseer.begin()
+            self._led_since = now().tick
+            former = self._history.state.former
+            if former is not None and now().since(former.since) < PATIENCE:
+                self._replacer.take_over(former)
+            self._watch.add(self._home.spool)
+            self._watch.add(self._home.workers)
+            self._leads = True
+        state = self._history.state
+        if state.stage is not Stage.OFFERED or state.errand != self._rehearsing.busy_with:
+            self._rehearsing.call_off()
+        self._note_rehearsal()
+        seen = self._overseer.look(self._lookout.look(self._rehearsing.take()))
+        for act in self._leader.turn(seen):
+            self._do_act(act, seen)
+        state = self._history.state
+        self._overseer.tell()
+        wait = min(wake_in(state, seen, now()), self._overseer.due())
+        if state.replacement is not None or self._replacer.give_up(seen.alive):
+            wait = min(wait, LOOK)
+        return wait
+
+    def _accept(self, data: bytes) -> Release:
+        return self._shelf.accept(data, self._history.state.floor, self._program.running_digest)
+
+    def _do_act(self, act: ForWorker, seen: Observations) -> None:
+        state = self._history.state
+        if isinstance(act, Rehearse):
+            self._rehearse(act)
+        elif isinstance(act, Replace) and state.replacement is not None:
+            mine = self._led_since <= state.replacement.since.tick
+            self._replacer.replace(act, seen.alive, state.versions, mine)
+
+    def _rehearse(self, act: Rehearse) -> None:
+        release = self._tasks.offered
+        if self._rehearsing.busy_with is not None or release is None or release.digest != act.digest:
+            return
+        self._rehearsing.begin(act.errand, release, limits(release, self._home.service))
+        self._tell(self._with_phase(Phase.REHEARSING))
+
+    def _note_rehearsal(self) -> None:
+        """A rehearsal that is over leaves this worker where it was before."""
+        adoption = self._status.adoption
+        if adoption is not None and adoption.phase is Phase.REHEARSING and self._rehearsing.busy_with is None:
+            self._tell(self._with_phase(Phase.VERIFIED))
+
+    def _with_phase(self, phase: Phase) -> Status:
+        assert self._status.adoption is not None
+        return evolve(self._status, adoption=evolve(self._status.adoption, phase=phase, since=now()))

@@ -1,0 +1,225 @@
+"""What a worker does for its part in a release: verify it, stage it, adopt it, or throw it away.
+
+Each task takes a status and gives the next one; while it works, it tells the status that it is in through
+`tell`, so that whoever waits can see it and a death in the middle is known for what it was.  Runs on the
+agent's thread.  Raises nothing for a bad release: what is wrong with it is in the status.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from attrs import evolve
+
+from hotpatch import epochs
+from hotpatch.errors import BaseDiffers, HotpatchError, PatchRefused
+from hotpatch.release import Release
+from hotpatch_agent.clock import now
+from hotpatch_agent.decision.duty import Duty, Task
+from hotpatch_agent.decision.states import State
+from hotpatch_agent.home.shelf import Shelf
+from hotpatch_agent.home.status import Adoption, Blocker, Phase, Problem, Status
+from hotpatch_agent.leader.lookout import described
+from hotpatch_agent.process import adopt
+from hotpatch_agent.process.layers import fits
+from hotpatch_agent.process.memory import used
+from hotpatch_agent.process.program import Program
+from hotpatch_agent.process.trials import Trials
+from hotpatch_agent.running import note_epoch
+
+Tell = Callable[[Status], None]
+TEND: Final = 0.25
+"""Seconds between two looks at whether the last request on old code has ended."""
+
+
+class Tasks:
+    """The hands of one worker.  Holds what is staged; not thread-safe."""
+
+    def __init__(self, program: Program, app: Any, shelf: Shelf, log: Any) -> None:
+        self._program = program
+        self._app = app
+        self._shelf = shelf
+        self._log = log
+        self._prepared: adopt.Prepared | None = None
+        self.trials = Trials()
+        self.offered: Release | None = None
+        """The release in progress, once it has been verified here."""
+
+    def do(self, duty: Duty, state: State, status: Status, tell: Tell) -> Status:
+        """Does one duty; gives the status afterwards, which is not told yet."""
+        if duty.task is Task.VERIFY:
+            return self._verify(duty, state, status)
+        if duty.task is Task.STAGE:
+            return self._stage(duty, status, tell)
+        if duty.task is Task.TRY:
+            return self._try(duty, state, status)
+        if duty.task is Task.ADOPT:
+            return self._adopt(duty, state, status, tell)
+        self._withdraw()
+        return evolve(status, adoption=None, beside=False, trial=None)
+
+    # -- before the commit -----------------------------------------------------------------------
+
+    def _verify(self, duty: Duty, state: State, status: Status) -> Status:
+        self._withdraw()
+        status = evolve(status, beside=False, trial=None)
+        try:
+            self.offered = self._shelf.offered(duty.digest, state.floor, self._program.running_digest)
+        except HotpatchError as error:
+            return self._refused(duty, status, error)
+        return self._in_phase(duty, status, Phase.VERIFIED)
+
+    def _stage(self, duty: Duty, status: Status, tell: Tell) -> Status:
+        release = self.offered
+        if release is None or release.digest != duty.digest:
+            return evolve(status, adoption=None)  # verified by a life before this one: begin anew
+        tell(self._in_phase(duty, status, Phase.STAGING))
+        try:
+            self._prepared = adopt.prepare(self._program, release, self._app)
+        except PatchRefused as error:
+            return self._in_phase(duty, status, Phase.UNABLE, str(error))
+        except HotpatchError as error:
+            return self._refused(duty, status, error)
+        except Exception as error:  # noqa: BLE001  (whatever the program's objects raise: it can't be built here)
+            return self._in_phase(duty, status, Phase.UNABLE, self._unexpected(duty, error))
+        blockers = tuple(Blocker("code", str(blocker)) for blocker in self._prepared.staged.blockers)
+        beside = self._prepared.version is not None
+        ready = evolve(self._in_phase(duty, status, Phase.READY), blockers=blockers)
+        return evolve(ready, beside=beside, trial=None)
+
+    def _try(self, duty: Duty, state: State, status: Status) -> Status:
+        """The part of the requests that the rollout asks for; its counts begin anew with it."""
+        prepared, progress, trial = self._prepared, state.trying, duty.trial
+        usable = prepared is not None and prepared.release.digest == duty.digest
+        if not usable or prepared is None or progress is None or trial is None:
+            return evolve(status, adoption=None, trial=None)  # as above
+        self.trials.give(prepared.version, progress, trial)
+        return evolve(status, trial=trial)
+
+    def _withdraw(self) -> None:
+        self.trials.end()
+        if self._prepared is not None:
+            adopt.discard(self._prepared)
+            top = self._program.top
+            note_epoch(epochs.current(), top.version if top else 0)
+        self._prepared = self.offered = None
+
+    # -- after it --------------------------------------------------------------------------------
+
+    def _adopt(self, duty: Duty, state: State, status: Status, tell: Tell) -> Status:
+        held = status.phase_for(duty.errand, duty.digest) is Phase.HELD
+        held_since = status.adoption if held else None
+        tell(self._in_phase(duty, status, Phase.COMMITTING))
+        try:
+            self._walk(state, status)
+        except adopt.Held as still:
+            after = self._in_phase(duty, self._running(status), Phase.HELD, str(still))
+            if held_since is not None and after.adoption is not None:
+                after = evolve(after, adoption=evolve(after.adoption, since=held_since.since))
+            return evolve(after, blockers=_requests(still.hold.waited_for))
+        except HotpatchError as error:
+            self._log.error("hotpatch: can't go to %s in this worker: %s", _named(duty), error)
+            after = self._in_phase(duty, self._running(status), Phase.UNABLE, str(error))
+            return evolve(after, blockers=())
+        except Exception as error:  # noqa: BLE001  (as above; a commit is all or nothing)
+            reason = self._unexpected(duty, error)
+            return self._in_phase(duty, self._running(status), Phase.UNABLE, reason)
+        self._withdraw()
+        self._log.info("hotpatch: %s is live in this worker", _named(duty))
+        after = self._in_phase(duty, self._running(status), Phase.LIVE)
+        return evolve(after, blockers=(), memory=used(), beside=False, trial=None)
+
+    def _walk(self, state: State, status: Status) -> None:
+        """From the stack that runs to the head's: back to where they part, then forward."""
+        program = self._program
+        target = [entry for entry in state.head if entry.version not in status.absorbs]
+        common = 0
+        for layer, entry in zip(program.layers, target, strict=False):
+            if layer.release.digest != entry.digest:
+                break
+            common += 1
+        while len(program.layers) > common:
+            adopt.take_back(program)
+        for entry in target[common:]:
+            prepared = self._prepare(entry.digest, entry.at.time)
+            adopt.commit(program, prepared, self._app)
+            self._prepared = None
+
+    def _prepare(self, digest: str, committed: float) -> adopt.Prepared:
+        if self._prepared is not None and self._prepared.release.digest == digest:
+            return self._prepared
+        release = self._shelf.committed(digest, committed)
+        if not fits(release, self._program.running_digest):
+            raise BaseDiffers(f"release {release.version} was not built against what runs in this worker")
+        former = self._program.former.get(digest)
+        prepared = adopt.again(self._program, former) if former is not None else None
+        self._prepared = prepared or adopt.prepare(self._program, release, self._app)
+        return self._prepared
+
+    # -- the transition --------------------------------------------------------------------------
+
+    def tend(self, status: Status) -> tuple[Status, float]:
+        """Takes out what no request needs any more; the status, which names those that still need it, and the
+        seconds until the next look (infinite once there is none)."""
+        if not epochs.is_plain():
+            epochs.tend()
+        if not epochs.is_plain():
+            waiting = [flight for flight in epochs.requests_in_flight() if flight.epoch < epochs.current()]
+            return evolve(status, blockers=_requests(waiting)), TEND
+        for layer in self._program.layers:
+            if isinstance(layer.running, adopt.Running):
+                layer.running.settle()
+        adoption = status.adoption
+        over = adoption is not None and adoption.phase is Phase.LIVE and status.blockers
+        return (evolve(status, blockers=()) if over else status), math.inf
+
+    # -- statuses --------------------------------------------------------------------------------
+
+    def _running(self, status: Status) -> Status:
+        """The status with what runs now, as the program itself has it."""
+        program = self._program
+        undoable = tuple(layer.release.version for layer in program.layers if layer.running is not None)
+        moved = len(program.stack) - len(status.stack)
+        counters = status.counters
+        if moved > 0:
+            counters = evolve(counters, commits=counters.commits + moved)
+        elif moved < 0:
+            counters = evolve(counters, undos=counters.undos - moved)
+        return evolve(
+            status,
+            stack=program.stack,
+            digest=program.top.digest if program.top else "",
+            undoable=undoable,
+            epoch=epochs.current(),
+            counters=counters,
+        )
+
+    def _unexpected(self, duty: Duty, error: Exception) -> str:
+        said = f"{type(error).__name__}: {error}"
+        self._log.error("hotpatch: %s could not be built here: %s", _named(duty), said, exc_info=True)
+        return f"it could not be built in this worker ({said})"
+
+    def _in_phase(self, duty: Duty, status: Status, phase: Phase, reason: str = "") -> Status:
+        return evolve(status, adoption=_adoption(duty, phase, None, reason))
+
+    def _refused(self, duty: Duty, status: Status, error: HotpatchError) -> Status:
+        self._log.error("hotpatch: release %s is refused: %s", duty.version, error)
+        return evolve(status, adoption=_adoption(duty, Phase.REFUSED, described(error), str(error)))
+
+
+def _adoption(duty: Duty, phase: Phase, problem: Problem | None, reason: str) -> Adoption:
+    return Adoption(duty.errand, duty.digest, duty.version, phase, now(), problem, reason)
+
+
+def _requests(flights: Sequence[epochs.InFlight]) -> tuple[Blocker, ...]:
+    moment = time.time()
+    return tuple(
+        Blocker("request", "", flight.what, round(moment - flight.seconds, 2)) for flight in flights[:20]
+    )
+
+
+def _named(duty: Duty) -> str:
+    return f"release {duty.version}" if duty.version else "the code as on disk"
