@@ -1,16 +1,20 @@
-"""Patch real web applications live, release by release; compare each answer with a fresh start's.
+"""Patch real web applications from release to release; compare each answer with a fresh start's.
 
-    python -m benchmarks.applications [--only 'flask*'] [--json FILE] [--verbose]
+    python -m benchmarks.applications [--in-process] [--only 'flask*'] [--json FILE] [--verbose]
 
-Each application of `table.toml` is started on its first release, loaded as gunicorn loads it, and asked; the
-next release comes in by one patch of the running process, and it is asked again; so on for each release, then
-back through all of them.  Other processes start fresh on each release and are asked as often: sessions,
-counters and what else the process has kept must show in the answers alike.
+Each application of `table.toml` is started on its first release by gunicorn, with hotpatch, and asked; the
+next release is built, signed and pushed by the command line, under load, and it is asked again; so on for
+each, then rolled back through all of them.  Plain services started fresh on each release are asked as often:
+sessions, counters and what else the process has kept must show in the answers alike.
 
-Verdicts: `live`; `reload` and `refuse` (said so, with a reason, and answers as before); `wrong` (said live,
-and an answer differs from a fresh start's); `torn` (refused, and an answer differs from before); `crash`
-(the process ended or hung); `error` (not to be had, or doesn't start).  The exit status is 1 if there was
-any `wrong`, `torn` or `crash`.
+Verdicts of a step: `live` (the same workers serve the release), `reloaded` (hotpatch replaced them),
+`refused` (it said no, and the release before goes on); `wrong` (an answer differs from a fresh start's),
+`dropped` (a request of the load got no whole answer), `crash` (the service or a command ended or hung).
+A row that could not be tried, since a release is not to be had or does not start, is an `error`.
+
+With `--in-process` there is no server: the library call patches a process that holds the application, which
+tells faster what is live, and why not: `live`, `reload`, `refuse`, `wrong`, `torn` (refused, and an answer
+differs from before) and `crash`.  The exit status is 1 if there was any wrong, torn, dropped or crash.
 """
 
 from __future__ import annotations
@@ -21,15 +25,17 @@ import json
 import sys
 import tomllib
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from benchmarks.applications.judge import Application, Judged, judge
+from benchmarks.applications.served import Served, serve
 
 TABLE = Path(__file__).with_name("table.toml")
-BAD = ("wrong", "torn", "crash")
+BAD = ("wrong", "torn", "dropped", "crash")
 
 
 def read_table(path: Path = TABLE) -> list[Application]:
@@ -43,37 +49,61 @@ def read_table(path: Path = TABLE) -> list[Application]:
     return found
 
 
-def tell(judged: Judged, verbose: bool) -> None:
+def tell(judged: Judged, most: int) -> None:
     seconds = f"{max(judged.seconds):.1f} s" if judged.seconds else ""
-    print(f"{judged.verdict:7} {judged.name:50} {seconds:>7}  {judged.changed} answers differ", flush=True)
-    for reason in judged.reasons[: 12 if verbose else 2]:
-        print(f"          {reason[:300]}")
-    for line in judged.unlike[: 12 if verbose else 2]:
-        print(f"          {line[:500]}")
+    print(f"{judged.verdict:8} {judged.name:60} {seconds:>7}  {judged.changed} answers differ", flush=True)
+    for line in (*judged.reasons[:most], *judged.unlike[:most]):
+        print(f"            {line[:500]}")
+
+
+def tell_served(served: Served, most: int) -> None:
+    print(f"{served.verdict:8} {served.name:60} {served.changed} answers differ {served.problem}", flush=True)
+    for step in served.steps:
+        load = f"{step.sent:6} asked {step.dropped:3} dropped" if step.sent else ""
+        print(f"  {step.verdict:8} {step.what:22} {step.seconds:6.1f} s {load}")
+        for line in (*[step.reason][: bool(step.reason)], *step.unlike[:most]):
+            print(f"            {line[:500]}")
+
+
+def totals(results: Sequence[Served | Judged]) -> dict[str, Any]:
+    rows = Counter(each.verdict for each in results)
+    steps = Counter(verdict for each in results for verdict in verdicts(each))
+    counts: dict[str, Any] = {"applications": dict(rows), "steps": dict(steps)}
+    loads = [step for each in results if isinstance(each, Served) for step in each.steps]
+    if loads:
+        counts |= {"asked": sum(step.sent for step in loads), "dropped": sum(step.dropped for step in loads)}
+    return counts
+
+
+def verdicts(result: Served | Judged) -> Sequence[str]:
+    return result.steps if isinstance(result, Judged) else [step.verdict for step in result.steps]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--in-process", action="store_true", help="without a server, by the library call")
     parser.add_argument("--only", default="*", help="glob over 'app package versions'")
     parser.add_argument("--table", type=Path, default=TABLE)
     parser.add_argument("--json", type=Path, help="write all results here")
-    parser.add_argument("--seconds", type=float, default=300.0, help="for the clean starts of one step")
+    parser.add_argument("--seconds", type=float, default=600.0, help="for the clean starts of one step")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
-    rows = [row for row in read_table(options.table) if fnmatch.fnmatch(row.name, f"{options.only}*")]
-    results = []
-    for row in rows:
-        results.append(judge(row, options.seconds))
-        tell(results[-1], options.verbose)
+    results: list[Served | Judged] = []
+    most = 12 if options.verbose else 2
+    for row in read_table(options.table):
+        if not fnmatch.fnmatch(row.name, f"{options.only}*"):
+            continue
+        if options.in_process:
+            results.append(judged := judge(row, options.seconds))
+            tell(judged, most)
+        else:
+            results.append(served := serve(row, options.seconds))
+            tell_served(served, most)
         if options.json:
             options.json.write_text(json.dumps([attrs.asdict(each) for each in results], indent=1))
-    count = Counter(each.verdict for each in results)
-    steps = [verdict for each in results for verdict in each.steps]
-    print(
-        ", ".join(f"{verdict} {number}" for verdict, number in sorted(count.items())),
-        f"of {len(results)}; steps live {steps.count('live')} of {len(steps)}",
-    )
-    return int(any(count[verdict] for verdict in BAD))
+    counts = totals(results)
+    print(json.dumps(counts))
+    return int(any(verdict in BAD for each in results for verdict in (each.verdict, *verdicts(each))))
 
 
 if __name__ == "__main__":

@@ -6,8 +6,10 @@ Imports the standard library alone: it runs in processes whose packages are the 
 from __future__ import annotations
 
 import asyncio
+import http.client
 import http.cookies
 import io
+import re
 import sys
 import threading
 import urllib.parse
@@ -20,13 +22,33 @@ KEPT_HEADERS = ("content-type", "location", "allow", "www-authenticate", "vary",
 SERVER_ERROR = 500
 
 
+Sender = Callable[[str, str, bytes, Mapping[str, str]], tuple[int, list[tuple[str, str]], bytes]]
+"""Method, target, body, headers; to status, headers, body."""
+NOISE = [
+    (re.compile(r"0x[0-9a-f]{6,}"), "0xADDRESS"),
+    (re.compile(r"\b[0-9a-f]{24,64}\b"), "HEX"),
+    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?"), "TIME"),
+    (re.compile(r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} [\d:]+ GMT"), "DATE"),
+]
+"""What is never the same twice."""
+
+
+def normal_text(text: str) -> str:
+    for pattern, name in NOISE:
+        text = pattern.sub(name, text)
+    return text
+
+
 class Browser:
     """Sends requests in the short form `METHOD path [body]`, one after another, and keeps the cookies."""
 
-    def __init__(self, application: Any, kind: str) -> None:
-        self._send: Callable[..., tuple[int, list[tuple[str, str]], bytes]]
-        self._send = AsgiServer(application).send if kind == "asgi" else wsgi_sender(application)
-        self._cookies: dict[str, str] = {}
+    def __init__(self, send: Sender, cookies: Mapping[str, str] | None = None) -> None:
+        self._send = send
+        self._cookies = dict(cookies or {})
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        return dict(self._cookies)
 
     def ask(self, line: str) -> Answer:
         method, target, body, headers = parse(line)
@@ -59,7 +81,32 @@ def parse(line: str) -> tuple[str, str, bytes, dict[str, str]]:
     return method, target, data, headers
 
 
-def wsgi_sender(application: Any) -> Callable[..., tuple[int, list[tuple[str, str]], bytes]]:
+def sender(application: Any, kind: str) -> Sender:
+    """To an application in this process."""
+    return AsgiServer(application).send if kind == "asgi" else wsgi_sender(application)
+
+
+def http_sender(host: str, port: int, seconds: float = 60.0) -> Sender:
+    """To a server; a connection for each request."""
+
+    def send(
+        method: str, target: str, body: bytes, headers: Mapping[str, str]
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        connection = http.client.HTTPConnection(host, port, timeout=seconds)
+        try:
+            connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+            for name, value in {**headers, "connection": "close"}.items():
+                connection.putheader(name, value)
+            connection.endheaders(body)
+            answer = connection.getresponse()
+            return answer.status, answer.getheaders(), answer.read()
+        finally:
+            connection.close()
+
+    return send
+
+
+def wsgi_sender(application: Any) -> Sender:
     def send(
         method: str, target: str, body: bytes, headers: Mapping[str, str]
     ) -> tuple[int, list[tuple[str, str]], bytes]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -15,16 +14,11 @@ from typing import Any
 
 from attrs import field, frozen
 
+from benchmarks.applications.client import normal_text
 from benchmarks.applications.releases import NotFetchedError, needed, release
 
 HERE = Path(__file__).parent
 SCRIPT = HERE / "process.py"
-NOISE = [
-    (re.compile(r"0x[0-9a-f]{6,}"), "0xADDRESS"),
-    (re.compile(r"\b[0-9a-f]{24,64}\b"), "HEX"),
-    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?"), "TIME"),
-    (re.compile(r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} [\d:]+ GMT"), "DATE"),
-]
 
 
 @frozen
@@ -40,6 +34,12 @@ class Application:
     needs: tuple[str, ...]
     requests: tuple[str, ...]
     target: str = "site_app:application"
+    worker: str = ""
+
+    @property
+    def worker_class(self) -> str:
+        """gunicorn's, where it is served."""
+        return self.worker or {"wsgi": "gthread", "asgi": "asgi"}[self.kind]
 
 
 @frozen
@@ -117,10 +117,7 @@ def same(got: Any, want: Any, steady: bool = True) -> bool:
 
 
 def normal(answer: Any) -> str:
-    text = json.dumps(answer)
-    for pattern, name in NOISE:
-        text = pattern.sub(name, text)
-    return text
+    return normal_text(json.dumps(answer))
 
 
 def difference(got: Any, want: Any) -> str:

@@ -49,7 +49,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     sys.path[:0] = [str(root), *job["path"]]
     application = load(job["app"])
     client = importlib.import_module("client")  # beside this file, and not in a package that imports more
-    browser = client.Browser(application, job["kind"])
+    browser = client.Browser(client.sender(application, job["kind"]))
     ask = browser.ask_all
     passes = [ask(job["requests"])]
     if not job["live"]:

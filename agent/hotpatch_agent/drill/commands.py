@@ -33,7 +33,7 @@ class Done:
         return str(self.answer.get("message", ""))
 
 
-def run(*arguments: object, environ: Mapping[str, str]) -> Done:
+def run(*arguments: object, environ: Mapping[str, str], longest: float = LONGEST_SECONDS) -> Done:
     """`hotpatch ARGUMENTS --json`.  DrillFailed if it says nothing that can be read, or never ends; its whole
     process group is ended in any case."""
     words = [str(word) for word in arguments]
@@ -48,9 +48,9 @@ def run(*arguments: object, environ: Mapping[str, str]) -> Done:
         text=True,
     )
     try:
-        out, errors = process.communicate(timeout=LONGEST_SECONDS)
+        out, errors = process.communicate(timeout=longest)
     except subprocess.TimeoutExpired:
-        raise DrillFailed(f"hotpatch {' '.join(words)} has not ended in {LONGEST_SECONDS:.0f} s") from None
+        raise DrillFailed(f"hotpatch {' '.join(words)} has not ended in {longest:.0f} s") from None
     finally:
         end_group(process)
     seconds = time.monotonic() - began
