@@ -16,9 +16,9 @@ from hotpatch_agent.drill.failure import DrillFailed
 from hotpatch_agent.load.conductor import Load, LoadPlan
 
 from benchmarks.applications.client import Answer, Browser, http_sender
+from benchmarks.applications.commands import CommandFailedError, Operator
 from benchmarks.applications.control import Control, control, plain
 from benchmarks.applications.judge import HERE, Application, difference, same
-from benchmarks.applications.operator import CommandFailedError, Operator
 from benchmarks.applications.releases import NotFetchedError, needed, release
 from benchmarks.applications.service import HOST, NotServingError, Plan, Service
 from benchmarks.applications.traffic import NEW, OLD
