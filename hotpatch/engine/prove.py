@@ -82,8 +82,10 @@ def compare(staged: Staged, before: Graph, after: Graph) -> tuple[str, ...]:
 def of_the_heap(staged: Staged) -> tuple[str, ...]:
     """Objects that live and lack what the new code reads; containers that hold on to a class that is gone."""
     objects = all_objects()
-    asked = Lacking(staged.functions, staged.ops, World(staged.root).is_local)
-    findings = asked.find(objects) + records.lacking(staged.functions, asked.brought, objects)
+    is_ours = World(staged.root).is_local
+    asked = Lacking(staged.functions, staged.ops, is_ours)
+    findings = asked.find(objects)
+    findings += records.lacking(staged.functions, asked.brought, objects, is_ours)
     findings += tuples.outgrown(staged.functions, asked.brought, objects)
     del asked  # it notes classes, and is no holder of the program's
     gone = _gone(staged)

@@ -2,71 +2,123 @@
 
 The same lie as that of attributes which only a new `__init__` sets: a session `{"user": ...}` lives, the new
 login makes `{"user": ..., "lang": ...}`, and the new page reads `session["lang"]`.  A record is known by its
-keys alone, so the check asks for all of these: a function that changed writes a key that no code which
-changed wrote before, new code reads it by subscript (`get` and `in` know of its absence), and a dictionary
-lives of which every key is one that the same function wrote before, and which lacks it.
+keys alone, so the check asks for all of these: a kind of record that a function makes gains a key, a function
+comes to read that key by subscript (`get` and `in` know of its absence), and a dictionary lives that
+the old function may have made, and which lacks it.
+
+A dictionary that was made in one piece has all keys of its display, and further ones only if something
+stores them; where a record goes by a name, an attribute's or a global's, only what goes by that name counts.
 """
 
 from __future__ import annotations
 
-import dis
 import gc
 import types
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
 
-from . import codes
+from . import codes, reading
+from .keys import Keys, Record
 
 Functions = Mapping[int, tuple[types.FunctionType, types.CodeType, types.CodeType]]
 MOST_KEYS = 64
+SURE = 2
+"""With so many keys in common, a dictionary that took in those of another is a record of that kind."""
 
 
 @frozen
-class Keys:
-    """What a function does with constant keys."""
+class Growth:
+    """A kind of record that a function made, and the keys that it has from now on and that are read."""
 
-    read: frozenset[str]
-    written: frozenset[str]
+    maker: str
+    variables: Mapping[str, Any]
+    """Of the maker's module."""
+    record: Record
+    gained: frozenset[str]
 
-    @staticmethod
-    def of(code: types.CodeType) -> Keys:
-        read, written = set[str](), set[str]()
-        for part in codes.walk(code):
-            steps = [step for step in dis.get_instructions(part) if step.opname != "CACHE"]
-            displays = any(step.opname == "BUILD_MAP" and step.arg for step in steps)
-            for step, following in zip(steps, [*steps[1:], None], strict=True):
-                name = following.opname if following is not None else ""
-                if name == "BUILD_CONST_KEY_MAP" and type(step.argval) is tuple:
-                    written |= {key for key in step.argval if type(key) is str}
-                elif step.opname == "LOAD_CONST" and type(step.argval) is str:
-                    if name == "BINARY_SUBSCR":
-                        read.add(step.argval)
-                    elif name == "STORE_SUBSCR" or displays:
-                        written.add(step.argval)
-        return Keys(frozenset(read), frozenset(written))
+    def lacks(self, keys: frozenset[str]) -> frozenset[str]:
+        return self.gained - keys
+
+    def made(self, keys: frozenset[str], stored: Callable[[str], bool]) -> bool:
+        """May the old function have made a dictionary with these keys?  `stored` tells whether some function
+        of the program has a use for a key."""
+        kind = self.record
+        if not kind.certain <= keys:
+            return False
+        if kind.place is not None:
+            return bool(keys & kind.keys)
+        if kind.open:
+            return len(kind.certain) >= SURE
+        further = keys - kind.keys
+        if not further:
+            return bool(keys)
+        return bool(kind.certain) and all(map(stored, further))
 
 
-def lacking(functions: Functions, added: Iterable[types.FunctionType], objects: Sequence[Any]) -> list[str]:
+def lacking(
+    functions: Functions,
+    added: Iterable[types.FunctionType],
+    objects: Sequence[Any],
+    is_ours: Callable[[types.FunctionType], bool],
+) -> list[str]:
     """Sentences, one for each function whose records that live lack something.  `added` are functions that
     the edit brings; `objects` are all that the collector tracks."""
+    growths = list(_growths(functions, added))
+    if not growths:
+        return []
+    mentioned = _Mentioned(objects, is_ours)
+    found: dict[str, None] = {}
+    for growth, record in _suspects(growths, objects):
+        keys = frozenset(record)
+        if (lacks := growth.lacks(keys)) and growth.made(keys, mentioned.anywhere):
+            gone, maker = ", ".join(sorted(lacks)), growth.maker
+            found[f"records as {maker} made them live and lack {gone}, which new code reads"] = None
+    return list(found)
+
+
+def _growths(functions: Functions, added: Iterable[types.FunctionType]) -> Iterator[Growth]:
     before = {i: Keys.of(old) for i, (_, old, _) in functions.items()}
     after = {i: Keys.of(new) for i, (_, _, new) in functions.items()}
-    read = {key for keys in [*after.values(), *(Keys.of(f.__code__) for f in added)] for key in keys.read}
-    known = {key for keys in before.values() for key in keys.written}
-    wanted = {i: (after[i].written - known) & read for i in functions}
-    wanted = {i: keys for i, keys in wanted.items() if keys and before[i].written}
-    if not wanted:
-        return []
-    found: dict[str, None] = {}
-    for record in _records(objects):
-        for i, keys in wanted.items():
-            if record.keys() <= before[i].written and keys - record.keys():
-                gone = ", ".join(sorted(keys - record.keys()))
-                maker = functions[i][0].__qualname__
-                found[f"records as {maker} made them live and lack {gone}, which new code reads"] = None
-    return list(found)
+    read = {key for i in functions for key in after[i].read - before[i].read}
+    read |= {key for f in added for key in Keys.of(f.__code__).read}
+    for i, (function, _, _) in functions.items() if read else ():
+        for record in before[i].records:
+            grown = _heir(record, after[i].records)
+            if grown is not None and (gained := (grown.keys - record.keys) & read):
+                yield Growth(function.__qualname__, function.__globals__, record, gained)
+
+
+def _heir(record: Record, records: Iterable[Record]) -> Record | None:
+    """Which of the new function's records are of the kind of this one: those with most keys in common."""
+    alike = [r for r in records if r.place == record.place and r.keys & record.keys]
+    return max(alike, key=lambda r: len(r.keys & record.keys), default=None)
+
+
+def _suspects(growths: Sequence[Growth], objects: Sequence[Any]) -> Iterator[tuple[Growth, dict[str, Any]]]:
+    named = [growth for growth in growths if growth.record.place is not None]
+    for growth, value in _by_name(named, objects) if named else ():
+        if _is_record(value):
+            yield growth, value
+    nameless = [growth for growth in growths if growth.record.place is None]
+    for record in _records(objects) if nameless else ():
+        for growth in nameless:
+            yield growth, record
+
+
+def _by_name(growths: Sequence[Growth], objects: Sequence[Any]) -> Iterator[tuple[Growth, Any]]:
+    """What goes by the names of records: variables of the makers' modules, attributes of objects."""
+    by_name: dict[str, list[Growth]] = {}
+    for growth in growths:
+        name = growth.record.place or ""
+        yield growth, growth.variables.get(name)
+        by_name.setdefault(name, []).append(growth)
+    for obj in objects:
+        space = reading.raw_dict(obj) if reading.is_python_class(type(obj)) else None
+        for name in by_name.keys() & space.keys() if space else ():
+            for growth in by_name[name]:
+                yield growth, (space or {})[name]
 
 
 def _records(objects: Sequence[Any]) -> Iterator[dict[str, Any]]:
@@ -77,5 +129,31 @@ def _records(objects: Sequence[Any]) -> Iterator[dict[str, Any]]:
         for thing in (holder, *gc.get_referents(holder)):
             if type(thing) is dict and id(thing) not in seen:
                 seen.add(id(thing))
-                if 0 < len(thing) <= MOST_KEYS and all(type(key) is str for key in thing):
+                if _is_record(thing):
                     yield thing
+
+
+def _is_record(thing: Any) -> bool:
+    return type(thing) is dict and 0 < len(thing) <= MOST_KEYS and all(type(key) is str for key in thing)
+
+
+class _Mentioned:
+    """Strings that functions of the program have among their constants."""
+
+    def __init__(self, objects: Sequence[Any], is_ours: Callable[[types.FunctionType], bool]) -> None:
+        self._objects, self._is_ours = objects, is_ours
+        self._words: set[str] | None = None
+
+    def anywhere(self, word: str) -> bool:
+        if self._words is None:
+            functions = (f for f in self._objects if type(f) is types.FunctionType)
+            parts = (part for f in functions if self._is_ours(f) for part in codes.walk(f.__code__))
+            self._words = {word for part in parts for const in part.co_consts for word in _words(const)}
+        return word in self._words
+
+
+def _words(const: Any) -> Iterator[str]:
+    if type(const) is str:
+        yield const
+    elif type(const) is tuple:
+        yield from (item for item in const if type(item) is str)

@@ -1,0 +1,363 @@
+"""What code does with constant keys: the records (dictionaries with fixed keys) that it makes and amends,
+and the keys that it reads by subscript.
+
+Its stack is followed from instruction to instruction, as far as constants, names and dictionaries made on
+the spot go: which constant is a key of which display, and what is stored into which.
+
+Leaned on (3.11 to 3.13): `dis.stack_effect`; a stack is the same whichever way an instruction is reached; an
+expression leaves what lies below it on the stack alone; displays are built by BUILD_MAP, BUILD_CONST_KEY_MAP,
+MAP_ADD and DICT_UPDATE; keyword names of a call are the argument of KW_NAMES (3.11, 3.12) or the constant
+before CALL_KW (3.13).
+"""
+
+from __future__ import annotations
+
+import dis
+import types
+from collections.abc import Callable
+from typing import Any, Final
+
+from attrs import define, frozen
+
+from . import codes
+
+
+@frozen
+class Record:
+    """A kind of dictionary that a function makes or amends."""
+
+    certain: frozenset[str]
+    """Keys that it is made with."""
+    possible: frozenset[str]
+    """Keys stored into it afterwards."""
+    place: str | None
+    """The attribute or the global that it goes by, if the function says so."""
+    open: bool
+    """It takes in whatever keys another has (`{**other}`)."""
+
+    @property
+    def keys(self) -> frozenset[str]:
+        return self.certain | self.possible
+
+
+@frozen
+class Keys:
+    """What a function does with constant keys, functions inside it included."""
+
+    read: frozenset[str]
+    """Read by subscript, from what it has not made itself and where it does not ask for their presence."""
+    records: tuple[Record, ...]
+
+    @staticmethod
+    def of(code: types.CodeType) -> Keys:
+        walks = [_Walk(part).run() for part in codes.walk(code)]
+        return Keys(
+            frozenset(key for walk in walks for key in walk.read()),
+            tuple(made.record() for walk in walks for made in walk.made if made.certain or made.possible),
+        )
+
+    @property
+    def written(self) -> frozenset[str]:
+        return frozenset(key for record in self.records for key in record.keys)
+
+
+# -- what lies on the stack -----------------------------------------------------------------
+
+
+@define(eq=False)
+class _Made:
+    """A dictionary that the function makes, or one that it is given and stores into."""
+
+    certain: set[str]
+    possible: set[str]
+    place: str | None = None
+    open: bool = False
+
+    def record(self) -> Record:
+        return Record(frozenset(self.certain), frozenset(self.possible), self.place, self.open)
+
+    def take(self, other: Symbol) -> None:
+        """`update`, and the two stars of a display."""
+        if type(other) is _Made and not other.open:
+            self.possible |= other.certain | other.possible
+        else:
+            self.open = True
+
+
+@frozen
+class _Const:
+    value: Any
+
+
+@frozen
+class _Name:
+    name: str
+    lasting: bool
+    """A global's or an attribute's name; not a local variable's."""
+    owner: Symbol = None
+
+
+Symbol = _Made | _Const | _Name | None
+_INERT: Final = frozenset(
+    ("RESUME", "NOP", "EXTENDED_ARG", "CACHE", "MAKE_CELL", "COPY_FREE_VARS", "TO_BOOL")
+)
+_ONLY_POPPING: Final = ("STORE_", "POP_", "DELETE_")
+_ENDING: Final = ("RETURN_", "RAISE_", "RERAISE", "JUMP_FORWARD", "JUMP_BACKWARD")
+_JUMPING: Final = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
+_ASKING: Final = frozenset(("get", "pop", "setdefault"))
+_AFTER_PRECALL: Final = frozenset([dis.opmap["CALL"]] if "PRECALL" in dis.opmap else [])
+_CATCHING: Final = frozenset(("KeyError", "LookupError"))
+
+
+class _Walk:
+    """One code object, from its first instruction to its last."""
+
+    def __init__(self, code: types.CodeType) -> None:
+        self.code = code
+        self.made: list[_Made] = []
+        self._reads: list[tuple[str, Symbol]] = []
+        self._asked: set[str] = set()
+        self._stack: list[Symbol] = []
+        self._locals: dict[str, Symbol] = {}
+        self._places: dict[tuple[str, bool], _Made] = {}
+        self._keywords: tuple[str, ...] = ()
+        self._called: Symbol = None
+        entries = dis.Bytecode(code).exception_entries  # type: ignore[attr-defined]  # not in typeshed
+        self._caught = entries if _CATCHING & set(code.co_names) else []
+
+    def read(self) -> set[str]:
+        """A key that it gave the dictionary itself, or whose absence it knows of, is not one to miss."""
+        return {
+            key
+            for key, source in self._reads
+            if key not in self._asked
+            and not (type(source) is _Made and key in source.certain | source.possible)
+        }
+
+    def run(self) -> _Walk:
+        later: dict[int, list[Symbol]] = {}
+        ended = False
+        for step in dis.get_instructions(self.code):
+            if ended:
+                self._stack, ended = list(later.get(step.offset, ())), False
+            if step.opcode in _JUMPING:
+                later.setdefault(step.argval, self._jumped(step))
+            act = _ACTS.get(step.opname)
+            if act is not None:
+                act(self, step)
+            elif step.opname not in _INERT:
+                self._do(step)
+            ended = step.opname.startswith(_ENDING)
+        return self
+
+    def _jumped(self, step: dis.Instruction) -> list[Symbol]:
+        effect = dis.stack_effect(step.opcode, step.arg, jump=True)
+        return self._stack[: len(self._stack) + effect] if effect < 0 else [*self._stack, *[None] * effect]
+
+    def _do(self, step: dis.Instruction) -> None:
+        """Any instruction: what it leaves on top is not known, what lies below is as it was."""
+        effect = dis.stack_effect(step.opcode, step.arg, jump=False)
+        self._pop(-effect) if effect < 0 else self._push(*[None] * effect)
+        if self._stack and not step.opname.startswith(_ONLY_POPPING):
+            self._stack[-1] = None
+
+    def _pop(self, count: int) -> list[Symbol]:
+        """The topmost, deepest first; unknown ones where a handler began with a stack that isn't known."""
+        if not count:
+            return []
+        short: list[Symbol] = [None] * max(0, count - len(self._stack))
+        found = short + self._stack[-count:]
+        del self._stack[-count:]
+        return found
+
+    def _push(self, *symbols: Symbol) -> None:
+        self._stack += symbols
+
+    # -- names
+
+    def _load_const(self, step: dis.Instruction) -> None:
+        self._push(_Const(step.argval))
+
+    def _load_local(self, step: dis.Instruction) -> None:
+        names = step.argval if type(step.argval) is tuple else (step.argval,)
+        self._push(*(self._locals.get(name, _Name(name, False)) for name in names))
+
+    def _store_local(self, step: dis.Instruction) -> None:
+        self._locals[step.argval] = self._pop(1)[0]
+
+    def _store_two(self, step: dis.Instruction) -> None:
+        for name in step.argval:
+            self._locals[name] = self._pop(1)[0]
+
+    def _store_and_load(self, step: dis.Instruction) -> None:
+        stored, loaded = step.argval
+        self._locals[stored] = self._pop(1)[0]
+        self._push(self._locals.get(loaded, _Name(loaded, False)))
+
+    def _load_global(self, step: dis.Instruction) -> None:
+        null_too = dis.stack_effect(step.opcode, step.arg, jump=False) == 2
+        self._push(*[_Name(step.argval, True)] * (2 if null_too else 1))
+
+    def _load_attribute(self, step: dis.Instruction) -> None:
+        owner = self._pop(1)[0]
+        for_call = dis.stack_effect(step.opcode, step.arg, jump=False) == 1
+        self._push(*[_Name(step.argval, True, owner)] * (2 if for_call else 1))
+
+    def _store_lasting(self, step: dis.Instruction) -> None:
+        value = self._pop(2 if step.opname == "STORE_ATTR" else 1)[0]
+        if type(value) is _Made:
+            value.place = step.argval
+            self._places[step.argval, True] = value
+
+    # -- the stack itself
+
+    def _copy(self, step: dis.Instruction) -> None:
+        self._push(self._at(step.arg or 1))
+
+    def _swap(self, step: dis.Instruction) -> None:
+        depth = step.arg or 1
+        if depth <= len(self._stack):
+            self._stack[-depth], self._stack[-1] = self._stack[-1], self._stack[-depth]
+
+    # -- dictionaries
+
+    def _new(self, keys: Any) -> None:
+        made = _Made({key for key in keys if type(key) is str}, set())
+        self.made.append(made)
+        self._push(made)
+
+    def _build_map(self, step: dis.Instruction) -> None:
+        self._new([item.value for item in self._pop(2 * (step.arg or 0))[::2] if type(item) is _Const])
+
+    def _build_const_map(self, step: dis.Instruction) -> None:
+        keys = self._pop((step.arg or 0) + 1)[-1]
+        self._new(keys.value if type(keys) is _Const else ())
+
+    def _at(self, depth: int) -> Symbol:
+        return self._stack[-depth] if depth <= len(self._stack) else None
+
+    def _map_add(self, step: dis.Instruction) -> None:
+        key, _ = self._pop(2)
+        made = self._at(step.arg or 1)
+        if type(made) is _Made and type(key) is _Const and type(key.value) is str:
+            made.certain.add(key.value)
+
+    def _take_in(self, step: dis.Instruction) -> None:
+        other = self._pop(1)[0]
+        made = self._at(step.arg or 1)
+        if type(made) is _Made:
+            if type(other) is _Made and not other.open:
+                made.certain |= other.certain
+                self._forget(other)
+            else:
+                made.open = True
+
+    def _forget(self, made: _Made) -> None:
+        """A part of another's display is no record of its own."""
+        self.made = [one for one in self.made if one is not made]
+
+    def _store_item(self, _: dis.Instruction) -> None:
+        _value, container, key = self._pop(3)
+        if (name := _key(key)) is not None:
+            self._amended(container).possible.add(name)
+
+    def _read_item(self, step: dis.Instruction) -> None:
+        container, key = self._pop(2)
+        self._push(None)
+        caught = any(entry.start <= step.offset < entry.end for entry in self._caught)
+        if (name := _key(key)) is not None and not caught:
+            self._reads.append((name, container))
+
+    def _contains(self, _: dis.Instruction) -> None:
+        key, _container = self._pop(2)
+        self._push(None)
+        if (name := _key(key)) is not None:
+            self._asked.add(name)
+
+    def _amended(self, container: Symbol) -> _Made:
+        """What stands for a dictionary into which something is stored."""
+        if type(container) is _Made:
+            return container
+        place = (container.name, container.lasting) if type(container) is _Name else ("", False)
+        if place not in self._places:
+            made = self._places[place] = _Made(set(), set(), place[0] if place[1] else None)
+            self.made.append(made)
+        return self._places[place]
+
+    # -- calls
+
+    def _keyword_names(self, step: dis.Instruction) -> None:
+        self._keywords = self.code.co_consts[step.arg or 0]
+
+    def _call(self, step: dis.Instruction) -> None:
+        if step.opcode in _AFTER_PRECALL:  # 3.11: its arguments are gone by then
+            self._do(step)
+            if self._called is not None:
+                self._stack[-1], self._called = self._called, None
+            return
+        if step.opname == "CALL_KW":
+            names = self._pop(1)[0]
+            self._keywords = names.value if type(names) is _Const else ()
+        arguments = self._pop(step.arg or 0)
+        callee = next((s for s in reversed(self._stack[-2:]) if type(s) is _Name), None)
+        keywords, self._keywords = self._keywords, ()
+        made = None if callee is None else self._meant(callee, arguments, keywords)
+        if step.opname == "PRECALL":
+            self._called = made
+        else:
+            self._pop(2)
+            self._push(made)
+
+    def _meant(self, callee: _Name, arguments: list[Symbol], keywords: tuple[str, ...]) -> Symbol:
+        """A call of `dict` makes a dictionary; methods of one ask for keys and store them."""
+        if callee.name == "dict" and callee.owner is None:
+            made = _Made(set(keywords), set())
+            for other in arguments[: len(arguments) - len(keywords)]:
+                made.take(other)
+            self.made.append(made)
+            return made
+        first = _key(arguments[0]) if arguments else None
+        if callee.name in _ASKING and first is not None:
+            self._asked.add(first)
+        if callee.name == "setdefault" and first is not None:
+            self._amended(callee.owner).possible.add(first)
+        if callee.name == "update" and keywords:
+            self._amended(callee.owner).possible.update(keywords)
+        elif callee.name == "update" and arguments and type(arguments[0]) is _Made:
+            self._amended(callee.owner).take(arguments[0])
+            self._forget(arguments[0])
+        return None
+
+
+def _key(symbol: Symbol) -> str | None:
+    return symbol.value if type(symbol) is _Const and type(symbol.value) is str else None
+
+
+_ACTS: Final[dict[str, Callable[[_Walk, dis.Instruction], None]]] = {
+    "LOAD_CONST": _Walk._load_const,
+    "LOAD_GLOBAL": _Walk._load_global,
+    "LOAD_ATTR": _Walk._load_attribute,
+    "LOAD_METHOD": _Walk._load_attribute,
+    "STORE_FAST": _Walk._store_local,
+    "STORE_DEREF": _Walk._store_local,
+    "STORE_FAST_STORE_FAST": _Walk._store_two,
+    "STORE_FAST_LOAD_FAST": _Walk._store_and_load,
+    "STORE_ATTR": _Walk._store_lasting,
+    "STORE_GLOBAL": _Walk._store_lasting,
+    "COPY": _Walk._copy,
+    "SWAP": _Walk._swap,
+    "BUILD_MAP": _Walk._build_map,
+    "BUILD_CONST_KEY_MAP": _Walk._build_const_map,
+    "MAP_ADD": _Walk._map_add,
+    "DICT_UPDATE": _Walk._take_in,
+    "DICT_MERGE": _Walk._take_in,
+    "BINARY_SUBSCR": _Walk._read_item,
+    "STORE_SUBSCR": _Walk._store_item,
+    "CONTAINS_OP": _Walk._contains,
+    "KW_NAMES": _Walk._keyword_names,
+    "PRECALL": _Walk._call,
+    "CALL": _Walk._call,
+    "CALL_KW": _Walk._call,
+} | dict.fromkeys(
+    ("LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_LOAD_FAST", "LOAD_DEREF", "LOAD_NAME"), _Walk._load_local
+)
