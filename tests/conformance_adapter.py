@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,12 +25,18 @@ def prepare(src: str) -> None:
 
 
 def settle(src: str) -> None:
-    """Keep the sources that run, to be able to start them again."""
+    """Keep the sources that run, to be able to start them again: beside them, in the folder that the suite
+    makes for the case, for suites leave by `os._exit` and kill what takes too long."""
     global _sources
-    before, _sources = _sources, Path(tempfile.mkdtemp(prefix="hotpatch-sources-")) / "src"
+    before, _sources = _sources, _beside(Path(src), taken=_sources)
     shutil.copytree(src, _sources, ignore=shutil.ignore_patterns("__pycache__"))
     if before is not None:
-        shutil.rmtree(before.parent, ignore_errors=True)
+        shutil.rmtree(before)
+
+
+def _beside(src: Path, taken: Path | None) -> Path:
+    places = (src.with_name(f"{src.name}-as-it-runs-{number}") for number in (0, 1))
+    return next(place for place in places if place != taken)
 
 
 def apply(src: str, changed: Sequence[str]) -> None:

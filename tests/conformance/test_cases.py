@@ -32,6 +32,17 @@ def test_the_edit_is_live_or_refused_as_the_case_expects(case: Path, tmp_path: P
     assert verdict("patch", case, tmp_path).partition(":")[0] in PASSING[expected]
 
 
+@pytest.mark.parametrize("case", [CASES[0], HERE / "startup" / "dict_record"], ids=name)
+def test_nothing_is_left_in_the_folder_for_temporary_files(
+    case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("temporary", "scratch"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    verdict("patch", case, tmp_path / "scratch")
+    assert not list((tmp_path / "temporary").iterdir())
+
+
 @pytest.mark.parametrize("case", CASES, ids=name)
 def test_the_case_tells_new_code_from_old(case: Path, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
