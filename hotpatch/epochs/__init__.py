@@ -6,7 +6,7 @@ goes in at a `barrier` (`one_step`), at a moment when no request is in flight.
 """
 
 from hotpatch.epochs import sticky
-from hotpatch.epochs.barrier import BUDGET, Hold, barrier
+from hotpatch.epochs.barrier import BUDGET, Hold, barrier, together
 from hotpatch.epochs.control import InFlight, counts, current, listen, recent, requests_in_flight
 from hotpatch.epochs.cpython import missing_internals
 from hotpatch.epochs.grades import Graded, worst
@@ -57,6 +57,7 @@ __all__ = [
     "sticky",
     "survey",
     "tend",
+    "together",
     "undecided_version",
     "version_in_effect",
     "view",

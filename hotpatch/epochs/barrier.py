@@ -17,6 +17,8 @@ quiet (the other one is held); it gets its answer when the budget has run out.
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +34,8 @@ BUDGET = 0.250
 """How long new requests are held by default, in seconds."""
 
 _FIRST_LOOK, _LONGEST_LOOK = 0.0002, 0.002
+_together: int | None = None
+"""The thread that holds the gate for several steps."""
 
 
 @frozen
@@ -52,6 +56,9 @@ def barrier(budget: float = BUDGET) -> Iterator[Hold]:
     gevent: a greenlet), never from an event loop's thread: the requests it waits for run there.  Raises
     `Busy` if another barrier is held in this process.
     """
+    if _together == threading.get_ident():
+        yield _wait(budget)
+        return
     gate = _shut()
     try:
         hold = _wait(budget)
@@ -60,6 +67,32 @@ def barrier(budget: float = BUDGET) -> Iterator[Hold]:
         yield hold
     finally:
         _open(gate)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Several steps come out as one: no request begins between the first and the last.
+
+    Waits for none that has begun: each stays on the version that it has.  A barrier that the same thread
+    asks for inside is held by this gate; it waits for requests in flight, and may not become quiet.  Raises
+    `Busy` if another barrier is held in this process.
+    """
+    global _together
+    gate = _shut()
+    _together = threading.get_ident()
+    try:
+        yield
+    finally:
+        _together = None
+        _open(gate)
+
+
+def _after_fork_in_child() -> None:
+    global _together
+    _together = None  # its thread does not exist here
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def _shut() -> Gate:

@@ -311,7 +311,15 @@ def test_a_cumulative_release_replaces_all_before_it() -> None:
 
     assert state.versions == (3,)
     assert ask(state, 2) == facts.RolledBack(3, 2, "asked for by ann", "r.request")
-    assert ask(state) == facts.RolledBack(3, 0, "asked for by ann", "r.request")
+    assert ask(state) == facts.RolledBack(3, 2, "asked for by ann", "r.request")
+    back = told(facts.RolledBack(3, 2, ""), facts.Settled(2, digest(2), 2), state=state)
+    assert back.versions == (1, 2)
+
+
+def test_without_a_cumulative_release_that_crashes_the_service_runs_what_it_replaced() -> None:
+    state = told(*lived(1), *lived(2), *lived(3, terms=Terms(cumulative=True)))
+
+    assert told(facts.Quarantined(3, digest(3), "two crashed"), state=state).versions == (1, 2)
 
 
 # -- the table ------------------------------------------------------------------------------

@@ -67,6 +67,12 @@ from hotpatch_agent.cli.terminal import Terminal
     help="A Python file with state transformers (hotpatch.transform) and refresh callbacks.",
 )
 @click.option("--message", "-m", default="", help="What the release is for, in a sentence.")
+@click.option("--temporary", is_flag=True, help="The release ends at the next start of the master.")
+@click.option(
+    "--cumulative",
+    is_flag=True,
+    help="It replaces all releases before it, whatever they were: --from is the code on the service's disk.",
+)
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A choice of the author's, e.g. hold=5."
 )
@@ -86,6 +92,8 @@ def command(
     probes: tuple[str, ...],
     transformers: Path | None,
     message: str,
+    temporary: bool,
+    cumulative: bool,
     settings: tuple[str, ...],
     no_measure: bool,
     keys: tuple[str, ...],
@@ -103,7 +111,8 @@ def command(
 
     origin = origin_of(home=home, **sources)
     service, environment, version = _address(home, service, environment, version)
-    choices = read_settings(settings)
+    kind = (("permanent=no",) if temporary else ()) + (("cumulative=yes",) if cumulative else ())
+    choices = read_settings((*kind, *settings))
     checks = read_checks(files, probes)
     program = read_transformers(transformers)
     signers = load_signers(keys)

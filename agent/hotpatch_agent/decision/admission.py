@@ -172,7 +172,7 @@ def _roll_back(state: State, name: str, request: Request) -> facts.Fact:
         if state.top is None:
             text = "there is nothing to roll back: the service runs the code as it is on disk"
             return facts.Refused(name, problem(errors.NoSuchRelease, text))
-        to = state.top.below
+        to = state.way_back
     if to == top:
         text = f"the service's head is {_release(to)} already"
         return facts.Refused(name, problem(errors.NoSuchRelease, text))

@@ -84,9 +84,8 @@ def judge(view: View) -> tuple[Decision, ...]:
         return ()
     for one in state.crashes:
         if one.digest == rollout.digest and one.phase == _NEVER_STARTED:
-            below = state.head[-1].below
             reason = f"a new worker could not start on release {rollout.version} ({one.worker})"
-            return (Append(facts.RolledBack(rollout.version, below, reason)),)
+            return (Append(facts.RolledBack(rollout.version, state.way_back, reason)),)
     return ()
 
 

@@ -104,7 +104,8 @@ def _committed(state: State, fact: facts.Committed, at: Instant) -> State:
     rollout = _going(state, fact.digest)
     under = () if rollout.terms.cumulative else state.head
     below = under[-1].version if under else 0
-    entry = Entry(fact.version, fact.digest, below, fact.how, rollout.terms, at, rollout.message)
+    before = state.head[-1].version if state.head else 0
+    entry = Entry(fact.version, fact.digest, below, fact.how, rollout.terms, at, rollout.message, before)
     known = (*(one for one in state.known if one.version != entry.version), entry)
     return _trim(
         evolve(
@@ -140,8 +141,8 @@ def _quarantined(state: State, fact: facts.Quarantined, at: Instant) -> State:
     )
     if fact.version not in state.versions:
         return evolve(_over(marked, fact.digest, fact.reason, at), rollout=None)
-    kept = state.head[: state.versions.index(fact.version)]
-    gone = set(state.versions[len(kept) :])
+    kept = state.before(state.head[state.versions.index(fact.version)])
+    gone = set(state.versions) - {entry.version for entry in kept}
     reverted = _revert(marked, kept, state.versions[-1], "", at)
     return _without_orphans(
         evolve(reverted, known=tuple(one for one in reverted.known if one.version not in gone))
@@ -178,7 +179,8 @@ def _absorbed(state: State, fact: facts.Absorbed, at: Instant) -> State:
     head: list[Entry] = []
     for entry in state.head:
         if entry.version not in fact.versions:
-            head.append(evolve(entry, below=head[-1].version if head else 0))
+            below = head[-1].version if head else 0
+            head.append(evolve(entry, below=below, before=below))
     # What was known besides stood on sources that are no longer on disk.
     return evolve(state, head=tuple(head), known=tuple(head))
 

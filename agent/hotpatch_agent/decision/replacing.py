@@ -71,7 +71,7 @@ def _go_on(view: View, current: Replacement) -> tuple[Decision, ...]:
     text = f"no successor of worker {current.worker} was serving after {terms(view).replace:g} s"
     rollout = view.state.rollout
     if rollout is not None and rollout.stage is Stage.COMMITTED:
-        return (Append(facts.RolledBack(rollout.version, view.state.head[-1].below, text)),)
+        return (Append(facts.RolledBack(rollout.version, view.state.way_back, text)),)
     return (Append(facts.Replaced(current.worker, text)),)
 
 

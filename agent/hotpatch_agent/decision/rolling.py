@@ -99,7 +99,7 @@ def _owed(view: View, progress: Progress) -> facts.Fact | None:
             return facts.Failed(rollout.version, rollout.digest, _ended(progress))
     top = state.top
     if what is Due.ROLL_BACK and top is not None and top.version == progress.version:
-        return facts.RolledBack(top.version, top.below, progress.reason)
+        return facts.RolledBack(top.version, state.way_back, progress.reason)
     waits = progress.station is Station.WAITING and state.rollout is None
     if waits and state.offer is not None and state.offer.digest == progress.digest:
         return state.offer  # a retry

@@ -63,6 +63,8 @@ class Entry:
     at: Instant
     """Of its commit."""
     message: str = ""
+    before: int | None = None
+    """The version that was on top when it was committed, which it may have replaced; None: `below`."""
 
 
 @frozen
@@ -178,6 +180,23 @@ class State:
 
     def stack_under(self, version: int) -> tuple[Entry, ...] | None:
         """The stack that has this release on top; None if a part of it is no longer known."""
+    def stack_on(self, trial: int) -> tuple[int, ...]:
+        """What a worker runs that has this release on trial beyond the head; 0: the head alone."""
+        if self.rollout is None or trial != self.rollout.version or trial in self.versions:
+            return self.versions
+        return (trial,) if self.rollout.terms.cumulative else (*self.versions, trial)
+
+    @property
+    def way_back(self) -> int:
+        """Where a way back goes that names no release: what ran before the topmost one came."""
+        under = self.before(self.head[-1]) if self.head else ()
+        return under[-1].version if under else 0
+
+    def before(self, entry: Entry) -> tuple[Entry, ...]:
+        """The stack that the service ran before this release; what it stands on, where that is not kept."""
+        found = self.stack_under(entry.below if entry.before is None else entry.before)
+        return found if found is not None else self.stack_under(entry.below) or ()
+
         stack: list[Entry] = []
         while version:
             entry = self.entry(version)

@@ -12,11 +12,15 @@ from datetime import UTC, datetime
 from typing import Final
 
 from hotpatch import bundle, trust
-from hotpatch.errors import NotABundle
+from hotpatch.errors import HotpatchError, NotABundle
 from hotpatch.release import Release, python_tag
 from hotpatch_agent.home.folder import Home
+from hotpatch_agent.home.terms import BadTerms, read_terms
 
 ROOT: Final = "root.json"
+
+Sources = Callable[[str], str | None]
+"""SHA-256 of a source file by its path; None if there is none."""
 
 
 class Shelf:
@@ -25,13 +29,24 @@ class Shelf:
     def __init__(self, home: Home) -> None:
         self._home = home
 
-    def accept(self, data: bytes, highest: int, running: Callable[[str], str | None]) -> Release:
-        """The release of a bundle that was just offered.  Raises a HotpatchError that says why not."""
-        return self._accept(data, highest, running, datetime.now(UTC))
+    def accept(self, data: bytes, highest: int, running: Sources, disk: Sources) -> Release:
+        """The release of a bundle that was just offered.  Raises a HotpatchError that says why not.
 
-    def offered(self, digest: str, highest: int, running: Callable[[str], str | None]) -> Release:
+        A cumulative one replaces what runs beyond the disk, so its base is the disk, not what runs.
+        """
+        base = disk if self._is_cumulative(data) else running
+        return self._accept(data, highest, base, datetime.now(UTC))
+
+    def offered(self, digest: str, highest: int, running: Sources, disk: Sources) -> Release:
         """The release in progress, by its bundle's digest.  Raises a HotpatchError that says why not."""
-        return self.accept(self._read(digest), highest, running)
+        return self.accept(self._read(digest), highest, running, disk)
+
+    def _is_cumulative(self, data: bytes) -> bool:
+        try:
+            settings = bundle.inspect(data).release.settings
+            return read_terms(settings, self._home.service.settings).cumulative
+        except (HotpatchError, BadTerms):
+            return False  # whatever is wrong with it, the rules of trust or of the door say so
 
     def committed(self, digest: str, at: float) -> Release:
         """A release of the ledger's head, committed at `at` (seconds since 1970), whatever its base.
@@ -40,11 +55,10 @@ class Shelf:
         """
         data = self._read(digest)
         said = bundle.inspect(data).release
-        return self._accept(data, said.version - 1, said.base.get, datetime.fromtimestamp(at, UTC))
+        found = {**said.base, **said.data}
+        return self._accept(data, said.version - 1, found.get, datetime.fromtimestamp(at, UTC))
 
-    def _accept(
-        self, data: bytes, highest: int, running: Callable[[str], str | None], now: datetime
-    ) -> Release:
+    def _accept(self, data: bytes, highest: int, running: Sources, now: datetime) -> Release:
         expectation = trust.Expectation(
             service=self._home.service.name,
             environment=self._home.service.environment,

@@ -44,15 +44,17 @@ class Rehearsing:
         self._errand: int | None = None
         self._result: Rehearsal | None = None
         self._called_off = False
+        self._cumulative = False
 
     @property
     def busy_with(self) -> int | None:
         """The errand whose release is being rehearsed just now."""
         return self._errand if self._result is None else None
 
-    def begin(self, errand: int, release: Release, limits: Limits) -> None:
+    def begin(self, errand: int, release: Release, limits: Limits, cumulative: bool) -> None:
         """Starts rehearsing; once it is over, `done` is called and `take` gives the outcome."""
         self._errand, self._result, self._called_off = errand, None, False
+        self._cumulative = cumulative
         start_thread(lambda: self._run(errand, release, limits), "hotpatch-rehearsal")
 
     def call_off(self) -> None:
@@ -82,7 +84,7 @@ class Rehearsing:
         verdict = self._in_a_fork(release, limits)
         if verdict.effect is not Effect.RELOAD:
             return verdict
-        overlay = covered(self._program.overlay, release)
+        overlay = covered({} if self._cumulative else self._program.overlay, release)
         target = getattr(self._worker.app, "app_uri", None) or release.app
         started = fresh.check(
             release, overlay, str(self._program.root), target, limits, lambda: self._called_off
@@ -93,7 +95,7 @@ class Rehearsing:
     def _in_a_fork(self, release: Release, limits: Limits) -> Verdict:
         if release.plan.effect is not Effect.LIVE:
             return planned(release)
-        steps = Steps(self._program, release, self._app)
+        steps = Steps(self._program, release, self._app, self._cumulative)
         state = lifespan_state(self._worker)
         return rehearse(
             steps,

@@ -191,6 +191,8 @@ class Steps:
     release: Release
     app: Any
     """The application object, as it was loaded."""
+    cumulative: bool = False
+    """Does it replace all releases that run?  Then it stands on the disk's code."""
     staged: Any = None
     handlers: tuple[refresh.Handler, ...] = ()
 
@@ -198,6 +200,8 @@ class Steps:
         """Builds it; the blockers, as text."""
         if (undecided := epochs.undecided_version()) is not None:
             undecided.withdraw()
+        while self.cumulative and self.program.layers:
+            take_back(self.program)
         epochs.tend()  # the requests of the worker do not exist here: whatever they held is let go
         self.staged, written = _stage(self.program, self.release, self.app)
         self.handlers = written.handlers

@@ -54,6 +54,11 @@ class Program:
         return tuple(layer.release.version for layer in self.layers)
 
     @property
+    def digests(self) -> tuple[str, ...]:
+        """Those of the bundles of the releases that run, lowest first."""
+        return tuple(layer.release.digest for layer in self.layers)
+
+    @property
     def top(self) -> Release | None:
         return self.layers[-1].release if self.layers else None
 

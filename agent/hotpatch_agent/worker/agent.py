@@ -287,7 +287,8 @@ class Agent:
         return wait
 
     def _accept(self, data: bytes) -> Release:
-        return self._shelf.accept(data, self._history.state.floor, self._program.running_digest)
+        program, floor = self._program, self._history.state.floor
+        return self._shelf.accept(data, floor, program.running_digest, program.base_digest)
 
     def _do_act(self, act: ForWorker, seen: Observations) -> None:
         state = self._history.state
@@ -301,7 +302,9 @@ class Agent:
         release = self._tasks.offered
         if self._rehearsing.busy_with is not None or release is None or release.digest != act.digest:
             return
-        self._rehearsing.begin(act.errand, release, limits(release, self._home.service))
+        rollout = self._history.state.rollout
+        cumulative = rollout is not None and rollout.terms.cumulative
+        self._rehearsing.begin(act.errand, release, limits(release, self._home.service), cumulative)
         self._tell(self._with_phase(Phase.REHEARSING))
 
     def _note_rehearsal(self) -> None:

@@ -293,7 +293,7 @@ def choose(
         if problem is None:
             return releases, first
         first = first or problem
-        stack = state.stack_under(stack[-1].below) or ()
+        stack = state.before(stack[-1])
     return (), first
 
 

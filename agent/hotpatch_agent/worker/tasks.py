@@ -7,6 +7,7 @@ agent's thread.  Raises nothing for a bad release: what is wrong with it is in t
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -31,6 +32,8 @@ from hotpatch_agent.process.trials import Trials
 from hotpatch_agent.running import note_epoch
 
 Tell = Callable[[Status], None]
+Stack = Sequence[tuple[str, float]]
+"""Releases, lowest first: digest, and when it was committed."""
 TEND: Final = 0.25
 """Seconds between two looks at whether the last request on old code has ended."""
 
@@ -53,6 +56,8 @@ class Tasks:
         if duty.task is Task.VERIFY:
             return self._verify(duty, state, status)
         if duty.task is Task.STAGE:
+            if self._program.layers and state.rollout is not None and state.rollout.terms.cumulative:
+                return self._stage_instead(duty, status)
             return self._stage(duty, status, tell)
         if duty.task is Task.TRY:
             return self._try(duty, state, status)
@@ -67,7 +72,9 @@ class Tasks:
         self._withdraw()
         status = evolve(status, beside=False, trial=None)
         try:
-            self.offered = self._shelf.offered(duty.digest, state.floor, self._program.running_digest)
+            self.offered = self._shelf.offered(
+                duty.digest, state.floor, self._program.running_digest, self._program.base_digest
+            )
         except HotpatchError as error:
             return self._refused(duty, status, error)
         return self._in_phase(duty, status, Phase.VERIFIED)
@@ -89,6 +96,16 @@ class Tasks:
         beside = self._prepared.version is not None
         ready = evolve(self._in_phase(duty, status, Phase.READY), blockers=blockers)
         return evolve(ready, beside=beside, trial=None)
+
+    def _stage_instead(self, duty: Duty, status: Status) -> Status:
+        """A cumulative release stands on the disk's code, so it is built once the others are out."""
+        for layer in self._program.layers:
+            if not isinstance(layer.running, adopt.Running):
+                reason = (
+                    f"the worker was started on release {layer.release.version}, which can't be taken out"
+                )
+                return self._in_phase(duty, status, Phase.UNABLE, reason)
+        return evolve(self._in_phase(duty, status, Phase.READY), blockers=(), beside=False, trial=None)
 
     def _try(self, duty: Duty, state: State, status: Status) -> Status:
         """The part of the requests that the rollout asks for; its counts begin anew with it."""
@@ -133,18 +150,46 @@ class Tasks:
         return evolve(after, blockers=(), memory=used(), beside=False, trial=None)
 
     def _walk(self, state: State, status: Status) -> None:
-        """From the stack that runs to the head's: back to where they part, then forward."""
-        program = self._program
-        target = [entry for entry in state.head if entry.version not in status.absorbs]
+        """From the stack that runs to the head's, in one step for every request, however many there are."""
+        target = [
+            (entry.digest, entry.at.time) for entry in state.head if entry.version not in status.absorbs
+        ]
+        times = {entry.digest: entry.at.time for entry in state.known}
+        was = [(one, times.get(one, time.time())) for one in self._program.digests]
+        if self._steps(target) <= 1:
+            self._go(target)
+            return
+        with epochs.together():
+            try:
+                self._go(target)
+            except BaseException:
+                with contextlib.suppress(adopt.Held, HotpatchError):
+                    self._go(was)  # half-way is nowhere
+                raise
+
+    def _steps(self, target: Stack) -> int:
+        common = self._common(target)
+        return len(self._program.layers) + len(target) - 2 * common
+
+    def _common(self, target: Stack) -> int:
         common = 0
-        for layer, entry in zip(program.layers, target, strict=False):
-            if layer.release.digest != entry.digest:
+        for layer, (digest, _) in zip(self._program.layers, target, strict=False):
+            if layer.release.digest != digest:
                 break
             common += 1
+        return common
+
+    def _go(self, target: Stack) -> None:
+        """Back to where the stacks part, then forward."""
+        program, common = self._program, self._common(target)
+        onward, prepared = target[common:], self._prepared
+        next_up = onward[0][0] if onward and len(program.layers) == common else ""
+        if prepared is not None and prepared.release.digest != next_up:
+            self._withdraw()  # it was built for what does not come, or on what is taken out now
         while len(program.layers) > common:
             adopt.take_back(program)
-        for entry in target[common:]:
-            prepared = self._prepare(entry.digest, entry.at.time)
+        for digest, committed in onward:
+            prepared = self._prepare(digest, committed)
             adopt.commit(program, prepared, self._app)
             self._prepared = None
 
