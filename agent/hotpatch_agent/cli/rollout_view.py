@@ -7,11 +7,12 @@ from typing import Any
 
 from hotpatch_agent import clock
 from hotpatch_agent.cli import tell
+from hotpatch_agent.decision.showing import standing
+from hotpatch_agent.decision.showing import versions as versions
 from hotpatch_agent.decision.states import State
-from hotpatch_agent.home.status import Answered, Status
+from hotpatch_agent.home.status import Status
 from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.states import STOPPED, Station
-from hotpatch_agent.rollout.steps import target
 from hotpatch_agent.rollout.strategy import By, Kind, Strategy
 
 VERSIONS = ("version", "share", "requests", "errors", "p50", "p90", "p99")
@@ -61,34 +62,6 @@ def clocks(progress: Progress) -> str:
     return f"goes back by itself in {tell.span(left)}, if nothing promotes it"
 
 
-def versions(state: State, alive: Sequence[Status]) -> list[dict[str, Any]]:
-    """For each version that answers: its share, requests, errors and latency in seconds (of the worker that
-    has the highest), summed over the workers."""
-    found: dict[int, list[Answered]] = {}
-    for status in alive:
-        for one in status.counters.versions:
-            found.setdefault(one.release, []).append(one)
-    shares = _shares(state, alive)
-    shown = [
-        release for release in sorted(found) if release in shares or any(a.requests for a in found[release])
-    ]
-    return [
-        {
-            "release": release,
-            "share": shares.get(release, 0.0),
-            "requests": sum(one.requests for one in found[release]),
-            "errors": sum(one.errors for one in found[release]),
-            **{
-                name: max(
-                    (t for one in found[release] if (t := getattr(one, name)) is not None), default=None
-                )
-                for name in ("p50", "p90", "p99")
-            },
-        }
-        for release in shown
-    ]
-
-
 def version_rows(state: State, alive: Sequence[Status]) -> list[tuple[str, ...]]:
     """The same for people."""
     return [
@@ -106,35 +79,7 @@ def version_rows(state: State, alive: Sequence[Status]) -> list[tuple[str, ...]]
 def data(progress: Progress | None, state: State) -> dict[str, Any]:
     """For scripts."""
     lock = {"owner": state.lock.owner, "reason": state.lock.message} if state.lock else None
-    if progress is None:
-        return {"rollout": None, "lock": lock}
-    aim = target(progress, 1)
-    return {
-        "rollout": {
-            "release": progress.version,
-            "strategy": progress.strategy.kind.value,
-            "station": progress.station.value,
-            "step": progress.step + 1,
-            "steps": [one.share for one in progress.strategy.steps],
-            "share": aim.share,
-            "attempt": progress.attempt,
-            "reason": progress.reason,
-            "ended": progress.ended,
-        },
-        "lock": lock,
-    }
-
-
-def _shares(state: State, alive: Sequence[Status]) -> dict[int, float]:
-    """Of requests, over the workers that say what they give."""
-    found: dict[int, float] = {}
-    for status in alive:
-        new = status.trial.share if status.trial is not None else 0.0
-        if new and state.rollout is not None:
-            found[state.rollout.version] = found.get(state.rollout.version, 0.0) + new / len(alive)
-        if new < 1:
-            found[status.release] = found.get(status.release, 0.0) + (1 - new) / len(alive)
-    return found
+    return {"rollout": None if progress is None else standing(progress), "lock": lock}
 
 
 def _time(seconds: float | None) -> str:
