@@ -178,8 +178,6 @@ class State:
         """The known release of this version."""
         return next((entry for entry in self.known if entry.version == version), None)
 
-    def stack_under(self, version: int) -> tuple[Entry, ...] | None:
-        """The stack that has this release on top; None if a part of it is no longer known."""
     def stack_on(self, trial: int) -> tuple[int, ...]:
         """What a worker runs that has this release on trial beyond the head; 0: the head alone."""
         if self.rollout is None or trial != self.rollout.version or trial in self.versions:
@@ -197,6 +195,8 @@ class State:
         found = self.stack_under(entry.below if entry.before is None else entry.before)
         return found if found is not None else self.stack_under(entry.below) or ()
 
+    def stack_under(self, version: int) -> tuple[Entry, ...] | None:
+        """The stack that has this release on top; None if a part of it is no longer known."""
         stack: list[Entry] = []
         while version:
             entry = self.entry(version)
