@@ -59,6 +59,9 @@ class Release:
     """Source of the bundle's state transformers and refresh callbacks; may be empty."""
     settings: Mapping[str, str] = field(factory=dict)
     """Choices of the author: `barrier_ms`, `past_barrier` (reload | wait), `permanent`, `cumulative` ..."""
+    data: Mapping[str, str] = field(factory=dict)
+    """SHA-256 of other files of the program that differ, as they are in the new version.  No release carries
+    them: it was measured with them in place, and asks for them."""
     digest: str = ""
     """SHA-256 of the whole bundle file."""
 

@@ -96,6 +96,8 @@ def write(release: Release) -> bytes:
         "checks": [_check_as_dict(check) for check in release.checks],
         "settings": dict(release.settings),
     }
+    if release.data:
+        described["data"] = dict(release.data)
     signed = Targets(
         version=release.version,
         expires=release.expires,
@@ -223,6 +225,7 @@ def to_release(statement: Statement, files: Mapping[str, bytes], digest: str) ->
         checks=tuple(_check(item, rest) for item in told.objects("checks", bounds.MAX_CHECKS)),
         transformers=_program(rest.pop(TRANSFORMERS), TRANSFORMERS) if TRANSFORMERS in rest else "",
         settings=_settings(told),
+        data=told.mapping("data", bounds.MAX_BASE, 64, fields.SHA256) if told.has("data") else {},
         digest=digest,
     )
     told.done()
@@ -307,7 +310,7 @@ def _settings(told: fields.Fields) -> dict[str, str]:
 
 
 def _check_names(release: Release) -> None:
-    paths = sorted(set(release.sources) | set(release.base))
+    paths = sorted({*release.sources, *release.base, *release.data})
     for path in paths:
         if fault := bounds.path_fault(path):
             raise NotABundle(f"the path {path[:200]!r} {fault}")

@@ -19,7 +19,7 @@
 11. *python*: it was measured on the very Python that serves; a release without measurement fits any.
     (`WrongPython`)
 12. *base*: every source file that the release was built against is the one that runs, and a file that it
-    adds isn't there yet.  (`BaseDiffers`)
+    adds isn't there yet; every data file that it was measured with is in place.  (`BaseDiffers`)
 
 Until 5 holds nothing is known but bytes, and they are only parsed, within bounds.  Until 12 holds nothing of
 the bundle has been executed, imported, unmarshalled, unpickled or written anywhere.  What remains for
@@ -39,6 +39,7 @@ from attrs import evolve, frozen
 from hotpatch.bundle import container as container_layer
 from hotpatch.bundle import statement as statement_layer
 from hotpatch.bundle.bounds import MAX_BUNDLE
+from hotpatch.bundle.change import some
 from hotpatch.bundle.container import Container
 from hotpatch.bundle.statement import Statement
 from hotpatch.errors import (
@@ -264,6 +265,15 @@ def _base(case: _Case) -> _Case:
         raise BaseDiffers(
             f"the service does not run what the release was built against: {', '.join(faults[:3])}{more}; "
             "build it against the sources that run"
+        )
+    if missing := [
+        path
+        for path, digest in sorted(release.data.items())
+        if case.expectation.running_digest(path) != digest
+    ]:
+        raise BaseDiffers(
+            f"the release was measured with other data files than the service has: {some(missing)}; it "
+            "carries none of them, so put the new ones in place below the program's root and push it again"
         )
     return case
 

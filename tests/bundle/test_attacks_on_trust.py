@@ -256,6 +256,22 @@ def test_a_file_that_the_release_adds_must_not_be_there() -> None:
         trust.accept(honest(), root_of(ALICE), expectation(running_digest=running.get))
 
 
+@pytest.mark.parametrize("found", [None, "1" * 64])
+def test_a_data_file_that_it_was_measured_with_must_be_in_place(found: str | None) -> None:
+    data = signed(honest_release(data={"templates/page.html": "2" * 64}), ALICE)
+    running = {**RUNNING} if found is None else {**RUNNING, "templates/page.html": found}
+    with pytest.raises(BaseDiffers, match=r"templates/page\.html; it carries none of them, so put"):
+        trust.accept(data, root_of(ALICE), expectation(running_digest=running.get))
+
+
+def test_a_release_is_accepted_where_its_data_files_are_in_place() -> None:
+    asked = {"templates/page.html": "2" * 64}
+    data = signed(honest_release(data=asked), ALICE)
+    running = {**RUNNING, **asked}
+    release = trust.accept(data, root_of(ALICE), expectation(running_digest=running.get))
+    assert release.data == asked
+
+
 def test_a_release_without_measurement_fits_any_python() -> None:
     data = signed(honest_release(measurement=b"", python="cpython-313 3.13.0"), ALICE)
     assert trust.accept(data, root_of(ALICE), expectation()).measurement == b""

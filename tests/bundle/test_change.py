@@ -80,12 +80,41 @@ def test_an_application_that_is_not_there_is_said_so() -> None:
 
 
 def test_a_change_carries_what_differs_and_the_base_of_all_the_program() -> None:
-    old = Tree({"a.py": b"1", "b.py": b"2", "gone.py": b"3", "test_a.py": b"4"}, {"page.html": "x"})
-    new = Tree({"a.py": b"1", "b.py": b"22", "new.py": b"5", "test_a.py": b"44"}, {"page.html": "y"})
+    old = Tree({"a.py": b"1", "b.py": b"2", "gone.py": b"3", "test_a.py": b"4"}, {"README.md": "x"})
+    new = Tree({"a.py": b"1", "b.py": b"22", "new.py": b"5", "test_a.py": b"44"}, {"README.md": "y"})
     found = change.between(old, new, {"a.py", "b.py", "gone.py", "new.py"})
     assert found.sources == {"b.py": b"22", "gone.py": None, "new.py": b"5"}
     assert found.base == {"a.py": sha256(b"1"), "b.py": sha256(b"2"), "gone.py": sha256(b"3")}
-    assert found.left_out == ("page.html", "test_a.py")
+    assert found.left_out == ("README.md", "test_a.py")
+
+
+def test_data_files_that_differ_are_asked_for_as_the_new_version_has_them() -> None:
+    old = Tree({"a.py": b"1"}, {"templates/page.html": "x", "same.json": "s", "gone.txt": "g"})
+    new = Tree({"a.py": b"2"}, {"templates/page.html": "y", "same.json": "s", "more.txt": "m"})
+    found = change.between(old, new, {"a.py"})
+    assert found.data == {"templates/page.html": "y", "more.txt": "m"}
+    assert found.gone == ("gone.txt",)
+    assert found.left_out == ()
+
+
+def test_data_files_that_the_author_calls_unread_are_left_out() -> None:
+    old, new = Tree({"a.py": b"1"}, {}), Tree({"a.py": b"2"}, {"static/a.map": "x", "static/a.js": "y"})
+    found = change.between(old, new, {"a.py"}, ["static/*.map"])
+    assert (set(found.data), found.left_out) == ({"static/a.js"}, ("static/a.map",))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["README.md", "CHANGES.rst", "LICENSE", "pyproject.toml", "requirements-dev.txt", "shop/py.typed",
+     "a.pyi", "uv.lock", "Dockerfile", "docs/index.html", "tests/data/a.json", "shop/tests/a.json"],
+)  # fmt: skip
+def test_what_no_program_reads_is_not_asked_for(path: str) -> None:
+    assert not change.may_be_read(path, {"shop/__init__.py", "shop/app.py"})
+
+
+@pytest.mark.parametrize("path", ["docs/page.html", "data.txt", "readme/x.json", "shop.dist-info/METADATA"])
+def test_in_doubt_a_program_may_read_a_file(path: str) -> None:
+    assert change.may_be_read(path, {"docs/views.py", "shop.py"})
 
 
 def test_no_difference_is_no_release() -> None:
@@ -95,8 +124,13 @@ def test_no_difference_is_no_release() -> None:
 
 
 def test_a_difference_outside_the_program_is_no_release_and_is_named() -> None:
-    with pytest.raises(BuildFailed, match=r"no part of the program: page\.html, test_a\.py"):
-        change.between(Tree({"test_a.py": b""}, {"page.html": "x"}), Tree({}, {}), {"a.py"})
+    with pytest.raises(BuildFailed, match=r"no part of the program: README, test_a\.py"):
+        change.between(Tree({"test_a.py": b""}, {"README": "x"}), Tree({}, {}), {"a.py"})
+
+
+def test_a_difference_in_data_files_alone_is_no_release_and_is_named() -> None:
+    with pytest.raises(BuildFailed, match=r"no release carries data files: page\.html"):
+        change.between(Tree({"a.py": b""}, {"page.html": "x"}), Tree({"a.py": b""}, {}), {"a.py"})
 
 
 def test_a_path_that_a_bundle_can_not_carry_is_said_so() -> None:

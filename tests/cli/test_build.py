@@ -76,6 +76,23 @@ def test_a_difference_outside_the_program_is_left_out_and_named(cli: Cli, trees:
     assert cli("build", *TREES, *SHOP, "--json").data["left_out"] == ["test_shop.py"]
 
 
+def test_data_files_that_differ_are_named_as_what_has_to_be_put_in_place(cli: Cli, trees: Path) -> None:
+    (trees / "new" / "shop" / "page.html").write_text("<p>")
+    (trees / "old" / "shop" / "gone.html").write_text("<p>")
+    ran = cli("build", *TREES, *SHOP)
+    said = " ".join(ran.out.split())
+    assert "data files differ, and no release carries any: shop/page.html; put the new ones in place" in said
+    assert "data files are gone in the new version: shop/gone.html; the service keeps its own" in said
+    release = bundle.inspect((trees / "shop-7.bundle").read_bytes()).release
+    assert set(release.data) == {"shop/page.html"}
+
+
+def test_a_data_file_that_is_called_unread_is_not_asked_for(cli: Cli, trees: Path) -> None:
+    (trees / "new" / "shop" / "page.map").write_text("{}")
+    ran = cli("build", *TREES, *SHOP, "--unread", "*.map", "--json")
+    assert (ran.data["data"], ran.data["left_out"]) == ([], ["shop/page.map", "test_shop.py"])
+
+
 def test_a_plan_of_two_trees_is_read_like_this(cli: Cli, trees: Path) -> None:
     ran = cli("plan", *TREES)
     assert ran.code == 0, ran.err

@@ -135,6 +135,7 @@ def command(
         checks=checks,
         transformers=program,
         settings=choices,
+        data=prepared.change.data,
     )
     target = output or Path(f"{service}-{version}.bundle")
     return _finish(terminal, target, _write(target, release, signers), release, prepared, len(signers))
@@ -174,6 +175,7 @@ def _finish(
             "bytes": len(data),
             "signatures": signatures,
             "sources": sorted(release.sources),
+            "data": sorted(release.data),
             "left_out": prepared.change.left_out,
             "measured": bool(release.measurement),
             "plan": plan_data(release.plan),

@@ -20,6 +20,7 @@ def origin_of(
     app: str | None,
     python: str,
     modules: tuple[str, ...],
+    unread: tuple[str, ...],
     home: Path | None,
 ) -> Origin:
     """The two trees and how they start; what was not given comes from the home.  Raises a usage error if that
@@ -35,7 +36,7 @@ def origin_of(
         )
     if old is None:
         old = _deployed(here)
-    return Origin(old, new, repository, below, app, python, modules)
+    return Origin(old, new, repository, below, app, python, modules, unread)
 
 
 def _deployed(home: Home | None) -> str:

@@ -34,6 +34,7 @@ def command(
     app: str | None,
     python: str,
     modules: tuple[str, ...],
+    unread: tuple[str, ...],
     home: Path | None,
 ) -> int:
     """Show what applying a release would do, edit by edit.
@@ -50,7 +51,7 @@ def command(
         from hotpatch_agent.cli.origin import origin_of
         from hotpatch_agent.cli.preparing import prepare
 
-        origin = origin_of(old, new, repository, below, app, python, modules, home)
+        origin = origin_of(old, new, repository, below, app, python, modules, unread, home)
         with terminal.busy("Starting and measuring both versions"):
             prepared = prepare(origin, measured=True)
         found, measured, left_out = prepared.plan, True, prepared.change.left_out

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from hotpatch.bundle import change as changes
 from hotpatch.bundle import program, trees
@@ -41,6 +41,8 @@ class Origin:
     """The interpreter that serves; empty: the one that runs this command."""
     modules: tuple[str, ...] = ()
     """Modules that the program imports by names that can't be seen in its sources."""
+    unread: tuple[str, ...] = ()
+    """Patterns of files, no Python, that look as if the program read them, and that it doesn't."""
 
 
 @frozen
@@ -102,6 +104,12 @@ _OPTIONS: Final = (
         metavar="NAME",
         help="A module that the program imports by a name it computes; may be repeated.",
     ),
+    click.option(
+        "--unread",
+        multiple=True,
+        metavar="PATTERN",
+        help="Files, no Python, that the program does not read, as 'static/*.map'; may be repeated.",
+    ),
 )
 
 
@@ -118,10 +126,29 @@ def prepare(origin: Origin, measured: bool, choices: Mapping[str, str] | None = 
             raise BuildFailed(f"nothing differs between {origin.old} and {origin.new}")
         files = _program(old, origin) | _program(new, origin)
         if not measured:
-            return Prepared(changes.between(old, new, files), interpreter.tag, b"", Plan(()))
+            change = changes.between(old, new, files, origin.unread)
+            return Prepared(change, interpreter.tag, b"", Plan((), notes(change)))
         measurement, more = _measure(origin, interpreter, old_root, new_root, old, new)
-        change = changes.between(old, new, files | more)
-        return Prepared(change, interpreter.tag, measurement.dump(), _plan(measurement, choices))
+        change = changes.between(old, new, files | more, origin.unread)
+        plan = _plan(measurement, choices)
+        plan = evolve(plan, notes=(*plan.notes, *notes(change)))
+        return Prepared(change, interpreter.tag, measurement.dump(), plan)
+
+
+def notes(change: Change) -> tuple[str, ...]:
+    """What an operator has to do about the data files that differ."""
+    found = []
+    if change.data:
+        found.append(
+            f"data files differ, and no release carries any: {changes.some(change.data)}; put the new ones in "
+            "place at the service before the push, or name with --unread what the program does not read"
+        )
+    if change.gone:
+        found.append(
+            f"data files are gone in the new version: {changes.some(change.gone)}; the service keeps its own, "
+            "for no release takes any away"
+        )
+    return tuple(found)
 
 
 @contextlib.contextmanager
