@@ -140,13 +140,13 @@ def notes(change: Change) -> tuple[str, ...]:
     found = []
     if change.data:
         found.append(
-            f"data files differ, and no release carries any: {changes.some(change.data)}; put the new ones in "
-            "place at the service before the push, or name with --unread what the program does not read"
+            f"data files differ, and no release carries any: {changes.some(change.data)}; put the new ones "
+            "in place at the service before the push, or name with --unread what the program does not read"
         )
     if change.gone:
         found.append(
-            f"data files are gone in the new version: {changes.some(change.gone)}; the service keeps its own, "
-            "for no release takes any away"
+            f"data files are gone in the new version: {changes.some(change.gone)}; the service keeps its "
+            "own, for no release takes any away"
         )
     return tuple(found)
 
