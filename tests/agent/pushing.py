@@ -83,6 +83,7 @@ class Pusher:
             checks=tuple(checks),
             transformers=transformers,
             settings=dict(settings or {}),
+            data=prepared.change.data,
         )
         return bundle.sign(bundle.build(release), self._key.signer)
 
