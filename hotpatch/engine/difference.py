@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -57,6 +57,11 @@ class Difference:
 
 FIXED_PARTS: Final = frozenset({"class", "payload", "args", "fget", "fset", "fdel", "func"})
 """Parts of an instance that are set when it is made, and never after."""
+
+
+DEFINITIONS: Final = frozenset({("dataclasses", "Field")})
+"""Classes outside of the program whose objects say what a definition is, and are no state of their own: where
+one of them differs another takes its place, so that two versions can have one each."""
 
 
 def derive(match: Match) -> Difference:
@@ -145,14 +150,22 @@ def _only_as_class(match: Match, parent: Pair, pair: Pair) -> bool:
 def _fixed_part(match: Match, parent: Pair, replaced: set[Pair]) -> bool:
     """Is a part of this instance replaced that can't be set on it?"""
     tuple_like = match.old.nodes[parent[0]][1][0] in ("tuple", "frozenset")
+    defines = _class_of(match.old, parent[0]) in DEFINITIONS
     return any(
         child in replaced
         and (
             step in FIXED_PARTS
+            or defines
             or (tuple_like and (is_sequence(step) or (type(step) is tuple and step[0] == "item")))
         )
         for step, _, child in match.edges[parent]
     )
+
+
+def _class_of(graph: Graph, i: int) -> Any:
+    """The name of an instance's class, where that is outside of the program."""
+    of = next((child for step, child in graph.nodes[i][2] if step == "class"), None)
+    return None if of is None or graph.kind(of) != "outside" else graph.nodes[of][1]
 
 
 def _can_stay(match: Match, pair: Pair) -> bool:

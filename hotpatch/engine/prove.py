@@ -21,6 +21,7 @@ from .graph import APP, HIDDEN, Describer, Graph
 from .instances import Lacking
 from .match import Match, Pair
 from .memo import copies
+from .merge_objects import FIELDS
 from .staged import Staged
 from .view import PLAIN_VIEW, View
 from .world import World
@@ -223,5 +224,6 @@ def _own_records(staged: Staged) -> set[int]:
     for ops in (staged.ops, staged.base):
         ours |= {id(ops), *map(id, ops)}
     for op in staged.ops:
-        ours |= {id(value) for value in (op.before, op.after) if type(value) in (list, tuple)}
+        kinds = (list, tuple, dict) if op.key == FIELDS[1] else (list, tuple)
+        ours |= {id(value) for value in (op.before, op.after) if type(value) in kinds}
     return ours

@@ -15,6 +15,7 @@ from . import codes
 from .difference import Difference
 from .graph import Code, Graph, Node
 from .match import FIXED, NAMELESS, Pair, is_sequence
+from .merge_objects import FIELDS
 from .shape import Step, label
 
 
@@ -78,7 +79,9 @@ class _Pruner:
         for changes in (self.difference.added, self.difference.removed):
             steps |= {step for step, _ in changes.get(pair, ())}
         self._keep_old(o, self._narrow(_without_blob(self.old.nodes[o]), steps))
-        self._keep(n, self._narrow(self._with_code(pair), steps))
+        after = self._with_code(pair)
+        in_order = self.old.parents[o][1] == FIELDS  # the new order is that of all keys
+        self._keep(n, after if in_order else self._narrow(after, steps))
         self._note_origin(n)
         for graph, build, i in ((self.old, self._compare, o), (self.new, self._build, n)):
             for step, child in graph.nodes[i][2]:
