@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from hotpatch_agent.drill.commands import Done, run
+from hotpatch_agent.drill.commands import Done, Running, run
 from hotpatch_agent.drill.failure import DrillFailed
 from hotpatch_agent.drill.patches import Patch, demo_root
+from hotpatch_agent.drill.window import Window
 
 APP = "demo_app.wsgi:app"
 SERVICE, ENVIRONMENT = "port-amber", "drill"
@@ -44,10 +46,13 @@ class Operator:
     def gunicorn_arguments(self) -> Sequence[str]:
         return ("--config=python:hotpatch_agent.gunicorn",)
 
-    def set_up(self) -> None:
-        """The home folder of the service, and a key that it trusts."""
-        init = ("init", "--service", SERVICE, "--environment", ENVIRONMENT, "--app", APP)
+    def set_up(self, app: str = APP, rollout: str = "") -> None:
+        """The home folder of the service, with this rollout.toml if it isn't empty, and a key that it
+        trusts."""
+        init = ("init", "--service", SERVICE, "--environment", ENVIRONMENT, "--app", app)
         self.must(*init, "--root", self.deployed)
+        if rollout:
+            (self.home / "rollout.toml").write_text(rollout)
         self.must("keygen", self._key, "--trust", self.home)
 
     def build(self, patch: Patch) -> Path:
@@ -61,27 +66,36 @@ class Operator:
         tree = copy_demo(self.folder / "trees" / patch.name, self._tree)
         patch.apply(tree)
         self._built[self.bundle_of(patch)] = tree
-        return self.command(
-            *("build", "--from", self._tree, "--to", tree, "--key", self._key),
+        settings = [word for setting in patch.settings for word in ("--set", setting)]
+        return run(
+            *("build", "--from", self._tree, "--to", tree, "--key", self._key, *settings),
             *("--check", patch.checks, "--message", patch.title, "--output", self.bundle_of(patch)),
+            environ={**self._environ, **patch.builder},
         )
 
     def bundle_of(self, patch: Patch) -> Path:
         return self.folder / f"{patch.name}.bundle"
 
-    def push(self, bundle: Path) -> Done:
-        done = self.must("push", bundle)
+    def push(self, bundle: Path, *flags: str) -> Done:
+        return self.has_pushed(bundle, self.must("push", bundle, *flags))
+
+    def has_pushed(self, bundle: Path, done: Done) -> Done:
+        """A push of this bundle has come to its good end: it is what runs now."""
         self.release = int(done.answer["release"])
         self._tree = self._built[bundle]
         self._fixed = (self.release, self._tree)
         return done
 
-    def try_push(self, bundle: Path) -> Done:
-        return self.command("push", bundle)
+    def try_push(self, bundle: Path, *flags: str) -> Done:
+        return self.command("push", bundle, *flags)
 
-    def try_canary(self, bundle: Path) -> Done:
-        """A canary that judges itself; the command ends with it."""
-        return self.command("push", bundle, "--canary", "50%", "--step-time", "1s", "--wait", 60)
+    def starts_push(self, bundle: Path, *flags: str) -> Running:
+        """A push that is left to itself."""
+        return Running("push", bundle, *flags, environ=self._environ)
+
+    def pushes_in_window(self, bundle: Path) -> Window:
+        """A push in a terminal window, as a person runs it."""
+        return Window("push", bundle, environ=self._environ)
 
     def roll_back(self) -> Done:
         done = self.must("rollback", "--reason", "the drill says so")
@@ -97,10 +111,19 @@ class Operator:
 
     def history(self) -> list[str]:
         """What the ledger tells of releases and workers, oldest first."""
-        return [str(record["text"]) for record in self.must("log").answer["records"]]
+        return [str(record["text"]) for record in self.records()]
+
+    def records(self) -> list[dict[str, Any]]:
+        """The ledger, as `hotpatch log --json` tells it, oldest first."""
+        found: list[dict[str, Any]] = self.must("log", "-n", 10_000).answer["records"]
+        return found
 
     def command(self, *arguments: object) -> Done:
-        return run(*arguments, environ={**self.service_environ(), **self._small_start()})
+        return run(*arguments, environ=self._environ)
+
+    @property
+    def _environ(self) -> Mapping[str, str]:
+        return {**self.service_environ(), **self._small_start()}
 
     def _small_start(self) -> Mapping[str, str]:
         """How the clean starts of a build are started: as the service is, with a small index and data of

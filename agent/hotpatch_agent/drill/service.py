@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -42,6 +42,7 @@ class ServicePlan:
     arguments: Sequence[str] = ()
     environ: Mapping[str, str] = field(factory=dict)
     worker_class: str = "gthread"
+    app: str = "demo_app.wsgi:app"
 
 
 class ServiceFailedError(DrillFailed):
@@ -52,17 +53,16 @@ class Service:
     """A running gunicorn master and its workers, a process group of their own.  Use it as a context manager:
     leaving it ends every process of the group.  They end as well when this process is killed."""
 
-    def __init__(self, plan: ServicePlan) -> None:
+    def __init__(
+        self, plan: ServicePlan, command: Callable[[ServicePlan, int], Sequence[str]] | None = None
+    ) -> None:
+        """`command`: what starts it on a port, for a server that is not gunicorn."""
         self.plan = plan
         self.port = free_port()
         self.log = plan.folder / "gunicorn.log"
-        command = [*gunicorn_command(), f"--bind={HOST}:{self.port}", *control_socket(plan.folder)]
-        command += [f"--workers={plan.workers}", f"--worker-class={plan.worker_class}"]
-        command += [f"--threads={plan.threads}"] if plan.worker_class == "gthread" else []
-        command += ["--keep-alive=30", "--timeout=120", f"--chdir={plan.tree}", *plan.arguments]
         with self.log.open("ab") as log:
             self._master = subprocess.Popen(
-                [*command, "demo_app.wsgi:app"],
+                (command or by_gunicorn)(plan, self.port),
                 env=service_environment(plan),
                 cwd=plan.tree,
                 stdin=subprocess.DEVNULL,
@@ -130,6 +130,15 @@ class Service:
                 self._master.poll()
                 time.sleep(LOOK_SECONDS)
         self._master.wait()
+
+
+def by_gunicorn(plan: ServicePlan, port: int) -> list[str]:
+    """gunicorn, as the plan says, on this port."""
+    command = [*gunicorn_command(), f"--bind={HOST}:{port}", *control_socket(plan.folder)]
+    command += [f"--workers={plan.workers}", f"--worker-class={plan.worker_class}"]
+    command += [f"--threads={plan.threads}"] if plan.worker_class == "gthread" else []
+    command += ["--keep-alive=30", "--timeout=120", f"--chdir={plan.tree}", *plan.arguments]
+    return [*command, plan.app]
 
 
 def gunicorn_command() -> list[str]:

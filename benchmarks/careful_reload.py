@@ -1,0 +1,192 @@
+"""A plain deployment under load: `hotpatch reload`, and the servers' own ways to reload.
+
+    python -m benchmarks.careful_reload [--rounds 3] [--json]
+
+Each way gets a fresh service (two workers, an import of three seconds, 300 MiB in each) and clients on
+keep-alive connections, as in `benchmarks.push_versus_reload`; the ways take turns.  New sources are put on
+disk, and the server is told to reload.  Counted from the outside: requests dropped, and how many of these by
+a connection that was reset or closed under them; seconds to the last old answer; latency while it went on
+against latency before and afterwards, on the same service; and the greatest memory of all its processes over
+that before.  The last line with `--json` is one object.  Granian takes part if it is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+from hotpatch_agent.drill.operator import Operator, copy_demo
+from hotpatch_agent.drill.patches import Patch, read_patches
+from hotpatch_agent.drill.service import Service, ServicePlan
+from hotpatch_agent.load.account import Report
+from hotpatch_agent.load.conductor import Load, LoadPlan
+
+from benchmarks.push_versus_reload import CLIENTS, FAULT, PAUSE, MemoryWatch, turn
+from benchmarks.servers import ASGI_MODULE, ASGI_TEXT, Server, servers
+from benchmarks.spread import spread
+
+CALM_SECONDS = 6.0
+"""Before, and again afterwards."""
+WARM_SECONDS = 2.0
+CUT = ("connection lost", "closed without an answer", "cut short")
+"""What the load generator says of a connection that the server broke under a request."""
+
+
+@frozen
+class Measured:
+    """One reload of one fresh service.  Seconds from its beginning."""
+
+    server: str
+    seconds: float
+    old_seconds: float
+    dropped: int
+    cut: int
+    errors: int
+    wrong: int
+    sent: int
+    p99_ratio: float
+    longest: float
+    memory_ratio: float
+
+
+def measure(server: Server, fault: Patch, options: argparse.Namespace) -> Measured:
+    with tempfile.TemporaryDirectory(prefix="hotpatch-benchmark-") as name:
+        folder = Path(name)
+        tree = copy_demo(folder / "deployed")
+        (tree / f"{ASGI_MODULE}.py").write_text(ASGI_TEXT)
+        operator = Operator(folder, tree)
+        if server.is_ours:
+            operator.set_up(server.app)
+        plan = ServicePlan(
+            folder,
+            tree,
+            workers=options.workers,
+            index_mib=options.mib,
+            index_seconds=options.seconds,
+            arguments=operator.gunicorn_arguments() if server.is_ours else (),
+            environ=operator.service_environ() if server.is_ours else {},
+            worker_class=server.worker_class,
+            app=server.app,
+        )
+        with Service(plan, server.command) as service:
+            service.wait_until_ready()
+            return _under_load(server, service, operator, fault)
+
+
+def _under_load(server: Server, service: Service, operator: Operator, fault: Patch) -> Measured:
+    traffic = {"probes": [str(fault.folder)], "share": 0.5}
+    plan = LoadPlan(service.port, "hotpatch_agent.drill.traffic:Shop", traffic, clients=CLIENTS, pause=PAUSE)
+    with Load(plan) as load:
+        time.sleep(WARM_SECONDS)
+        with MemoryWatch(service) as memory:
+            load.phase("before", {FAULT: ["old"]})
+            time.sleep(CALM_SECONDS)
+            fault.apply(service.plan.tree)
+            # A connection that is made anew may reach an old worker after a new one: either is right.
+            load.phase("change", {})
+            began = time.monotonic()
+            server.reload(service, operator)
+            seconds = time.monotonic() - began
+            load.phase("after", {})
+            time.sleep(CALM_SECONDS)
+        report = load.finish()
+    change = report.phases["change"]
+    calm = (report.phases["before"].p99 + report.phases["after"].p99) / 2
+    return Measured(
+        server=server.name,
+        seconds=seconds,
+        old_seconds=turn(report, began)[0],
+        dropped=report.total.dropped,
+        cut=cut(report),
+        errors=report.total.errors,
+        wrong=report.total.wrong,
+        sent=report.total.sent,
+        p99_ratio=change.p99 / calm,
+        longest=change.longest,
+        memory_ratio=memory.greatest / memory.before,
+    )
+
+
+def cut(report: Report) -> int:
+    """How many requests were dropped by a connection that the server broke."""
+    counted = [complaint.partition(" times: ") for complaint in report.complaints]
+    return sum(int(number) for number, _, text in counted if any(how in text for how in CUT))
+
+
+def summary(found: Sequence[Measured]) -> dict[str, Any]:
+    """The figures of each way, and the worst of ours in each respect."""
+    ways: dict[str, Any] = {}
+    for name in dict.fromkeys(each.server for each in found):
+        mine = [each for each in found if each.server == name]
+        ways[name] = {
+            "dropped": sum(each.dropped for each in mine),
+            "cut": sum(each.cut for each in mine),
+            "errors": sum(each.errors for each in mine),
+            "wrong": sum(each.wrong for each in mine),
+            "sent": sum(each.sent for each in mine),
+            "seconds": spread([each.seconds for each in mine], 2),
+            "seconds_to_last_old_answer": spread([each.old_seconds for each in mine], 2),
+            "p99_ratio": spread([each.p99_ratio for each in mine], 2),
+            "longest_seconds": spread([each.longest for each in mine]),
+            "memory_ratio": spread([each.memory_ratio for each in mine], 2),
+        }
+    ours = [way for name, way in ways.items() if name.startswith("hotpatch")]
+    return {
+        "dropped": sum(way["dropped"] for way in ours),
+        "p99_ratio": max((way["p99_ratio"]["median"] for way in ours), default=None),
+        "memory_ratio": max((way["memory_ratio"]["median"] for way in ours), default=None),
+        "rounds": max(sum(1 for each in found if each.server == name) for name in ways),
+        "ways": ways,
+    }
+
+
+def show(result: dict[str, Any]) -> None:
+    print(
+        f"{'way':26}{'last old answer':>24}{'dropped':>9}{'cut':>6}{'sent':>8}{'p99':>7}{'longest':>9}{'memory':>8}"
+    )
+    for name, way in result["ways"].items():
+        old = way["seconds_to_last_old_answer"]
+        print(
+            f"{name:26}{old['median']:>8.1f} s ({old['least']:.1f} to {old['greatest']:.1f})"
+            f"{way['dropped']:>7}{way['cut']:>6}{way['sent']:>8}{way['p99_ratio']['median']:>6.2f}x"
+            f"{way['longest_seconds']['greatest']:>8.2f}s{way['memory_ratio']['median']:>8.2f}"
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--mib", type=int, default=300)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--only", default="", help="ways whose name holds this text")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(arguments)
+    ways = [one for one in servers() if options.only in one.name]
+    found: list[Measured] = []
+    with tempfile.TemporaryDirectory(prefix="hotpatch-benchmark-") as name:
+        fault = read_patches(copy_demo(Path(name)))[FAULT]
+        for number in range(options.rounds):
+            # Each round begins with another way, so that none is always the first or after the same other.
+            start = number % len(ways)
+            for way in ways[start:] + ways[:start]:
+                found.append(measure(way, fault, options))
+                print(f"round {number + 1}: {found[-1]}", file=sys.stderr)
+    result = summary(found)
+    show(result)
+    if options.json:
+        print(json.dumps(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
