@@ -150,20 +150,21 @@ def holders(gone: Mapping[int, tuple[Any, str]], ours: set[int], view: View) -> 
                     or id(holder) in gone
                     or _passes(holder)
                     or view.keeps(holder, obj)
-                    or _in_undo(holder, referrers)
+                    or _in_undo(holder, referrers, view)
                 ):
                     continue
                 found[f"a {type(holder).__name__} holds the old {name}"] = None
     return list(found)
 
 
-def _in_undo(holder: Any, looking: list[Any]) -> bool:
-    """Is this an op, a note, or a list or tuple that only an op holds: the record of a change that can be
-    taken back?"""
+def _in_undo(holder: Any, looking: list[Any], view: View) -> bool:
+    """Is this an op, a note, or a list, tuple or dict that only ops and other records hold: the record of a
+    change that can be taken back?"""
     if type(holder) in (Op, Note):
         return True
-    return type(holder) in (list, tuple) and all(
-        type(above) in (Op, types.FrameType) or above is looking for above in gc.get_referrers(holder)
+    return type(holder) in (list, tuple, dict) and all(
+        type(above) in (Op, types.FrameType) or above is looking or view.keeps(above, holder)
+        for above in gc.get_referrers(holder)
     )
 
 

@@ -19,6 +19,7 @@ from . import codes
 from .alike import Alike
 from .build import Builder, Unbuildable
 from .difference import Difference, hidden
+from .heap import Note
 from .locate import Locator
 from .match import Pair, is_sequence
 from .merge_objects import exchange_table, merge_class, merge_function, merge_instance, merge_lru_cache
@@ -50,8 +51,8 @@ class Merger:
         """id of a live function whose code changes: itself, the code before, the code that it comes to
         run."""
         self.rebased: set[int] = set()
-        self.displaced: dict[int, Any] = {}
-        """id of a live object whose place another takes: itself."""
+        self.displaced: dict[int, Note] = {}
+        """id of a live object whose place another takes: itself, as a `Note`."""
         self.kept: set[str] = set()
         """Where the process and the new code disagree, and the author chose what lives."""
         self.unloaded = builder.unloaded
@@ -127,6 +128,8 @@ class Merger:
             return self.builder.make(n)
         if self.alike.as_after(live, n):
             return live
+        if pair in self.difference.living and self._stands_elsewhere(o, live, where):
+            return self.builder.make(n)
         if not self.alike.as_before(live, o):
             return self._conflict(pair, live, where)
         if self.old.kind(o) == "opaque" == self.new.kind(n):
@@ -136,10 +139,14 @@ class Merger:
             )
         made = self.builder.make(n)
         if self.old.kind(o) == "instance" and self.difference.same_thing(pair):
-            self.displaced[id(live)] = live
+            self.displaced[id(live)] = Note(live, None)
         if type(live) is type(made) is types.FunctionType and self.difference.same_thing(pair):
             self.forward(live, made, where)
         return made
+
+    def _stands_elsewhere(self, o: int, live: Any, where: str) -> bool:
+        """Is it found in another place than this?  Then it may give way here whatever has become of it."""
+        return self.old.path(o) != where and self.locator.locate(o) is live
 
     def _conflict(self, pair: Pair, live: Any, where: str) -> Any:
         """The live value is neither what the old start had nor what the new one has."""

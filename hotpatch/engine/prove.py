@@ -101,7 +101,7 @@ def _gone(staged: Staged) -> dict[int, tuple[Any, str]]:
     gone: dict[int, tuple[Any, str]] = {
         i: (live, live.__qualname__) for i, (live, _) in staged.exchanged.items()
     }
-    gone |= {i: (obj, f"{type(obj).__qualname__} object") for i, obj in staged.displaced.items()}
+    gone |= {i: (obj, f"{type(obj).__qualname__} object") for i, (obj, _) in staged.displaced.items()}
     return gone
 
 

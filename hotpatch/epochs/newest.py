@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from hotpatch.epochs import aliases
 from hotpatch.epochs.change import Change, body_part
-from hotpatch.epochs.functions import clones
+from hotpatch.epochs.functions import Body, clones
 from hotpatch.epochs.history import Entry
 from hotpatch.epochs.members import Member
 from hotpatch.epochs.originals import original
@@ -25,7 +25,7 @@ from hotpatch.epochs.world import World
 from hotpatch.ops import ABSENT, SlotKind
 
 _attributes_of: Final = type.__dict__["__dict__"].__get__
-_RECORDS: Final = (Change, Entry)
+_RECORDS: Final = (Change, Entry, Body)
 
 
 class Newest:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import define, field
-from hotpatch_agent.cli.preparing import Origin, prepare
+from hotpatch_agent.cli.preparing import Origin, Prepared, prepare
 from hotpatch_agent.decision.history import History
 from hotpatch_agent.home import facts, spool
 from hotpatch_agent.home import folder as home
@@ -34,6 +34,8 @@ class Pusher:
     service: home.Service = field(default=home.Service("shop", "test", "app:app"))
     version: int = 0
     _key: keys.NewKey = field(factory=lambda: keys.generate("test", None))
+    _prepared: dict[tuple[frozenset[tuple[str, str]], ...], Prepared] = field(factory=dict)
+    """Steps that were measured already."""
 
     def make_home(self) -> Path:
         """A home folder that trusts this key."""
@@ -56,16 +58,7 @@ class Pusher:
     ) -> bytes:
         """A signed bundle of the next version, from these sources to those."""
         self.version += 1
-        trees = []
-        for name, files in (("old", old), ("new", new)):
-            tree = self.folder / f"{name}-{self.version}"
-            shutil.rmtree(tree, ignore_errors=True)
-            for path, text in files.items():
-                (tree / path).parent.mkdir(parents=True, exist_ok=True)
-                (tree / path).write_text(text)
-            trees.append(str(tree))
-        origin = Origin(trees[0], trees[1], self.folder, ".", self.service.app)
-        prepared = prepare(origin, measured=True)
+        prepared = self._measured(old, new)
         now = datetime.now(UTC).replace(microsecond=0)
         release = Release(
             service=self.service.name,
@@ -86,6 +79,21 @@ class Pusher:
             data=prepared.change.data,
         )
         return bundle.sign(bundle.build(release), self._key.signer)
+
+    def _measured(self, old: Mapping[str, str], new: Mapping[str, str]) -> Prepared:
+        step = frozenset(old.items()), frozenset(new.items())
+        if step not in self._prepared:
+            trees = []
+            for name, files in (("old", old), ("new", new)):
+                tree = self.folder / f"{name}-{self.version}"
+                shutil.rmtree(tree, ignore_errors=True)
+                for path, text in files.items():
+                    (tree / path).parent.mkdir(parents=True, exist_ok=True)
+                    (tree / path).write_text(text)
+                trees.append(str(tree))
+            origin = Origin(trees[0], trees[1], self.folder, ".", self.service.app)
+            self._prepared[step] = prepare(origin, measured=True)
+        return self._prepared[step]
 
     def push(
         self,

@@ -60,7 +60,7 @@ def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def staged(live: Path, new: str) -> Staged:
     start = Start(root=str(live / "old"), modules=("seam_program",))
     measured = measure(str(live / "old"), str(live / new), start)
-    return stage(measured, str(live / "old"))
+    return stage(measured, str(live / "old"), view=epochs.view())
 
 
 def installed(live: Path, new: str) -> epochs.Version:
@@ -113,3 +113,19 @@ def test_a_dataclass_fields_new_default_and_options_are_each_versions_own(live: 
     assert prove(change) == ()
     version.rollback().collapse()
     assert program.made() == was
+
+
+def test_what_records_of_earlier_releases_hold_is_no_fault_of_the_next(live: Path) -> None:
+    """The same change again, after it was taken back: records of the first keep the fields that gave way."""
+    program = sys.modules["seam_program"]
+    before = program.made()
+    taken_back = []
+    for _ in range(2):
+        change = staged(live, "fields")
+        version = epochs.install(change.ops)
+        version.flip()
+        assert version.collapse()
+        assert prove(change) == ()
+        taken_back.append((change, version, version.rollback()))
+        epochs.tend()
+    assert program.made() == before
