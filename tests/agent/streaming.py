@@ -21,7 +21,8 @@ def app(environ, start_response):
     if environ["PATH_INFO"] != "/events":
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [shop.line().encode()]
-    start_response("200 OK", [("Content-Type", "text/event-stream")])
+    headers = [("Content-Type", "text/event-stream"), ("X-Worker", str(os.getpid()))]
+    start_response("200 OK", headers)
     return events()
 
 def events():
@@ -39,7 +40,8 @@ async def app(scope, receive, send):
         return
     streams = scope["path"] == "/events"
     kind = b"text/event-stream" if streams else b"text/plain"
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
+    headers = [(b"content-type", kind), (b"x-worker", str(os.getpid()).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
     async for part in events() if streams else page():
         await send({"type": "http.response.body", "body": part, "more_body": True})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -96,6 +98,8 @@ def line(v: int) -> str:
 class Stream:
     """What a client of `/events` has received so far."""
 
+    worker: int = 0
+    """The pid of the worker that answers."""
     events: list[str] = field(factory=list)
     failed: list[str] = field(factory=list)
     ended: bool = False
@@ -105,7 +109,9 @@ class Stream:
         with contextlib.closing(connection):
             try:
                 connection.request("GET", "/events")
-                for row in connection.getresponse():
+                response = connection.getresponse()
+                self.worker = int(response.headers["X-Worker"])
+                for row in response:
                     if row.strip():
                         self.events.append(row.decode().strip().removeprefix("data: "))
             except (OSError, http.client.HTTPException) as error:

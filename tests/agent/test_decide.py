@@ -195,11 +195,12 @@ def test_a_worker_that_can_not_is_replaced_at_once_and_the_leader_last() -> None
     assert decide(state, seen) == (Replace("2-1", 2),)
     fresh = see(here(1, Phase.UNABLE), here(2, Phase.UNABLE), status(3, (1,)))
     assert decide(state, fresh) == (Replace("2-1", 2),)
-    gone = see(here(1, Phase.UNABLE), evolve(TWO, life=Life.LEAVING), status(3, (1,)))
-    second = the_record(decide(state, gone))
+    leaving = see(here(1, Phase.UNABLE), evolve(TWO, life=Life.LEAVING), status(3, (1,)))
+    second = the_record(decide(state, leaving))
     assert second == facts.Replaced("2-1")
 
     state = told(second, state=state)
+    gone = see(here(1, Phase.UNABLE), status(3, (1,)))
     assert the_record(decide(state, gone)) == facts.Replacing("1-1", 2, "it is unable")
 
 

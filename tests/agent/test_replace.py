@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import signal
-import threading
 from pathlib import Path
 
-import psutil
 import pytest
 from hotpatch_agent.home import facts
 
 from hotpatch.release import Check
+from tests.agent.headcount import Headcount
 from tests.agent.pushing import Pusher, settled
-from tests.agent.service import Service, wait_until
+from tests.agent.service import wait_until
 from tests.agent.shop import APP, BOX, IN_ONE_STEP, RELOAD, bodies, make, stream
 
 CLASSES = ("sync", "gthread")
@@ -21,32 +20,6 @@ CLASSES = ("sync", "gthread")
 @pytest.fixture
 def pusher(tmp_path: Path) -> Pusher:
     return Pusher(tmp_path)
-
-
-class Headcount:
-    """How many workers there were at most, and at least, while it watched."""
-
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        self.seen: set[int] = set()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-
-    def _watch(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self.seen.add(len(self.service.workers()))
-            except psutil.NoSuchProcess:
-                return
-            self._stop.wait(0.02)
-
-    def __enter__(self) -> Headcount:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
 
 
 @pytest.mark.parametrize("worker_class", CLASSES)

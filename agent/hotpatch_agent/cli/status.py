@@ -112,7 +112,8 @@ def _show(terminal: Terminal, home: Home, history: History, roll: Roll) -> None:
     for one in roll.alive:
         for blocker in one.blockers:
             age = tell.span(max(0.0, time.time() - blocker.since)) if blocker.since else "?"
-            terminal.say(f"  worker {one.pid} still runs old code: {tell.blocker(blocker)}, since {age}")
+            what = "still answers" if one.life is Life.LEAVING else "still runs old code:"
+            terminal.say(f"  worker {one.pid} {what} {tell.blocker(blocker)}, since {age}")
     if roll.dead:
         pids = ", ".join(str(one.pid) for one in roll.dead)
         terminal.say(f"dead, not yet accounted for: {pids}", style="yellow")

@@ -71,5 +71,7 @@ class Observations:
     rehearsal: Rehearsal | None = None
     wanted: int = 0
     """How many workers the master means to have; 0 if it has not said."""
+    terms: Terms = field(factory=Terms)
+    """The service's own, for what no release is concerned in."""
     rollout: Seen | None = None
     """What judge, checks and gates say of the rollout under way; None if nobody has looked yet."""

@@ -13,7 +13,6 @@ from hotpatch_agent.decision.acts import Append, Decision
 from hotpatch_agent.decision.view import View, plural
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.status import Life, Problem, Status
-from hotpatch_agent.home.terms import Terms
 
 
 def is_outdated(view: View, status: Status) -> bool:
@@ -46,7 +45,7 @@ def _why_not(view: View) -> str:
         if one.life is Life.FAILED and not is_outdated(view, one):
             return f"a new worker does not start: {one.note}"
     current = view.state.replacement
-    rules = view.state.top.terms if view.state.top else Terms()
+    rules = view.state.top.terms if view.state.top else view.seen.terms
     if current is not None and view.now.since(current.since) > rules.replace:
         return f"no successor of worker {current.worker} was serving after {rules.replace:g} s"
     return ""

@@ -12,6 +12,7 @@ import math
 from typing import Final
 
 from hotpatch_agent.decision.acts import Append, Decision, Replace
+from hotpatch_agent.decision.leaving import LOOK, waited_for
 from hotpatch_agent.decision.reloading import is_outdated
 from hotpatch_agent.decision.states import Replacement, Stage
 from hotpatch_agent.decision.view import View, needs_reload, runs_head
@@ -30,7 +31,7 @@ def replace(view: View) -> tuple[Decision, ...]:
         return _go_on(view, current)
     due = [(status, reason) for status in view.behind if (reason := _due_because(view, status))]
     due += [(one, "a reload was asked for") for one in view.voters if is_outdated(view, one)]
-    if not due:
+    if not due or waited_for(view, _among(view)):
         return ()
     status, reason = min(due, key=lambda pair: (pair[0].worker == view.seen.me, pair[0].started.time))
     return (Append(facts.Replacing(status.worker, _among(view), reason)),)
@@ -46,17 +47,18 @@ def _among(view: View) -> int:
 
 
 def terms(view: View) -> Terms:
-    """Those that hold now: of the release in progress, else of the topmost one."""
+    """Those that hold now: of the release in progress, else of the topmost one, else the service's own."""
     if view.state.rollout is not None:
         return view.state.rollout.terms
-    return view.state.top.terms if view.state.top else Terms()
+    return view.state.top.terms if view.state.top else view.seen.terms
 
 
 def next_lapse(view: View) -> float:
     """Seconds until a worker becomes due, or a replacement overdue, for no other reason than time."""
     if view.state.replacement is not None:
         return terms(view).replace - view.now.since(view.state.replacement.since)
-    return min((_patience(view, status) for status in view.behind), default=math.inf)
+    look = LOOK if waited_for(view, _among(view)) else math.inf
+    return min((look, *(_patience(view, status) for status in view.behind)))
 
 
 def _go_on(view: View, current: Replacement) -> tuple[Decision, ...]:

@@ -17,7 +17,7 @@ from hotpatch_agent.home.alive import OS_LOCKS, Locks
 from hotpatch_agent.home.disk import OS_FILES, Files
 from hotpatch_agent.home.folder import Home
 from hotpatch_agent.home.status import Problem, read_roll
-from hotpatch_agent.home.terms import BadTerms, read_terms
+from hotpatch_agent.home.terms import BadTerms, Terms, read_terms
 from hotpatch_agent.leader.replace import wanted
 from hotpatch_agent.rollout import strategy_file
 
@@ -48,6 +48,7 @@ class Lookout:
         self._files = files
         self._locks = locks
         self._judged: dict[str, BundleSeen | RequestSeen] = {}
+        self._terms = service_terms(home)
 
     def look(self, rehearsal: Rehearsal | None = None) -> Observations:
         """Everything as it is now.  Raises OSError if the folder itself can't be read."""
@@ -56,7 +57,14 @@ class Lookout:
         roll = read_roll(self._home.workers, self._files, self._locks)
         items = tuple(self._judged.values())
         return Observations(
-            self._me, roll.alive, roll.dead, roll.debris, items, rehearsal, wanted(self._home.path)
+            self._me,
+            roll.alive,
+            roll.dead,
+            roll.debris,
+            items,
+            rehearsal,
+            wanted(self._home.path),
+            self._terms,
         )
 
     def _item(self, name: str) -> BundleSeen | RequestSeen | None:
@@ -109,6 +117,14 @@ def with_card(found: BundleSeen, card: spool.Card, home: Home) -> BundleSeen:
         return evolve(asked, strategy=strategy_file.load(home.path, card.strategy))
     except HotpatchError as error:
         return evolve(asked, problem=asked.problem or described(error))
+
+
+def service_terms(home: Home) -> Terms:
+    """The service's own terms; the usual ones if its settings make no sense, of which pushes tell."""
+    try:
+        return read_terms({}, home.service.settings)
+    except BadTerms:
+        return Terms()
 
 
 def described(error: HotpatchError) -> Problem:

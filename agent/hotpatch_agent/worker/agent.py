@@ -43,7 +43,7 @@ from hotpatch_agent.process.memory import used
 from hotpatch_agent.process.program import Program
 from hotpatch_agent.process.trials import answered, before
 from hotpatch_agent.rollout.counters import Measured
-from hotpatch_agent.worker.tasks import Tasks
+from hotpatch_agent.worker.tasks import Tasks, requests
 
 RETRY: Final = (0.25, 2.0)
 """Seconds until a held commit is tried again: at first, and at most."""
@@ -51,6 +51,8 @@ TROUBLE: Final = (1.0, 30.0)
 """Seconds until the agent looks again after an error: at first, and at most."""
 COUNTED: Final = 0.5
 """Seconds between two words on what requests of a release on trial have come to."""
+ANSWERING: Final = 1.0
+"""Seconds between two words of a worker that leaves on which requests it still answers."""
 FAREWELL: Final = 5.0
 """Seconds that a worker's end waits for its agent to finish what it is doing."""
 
@@ -227,6 +229,9 @@ class Agent:
         return math.inf
 
     def _tend(self) -> float:
+        if self._status.life is Life.LEAVING:
+            self._tell(evolve(self._status, blockers=requests(epochs.requests_in_flight())))
+            return ANSWERING
         after, wait = self._tasks.tend(self._status)
         if after != self._status:
             self._tell(after)

@@ -136,7 +136,7 @@ class Tasks:
             after = self._in_phase(duty, self._running(status), Phase.HELD, str(still))
             if held_since is not None and after.adoption is not None:
                 after = evolve(after, adoption=evolve(after.adoption, since=held_since.since))
-            return evolve(after, blockers=_requests(still.hold.waited_for))
+            return evolve(after, blockers=requests(still.hold.waited_for))
         except HotpatchError as error:
             self._log.error("hotpatch: can't go to %s in this worker: %s", _named(duty), error)
             after = self._in_phase(duty, self._running(status), Phase.UNABLE, str(error))
@@ -213,7 +213,7 @@ class Tasks:
             epochs.tend()
         if not epochs.is_plain():
             waiting = [flight for flight in epochs.requests_in_flight() if flight.epoch < epochs.current()]
-            return evolve(status, blockers=_requests(waiting)), TEND
+            return evolve(status, blockers=requests(waiting)), TEND
         for layer in self._program.layers:
             if isinstance(layer.running, adopt.Running):
                 layer.running.settle()
@@ -259,7 +259,7 @@ def _adoption(duty: Duty, phase: Phase, problem: Problem | None, reason: str) ->
     return Adoption(duty.errand, duty.digest, duty.version, phase, now(), problem, reason)
 
 
-def _requests(flights: Sequence[epochs.InFlight]) -> tuple[Blocker, ...]:
+def requests(flights: Sequence[epochs.InFlight]) -> tuple[Blocker, ...]:
     moment = time.time()
     return tuple(
         Blocker("request", "", flight.what, round(moment - flight.seconds, 2)) for flight in flights[:20]

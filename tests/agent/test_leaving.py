@@ -1,0 +1,106 @@
+"""A stream is given its time: nobody is started beside a worker that still answers, nothing is given up."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from hotpatch_agent.decision.decide import wake_in
+from hotpatch_agent.decision.states import State
+from hotpatch_agent.home import facts
+from hotpatch_agent.home.status import Life, Status
+
+from tests.agent.headcount import Headcount
+from tests.agent.pushing import Pusher, settled
+from tests.agent.rounds import decide, see, the_record
+from tests.agent.samples import at, status, told
+from tests.agent.service import Service, wait_until
+from tests.agent.shop import make
+from tests.agent.streaming import ASGI, WSGI, Streams, line, streams, version
+
+RELOADING = told(facts.Reloading("ann"), tick=10.0)
+OLD, NEW = status(1), status(2, started=20.0)
+STREAMS = status(3, life=Life.LEAVING)
+
+
+def test_the_next_worker_is_taken_only_when_the_one_before_has_gone() -> None:
+    assert decide(RELOADING, see(OLD, NEW, STREAMS, wanted=2), 30.0) == ()
+    taken = the_record(decide(RELOADING, see(OLD, NEW, wanted=2), 30.0))
+    assert taken == facts.Replacing(OLD.worker, 2, "a reload was asked for")
+
+
+def test_while_one_is_waited_for_the_leader_looks_again_by_itself() -> None:
+    assert wake_in(RELOADING, see(OLD, NEW, STREAMS, wanted=2), at(30.0)) <= 1.0
+    assert wake_in(State(), see(OLD, NEW, wanted=2), at(30.0)) == float("inf")
+
+
+def test_a_worker_that_leaves_by_itself_does_not_hold_up_those_that_are_too_few() -> None:
+    assert decide(RELOADING, see(OLD, STREAMS, wanted=2), 30.0)
+
+
+@contextmanager
+def reloading(pusher: Pusher) -> Iterator[subprocess.Popen[bytes]]:
+    """`hotpatch reload`, under way."""
+    command = [sys.executable, "-m", "hotpatch_agent.cli", "reload", "--home", str(pusher.home.path)]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def everywhere(service: Service, opened: Streams) -> None:
+    """A stream in every worker at least."""
+
+    def opened_in_all() -> bool:
+        opened.begin()
+        pids = {stream.worker for stream in opened.open}
+        return pids >= set(service.workers())
+
+    wait_until(opened_in_all, "every worker answers a stream")
+
+
+def leaving(pusher: Pusher) -> list[Status]:
+    return [one for one in pusher.statuses() if one.life is Life.LEAVING]
+
+
+APPS = {
+    "gthread": WSGI,
+    "gevent": WSGI,
+    "asgi": ASGI,
+    "uvicorn.workers.UvicornWorker": ASGI,
+}
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_streams_are_answered_to_their_end_through_a_reload(tmp_path: Path, name: str) -> None:
+    pusher = Pusher(tmp_path)
+    pusher.service = evolve(pusher.service, settings={"replace": "4"})
+    with make(pusher, name, files=version(APPS[name], 0), threads=16, graceful_timeout=100) as service:
+        settled(pusher, service, 2)
+        old = set(service.workers())
+        service.write(version(APPS[name], 1))  # type: ignore[arg-type]
+        with streams(service) as opened, Headcount(service) as headcount:
+            everywhere(service, opened)
+            with reloading(pusher) as reload:
+                (first,) = wait_until(lambda: leaving(pusher), "the first one is leaving")
+                opened.open[0].goes_on(300)  # for longer than a replacement may take
+                assert reload.poll() is None
+                (still,) = leaving(pusher)
+                assert still.worker == first.worker
+                assert {blocker.what for blocker in still.blockers} == {"GET /events"}
+                opened.end()
+                assert reload.wait(100) == 0
+        assert all(stream.failed == [] for stream in opened.open)
+        assert headcount.seen <= {2, 3}
+        (end,) = pusher.of_kind(facts.Reloaded)
+        assert end == facts.Reloaded(2, end.seconds)  # type: ignore[attr-defined]
+        settled(pusher, service, 2)
+        assert not old & set(service.workers())
+        assert service.body("/") == line(1)
