@@ -60,5 +60,9 @@ package-suites: $(STAMP)  ## packages' own tests, in a process that was patched 
 soak: $(STAMP)  ## ten thousand patches and undos in one process: nothing grows, nothing old is held
 	$(BIN)/python -m benchmarks.soak
 
+RELEASES ?= 60
+mixtures: $(STAMP)  ## every worker class of gunicorn under endless releases: does a request see two versions?
+	$(BIN)/python -m tests.matrix --releases $(RELEASES)
+
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
