@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -104,3 +105,18 @@ def test_streams_are_answered_to_their_end_through_a_reload(tmp_path: Path, name
         settled(pusher, service, 2)
         assert not old & set(service.workers())
         assert service.body("/") == line(1)
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_a_stream_has_the_servers_graceful_timeout_not_its_timeout(tmp_path: Path, name: str) -> None:
+    pusher = Pusher(tmp_path)
+    limits = {"timeout": 3, "graceful_timeout": 100, "keepalive": 1}
+    with make(pusher, name, workers=1, files=version(APPS[name], 0), **limits) as service:
+        (worker,) = service.workers()
+        with streams(service) as opened:
+            stream = opened.begin()
+            service.signal(signal.SIGTERM, worker)
+            wait_until(lambda: leaving(pusher), "it is leaving")
+            stream.goes_on(400)
+            assert worker in service.workers()
+        assert stream.failed == []

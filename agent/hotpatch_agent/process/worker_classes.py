@@ -10,7 +10,9 @@ its connections have ended; only then can no client write into a connection that
     uvicorn   closes connections that it has accepted and not yet read from
 
 For the last two the missing part is put in here, for every way of leaving: TERM, TTOU, HUP, a replacement.
-The wait is bounded by the keep-alive time, after which both close idle connections by themselves.
+The wait is bounded by the keep-alive time, after which both close idle connections by themselves.  Neither
+tells the master that it lives while it leaves, so that a stream would be cut after `timeout`, not after
+`graceful_timeout`: that is put in as well, for that long.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ LINGER: Final = 1.0
 LOOK: Final = 0.02
 SETTLE: Final = 0.05
 """Seconds for connections that were accepted already to become known as such."""
+BEAT: Final = 1.0
 LEAVING: Final = "_hotpatch_leaving"
+BEATING: Final = "_hotpatch_beating"
 STATE: Final = "_hotpatch_state"
 """Attributes of a worker of our own."""
 CLOSE: Final = (b"connection", b"close")
@@ -99,6 +103,7 @@ def _prepare_asgi(worker: Any, left: Callable[[], None]) -> None:
     handle_exit = worker.handle_exit_signal
 
     async def leave() -> None:
+        setattr(worker, BEATING, worker.loop.create_task(_beat(worker)))
         await _stop_accepting(worker.servers)
         left()
         await _until(lambda: worker.nr_conns == 0, worker.cfg.keepalive)
@@ -145,12 +150,16 @@ def _prepare_uvicorn(worker: Any, left: Callable[[], None]) -> None:
         setattr(worker, STATE, server.lifespan.state)
 
     async def careful_shutdown(server: Any, sockets: Any = None) -> None:
+        if server.config.timeout_graceful_shutdown is None:
+            server.config.timeout_graceful_shutdown = worker.cfg.graceful_timeout
+        beating = asyncio.create_task(_beat(worker))
         await _stop_accepting(server.servers)
         left()
         state = server.server_state
         state.default_headers = [*state.default_headers, CLOSE]
         await _until(lambda: server.force_exit or not state.connections, worker.cfg.keepalive)
         await shutdown(server, sockets)
+        beating.cancel()
 
     Server.startup = noting_startup  # type: ignore[method-assign, assignment]
     Server.shutdown = careful_shutdown  # type: ignore[method-assign, assignment]
@@ -171,6 +180,14 @@ async def _stop_accepting(servers: Iterable[Any]) -> None:
     await asyncio.sleep(SETTLE)
     for server in servers:
         server.close()
+
+
+async def _beat(worker: Any) -> None:
+    """Tells the master that this worker lives, for as long as it may take to leave."""
+    end = time.monotonic() + worker.cfg.keepalive + LINGER + worker.cfg.graceful_timeout
+    while time.monotonic() < end:
+        worker.notify()
+        await asyncio.sleep(min(BEAT, worker.timeout or BEAT))
 
 
 async def _until(over: Callable[[], bool], keepalive: float) -> None:
