@@ -132,10 +132,10 @@ def _frames(objects: Iterable[object]) -> Iterator[tuple[str, FrameType, bool]]:
     """(holder, frame, whether it is on a thread's stack)."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     for ident, top in sys._current_frames().items():
-        for frame in _stack(top):
+        for frame in stack(top):
             yield f"thread {names.get(ident, ident)}", frame, True
-    for task in _tasks():
-        for frame in _awaiting(task.get_coro()):
+    for task in tasks():
+        for frame in awaiting(task.get_coro()):
             yield f"task {task.get_name()}", frame, False
     greenlet: Any = getattr(sys.modules.get("greenlet"), "greenlet", ())
     for held in objects:
@@ -144,7 +144,7 @@ def _frames(objects: Iterable[object]) -> Iterator[tuple[str, FrameType, bool]]:
             if (suspended := getattr(held, _SUSPENDED[kind][0])) is not None:
                 yield _SUSPENDED[kind][2], suspended, False
         elif greenlet and issubclass(kind, greenlet):
-            for frame in _stack(getattr(held, "gr_frame", None)):
+            for frame in stack(getattr(held, "gr_frame", None)):
                 yield "greenlet", frame, False
 
 
@@ -155,13 +155,13 @@ _SUSPENDED: dict[type, tuple[str, str, str]] = {
 }
 
 
-def _stack(frame: FrameType | None) -> Iterator[FrameType]:
+def stack(frame: FrameType | None) -> Iterator[FrameType]:
     while frame is not None:
         yield frame
         frame = frame.f_back
 
 
-def _awaiting(awaitable: object) -> Iterator[FrameType]:
+def awaiting(awaitable: object) -> Iterator[FrameType]:
     """The frames of a coroutine and of what it waits for, outermost first, as far as Python tells."""
     while (names := _SUSPENDED.get(type(awaitable))) is not None:
         frame = getattr(awaitable, names[0])
@@ -170,7 +170,7 @@ def _awaiting(awaitable: object) -> Iterator[FrameType]:
         awaitable = getattr(awaitable, names[1])
 
 
-def _tasks() -> list[Any]:
+def tasks() -> list[Any]:
     """All asyncio tasks of all loops.
 
     `asyncio.all_tasks` answers for one loop, and loops are on no list, so asyncio's own registers are read:

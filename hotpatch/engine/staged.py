@@ -13,7 +13,7 @@ from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 from hotpatch.transform import Transformer
 
-from . import codes, effects, heap, held, memo, quiet
+from . import codes, effects, frames, heap, held, memo, quiet
 from .build import Builder
 from .carry import Carry, Choices
 from .difference import Difference
@@ -66,6 +66,12 @@ class Staged:
     def blockers_now(self) -> tuple[Blocker, ...]:
         found = quiet.blockers_of(self.exchange, self.incompatible, self.suspended)
         return found + held.holding(self.exchanged)
+
+    def on_old_code(self, undone: bool = False) -> tuple[Blocker, ...]:
+        """Every frame that runs what this edit replaced; once it is undone, what it had brought."""
+        pairs = self.exchange.changed.values()
+        codes = [code for pair in pairs if (code := pair[undone]) is not None]
+        return frames.blockers(codes, objects=self.suspended) if codes else ()
 
 
 def stage(

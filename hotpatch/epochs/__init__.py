@@ -16,6 +16,7 @@ from hotpatch.epochs.unit import pinned
 from hotpatch.epochs.versions import (
     State,
     Version,
+    force,
     install,
     is_plain,
     newest,
@@ -26,6 +27,7 @@ from hotpatch.epochs.versions import (
     version_in_effect,
     view,
 )
+from hotpatch.epochs.whereabouts import Located, located
 from hotpatch.epochs.wrap import pin_requests
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "Graded",
     "Hold",
     "InFlight",
+    "Located",
     "Pin",
     "State",
     "Version",
@@ -43,10 +46,12 @@ __all__ = [
     "current",
     "enter",
     "enter_async",
+    "force",
     "install",
     "is_plain",
     "leave",
     "listen",
+    "located",
     "missing_internals",
     "newest",
     "one_step",

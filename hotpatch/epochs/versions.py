@@ -202,6 +202,19 @@ def tend() -> None:
         _mark_collapsed(oldest)
 
 
+def force() -> int:
+    """The last resort: no request is left on an old epoch, each goes on with what the default has.
+
+    They see a mixture of versions, which nothing else here allows; frames in the middle of an old body end
+    it.  Gives how many requests or pinned units that was.  Raises `Busy` while a version is undecided.
+    """
+    with _lock:
+        _nothing_undecided("to force a release")
+        moved = control.follow_default()
+        tend()
+        return moved
+
+
 def newest(owner: Any, kind: SlotKind, key: Any, otherwise: Any) -> Any:
     """What the newest version has in a slot that has several values; `otherwise` for any other slot."""
     with _lock:
@@ -237,7 +250,7 @@ def undecided_version() -> Version | None:
 
 
 @contextmanager
-def one_step(budget: float = BUDGET, back_to: Version | None = None) -> Iterator[Hold]:
+def one_step(budget: float = BUDGET, back_to: Version | None = None, force: bool = False) -> Iterator[Hold]:
     """The other way in: a barrier, for a release that has no parallel form.
 
         with one_step(0.250) as hold:
@@ -251,16 +264,20 @@ def one_step(budget: float = BUDGET, back_to: Version | None = None) -> Iterator
 
     A body that undoes such a step exactly names the version that was in effect before it (`back_to`): that
     one may be rolled back again then.  Raises `PatchRefused` if the caller itself is pinned to an old epoch.
+
+    With `force`, the last resort, requests that did not end see both sides; the hold says for whom.
     """
     global _in_effect
     with _lock:
         _nothing_undecided("a release that takes a barrier")
     with barrier(budget) as hold:
-        if not hold.quiet:
+        if not hold.quiet and not force:
             yield hold
             return
         with _lock:
             _nothing_undecided("a release that takes a barrier")
+            if force:
+                control.follow_default()
             tend()
             if not _world.plain:
                 raise PatchRefused(
@@ -269,6 +286,8 @@ def one_step(budget: float = BUDGET, back_to: Version | None = None) -> Iterator
                 )
             yield hold
             control.set_default(control.next_epoch())
+            if force:
+                control.follow_default()
             _in_effect = None if back_to is None else weakref.ref(back_to)
 
 

@@ -219,24 +219,6 @@ def test_every_worker_is_replaced_for_a_release_that_goes_in_by_reload() -> None
     assert fact.worker == "2-1"
 
 
-def test_a_worker_whose_requests_do_not_end_is_replaced_after_its_time() -> None:
-    held = see(status(1, (1,)), here(2, Phase.HELD, since=2.0))
-
-    assert decide(COMMITTED, held, 16.9) == ()
-    assert wake_in(COMMITTED, held, at(16.0)) == 1.0
-    assert the_record(decide(COMMITTED, held, 17.1)) == facts.Replacing(
-        "2-1", 2, "its requests did not end within 15 s"
-    )
-
-
-def test_a_worker_whose_requests_do_not_end_waits_if_the_release_says_so() -> None:
-    patient = told(offered(terms=Terms(past_hold="wait")), rehearsed(), committed())
-    held = see(status(1, (1,)), here(2, Phase.HELD))
-
-    assert decide(patient, held, 10_000) == ()
-    assert wake_in(patient, held, at(1)) == math.inf
-
-
 def test_a_worker_that_says_nothing_is_replaced_after_its_time() -> None:
     silent = see(status(1, (1,)), here(2, Phase.READY))
 

@@ -44,6 +44,7 @@ COMMANDS: Final[Mapping[str, Mapping[str, str]]] = {
         "status": "Show what every worker runs.",
         "log": "Show the history of releases and decisions.",
         "rollback": "Go back to an earlier release.",
+        "finish": "End a transition that doesn't end by itself.",
         "reload": "Start every worker anew, one at a time, on the sources on disk.",
     },
     "Steer a rollout": {

@@ -16,7 +16,7 @@ from hotpatch_agent.cli.steer import looks
 from hotpatch_agent.cli.terminal import Terminal
 from hotpatch_agent.decision.history import History
 from hotpatch_agent.decision.states import Stage, State
-from hotpatch_agent.decision.view import plural, runs_head
+from hotpatch_agent.decision.view import names, plural, runs_head
 from hotpatch_agent.home.folder import Home, open_home
 from hotpatch_agent.home.status import Life, Roll, Status, read_roll, start_of
 from hotpatch_agent.rollout.steps import exit_code
@@ -98,6 +98,11 @@ def _show(terminal: Terminal, home: Home, history: History, roll: Roll) -> None:
             f"{tell.release(state.rollout.version)} {_STAGES[state.rollout.stage]}, since {began}",
             style="yellow",
         )
+    for mark in state.forced:
+        ago = tell.span(max(0.0, clock.now().since(mark.at)))
+        why = f": {mark.reason}" if mark.reason else ""
+        said = f"{tell.release(mark.version)} was forced by {mark.by}, {ago} ago{why}"
+        terminal.say(f"{said}; requests in flight then may have seen both versions", style="red")
     if state.lock is not None:
         terminal.say(f"{state.lock.owner} holds the deploy lock: {state.lock.message}", style="yellow")
     if state.underway is not None:
@@ -113,7 +118,7 @@ def _show(terminal: Terminal, home: Home, history: History, roll: Roll) -> None:
         for blocker in one.blockers:
             age = tell.span(max(0.0, time.time() - blocker.since)) if blocker.since else "?"
             what = "still answers" if one.life is Life.LEAVING else "still runs old code:"
-            terminal.say(f"  worker {one.pid} {what} {tell.blocker(blocker)}, since {age}")
+            terminal.say(f"  worker {one.pid} {what} {blocker}, since {age}")
     if roll.dead:
         pids = ", ".join(str(one.pid) for one in roll.dead)
         terminal.say(f"dead, not yet accounted for: {pids}", style="yellow")
@@ -161,6 +166,8 @@ def _verdict(home: Home, state: State, roll: Roll) -> tuple[str, int]:
     told = f"{len(there)} of {plural(len(serving), 'worker')} run {what}"
     if state.rollout is not None or len(there) < len(serving) or not serving:
         return f"{told}; not all is done yet.", OutcomeUnknown.exit_code
+    if late := [one for one in there if one.blockers]:
+        return f"{told}; old code goes on in {names(tuple(late))}.", 0
     return f"{told}.", 0
 
 
@@ -178,6 +185,8 @@ def _data(home: Home, state: State, roll: Roll) -> dict[str, Any]:
         **rollout_view.data(state.progress, state),
         "versions": rollout_view.versions(state, roll.alive),
         "replacing": state.replacement.worker if state.replacement else None,
+        "transition": wire.unstructure(state.transition) if state.transition else None,
+        "forced": [wire.unstructure(mark) for mark in state.forced],
         "quarantined": list(state.quarantined),
         "seq": state.seq,
         "workers": [_worker(state, one) for one in roll.alive],

@@ -8,7 +8,6 @@ from typing import Any, Final
 from hotpatch_agent.decision.view import plural
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import Fact, How
-from hotpatch_agent.home.status import Blocker
 
 
 def release(version: int) -> str:
@@ -32,11 +31,6 @@ def span(seconds: float) -> str:
 def memory(number: int) -> str:
     """Bytes, in MiB."""
     return f"{number / (1 << 20):.0f} MiB" if number else "?"
-
-
-def blocker(item: Blocker) -> str:
-    """What still runs old code, and where."""
-    return f"{item.kind} {item.what} in {item.where}" if item.what else f"{item.kind} in {item.where}"
 
 
 def fact(of: Fact) -> str:
@@ -76,6 +70,22 @@ def _rolled_back(of: facts.RolledBack) -> str:
 
 def _quarantined(of: facts.Quarantined) -> str:
     return f"release {of.version} is quarantined: {of.reason}"
+
+
+def _blocked(of: facts.Blocked) -> str:
+    then = {"wait": "waited for", "reverse": "taken back", "reload": "ended by replacing the worker"}
+    told = "; ".join(str(one) for one in of.blockers) or "it could not say what"
+    return (
+        f"{release(of.version)} is held up in worker {of.worker} after {of.seconds:g} s by {told}: "
+        f"it is {then.get(of.then, of.then)}"
+    )
+
+
+def _finishing(of: facts.Finishing) -> str:
+    how = "forces it onto requests in flight" if of.force else "has workers replaced that hold it up"
+    return f"{of.by} ends the transition to {release(of.version)} and {how}" + (
+        f": {of.reason}" if of.reason else ""
+    )
 
 
 def _crashed(of: facts.Crashed) -> str:
@@ -123,6 +133,8 @@ _TELLERS: Final[Mapping[type[Fact], Callable[[Any], str]]] = {
     facts.Failed: _failed,
     facts.RolledBack: _rolled_back,
     facts.Quarantined: _quarantined,
+    facts.Blocked: _blocked,
+    facts.Finishing: _finishing,
     facts.Crashed: _crashed,
     facts.Replacing: _replacing,
     facts.Replaced: _replaced,

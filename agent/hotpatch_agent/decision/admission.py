@@ -11,6 +11,7 @@ from hotpatch_agent.decision.acts import Append, Decision, Discard, Forget, Keep
 from hotpatch_agent.decision.observe import BundleSeen, RequestSeen
 from hotpatch_agent.decision.rolling import is_verb
 from hotpatch_agent.decision.states import Stage, State
+from hotpatch_agent.decision.transition import finish
 from hotpatch_agent.decision.view import View, names
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.spool import Request
@@ -122,6 +123,8 @@ def _answer_request(view: View, item: RequestSeen) -> Append:
         return Append(_lock(view.state, item.name, request))
     if request.kind == "reload":
         return Append(_reload(view, item.name, request))
+    if request.kind == "finish":
+        return Append(finish(view, item))
     if request.kind != "rollback":
         text = (
             f"this hotpatch knows no request of the kind {request.kind!r}; use the one that the service uses"

@@ -28,6 +28,7 @@ from hotpatch_agent.decision.reloading import reloaded
 from hotpatch_agent.decision.replacing import next_lapse, replace
 from hotpatch_agent.decision.rolling import begins, roll
 from hotpatch_agent.decision.states import Rollout, Stage, State
+from hotpatch_agent.decision.transition import blocked
 from hotpatch_agent.decision.view import View, names, plural
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import How
@@ -171,11 +172,11 @@ def absorb(view: View) -> tuple[Decision, ...]:
 _ALWAYS: Final[tuple[Rule, ...]] = (tidy, deaths, failed_starts, judge)
 
 RULES: Final[Mapping[Stage, tuple[Rule, ...]]] = {
-    Stage.IDLE: (*_ALWAYS, admit, roll, absorb, reloaded, replace),
+    Stage.IDLE: (*_ALWAYS, admit, roll, absorb, reloaded, blocked, replace),
     Stage.OFFERED: (*_ALWAYS, admit, roll, refused, rehearsed, overdue, rehearse),
     Stage.REHEARSED: (*_ALWAYS, admit, refused, commit, roll, overdue),
-    Stage.COMMITTED: (*_ALWAYS, admit, roll, settle, replace),
-    Stage.REVERTING: (*_ALWAYS, admit, roll, settle, replace),
+    Stage.COMMITTED: (*_ALWAYS, admit, roll, blocked, settle, replace),
+    Stage.REVERTING: (*_ALWAYS, admit, roll, blocked, settle, replace),
 }
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from hotpatch_agent.decision.states import Stage, State
+from hotpatch_agent.decision.transition import is_forced
 from hotpatch_agent.decision.trial import of_worker
 from hotpatch_agent.decision.view import needs_reload, runs_head
 from hotpatch_agent.home.facts import How
@@ -30,6 +31,8 @@ class Task(enum.Enum):
     """Go from the own stack to the head's: end as LIVE, HELD (try again later) or UNABLE."""
     TRY = "try"
     """Give what is built to a part of the requests, or to none any more: end as READY, with this trial."""
+    FORCE = "force"
+    """As a person asks: leave no request on old code, whatever that mixes; end as LIVE."""
     WITHDRAW = "withdraw"
     """Throw away what was built for a release that won't come: end with no adoption."""
 
@@ -46,6 +49,8 @@ class Duty:
     stack: tuple[int, ...] = ()
     trial: Trial | None = None
     """For TRY."""
+    force: bool = False
+    """For ADOPT: do not wait for requests to end."""
 
 
 NOTHING = Duty(Task.NOTHING)
@@ -63,6 +68,9 @@ def duty(state: State, status: Status, peers: Sequence[Status] = ()) -> Duty:
     adoption = status.adoption
     if adoption is not None and adoption.phase is not Phase.LIVE:
         return Duty(Task.WITHDRAW, adoption.version, adoption.digest, adoption.errand)
+    lingers = adoption is not None and adoption.errand == state.errand and bool(status.blockers)
+    if adoption is not None and lingers and is_forced(state, status):
+        return Duty(Task.FORCE, adoption.version, adoption.digest, adoption.errand)
     return NOTHING
 
 
@@ -89,4 +97,5 @@ def _towards_head(state: State, status: Status) -> Duty:
         state, status
     ):
         return NOTHING
-    return Duty(Task.ADOPT, top.version if top else 0, digest, state.errand, state.versions)
+    forced = is_forced(state, status)
+    return Duty(Task.ADOPT, top.version if top else 0, digest, state.errand, state.versions, force=forced)

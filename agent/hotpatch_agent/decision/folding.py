@@ -18,11 +18,14 @@ from hotpatch_agent.decision.states import (
     TRANSITIONS,
     Crash,
     Entry,
+    Finish,
+    Mark,
     Reload,
     Replacement,
     Rollout,
     Stage,
     State,
+    Transition,
 )
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import Fact
@@ -113,6 +116,7 @@ def _committed(state: State, fact: facts.Committed, at: Instant) -> State:
             head=(*under, entry),
             known=known,
             floor=max(state.floor, fact.version),
+            transition=Transition(rollout.terms),
             rollout=evolve(rollout, stage=Stage.COMMITTED, moved=at, how=fact.how),
         )
     )
@@ -154,6 +158,25 @@ def _crashed(state: State, fact: facts.Crashed, at: Instant) -> State:
     return evolve(state, crashes=_last((*state.crashes, crash), ANSWERS))
 
 
+def _blocked(state: State, fact: facts.Blocked, at: Instant) -> State:
+    transition = _transition(state)
+    return evolve(state, transition=evolve(transition, blocked=(*transition.blocked, fact.worker)))
+
+
+def _finishing(state: State, fact: facts.Finishing, at: Instant) -> State:
+    transition = evolve(_transition(state), finish=Finish(fact.by, at, fact.force))
+    marks = (Mark(fact.version, fact.by, at, fact.reason),) if fact.force else ()
+    return _answer(
+        evolve(state, transition=transition, forced=_last((*state.forced, *marks), REMEMBERED)), fact.request
+    )
+
+
+def _transition(state: State) -> Transition:
+    if state.transition is None:
+        raise LedgerDamaged("a record speaks of a transition, but nothing was ever committed")
+    return state.transition
+
+
 def _replacing(state: State, fact: facts.Replacing, at: Instant) -> State:
     return evolve(state, replacement=Replacement(fact.worker, fact.among, at))
 
@@ -191,7 +214,7 @@ def _started(state: State, fact: facts.Started, at: Instant) -> State:
         # A permanent release keeps those that it stands on.
         while head and not head[-1].terms.permanent:
             head = head[:-1]
-    return evolve(state, head=head, replacement=None, former=None, reload=None, started=at)
+    return evolve(state, head=head, replacement=None, former=None, reload=None, forced=(), started=at)
 
 
 def _repaired(state: State, fact: facts.Repaired, at: Instant) -> State:
@@ -239,6 +262,8 @@ _CHANGES: Final[Mapping[type[Fact], Callable[[State, Any, Instant], State]]] = {
     facts.Failed: _failed,
     facts.RolledBack: _rolled_back,
     facts.Quarantined: _quarantined,
+    facts.Blocked: _blocked,
+    facts.Finishing: _finishing,
     facts.Crashed: _crashed,
     facts.Replacing: _replacing,
     facts.Replaced: _replaced,
@@ -279,6 +304,7 @@ def _revert(state: State, stack: tuple[Entry, ...], leaving: int, name: str, at:
         state,
         head=stack,
         rollout=rollout,
+        transition=Transition(terms, back=True),
         replacement=None,
         former=_former(state, at),
         reload=None,

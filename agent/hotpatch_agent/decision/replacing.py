@@ -15,6 +15,7 @@ from hotpatch_agent.decision.acts import Append, Decision, Replace
 from hotpatch_agent.decision.leaving import LOOK, waited_for
 from hotpatch_agent.decision.reloading import is_outdated
 from hotpatch_agent.decision.states import Replacement, Stage
+from hotpatch_agent.decision.transition import deadline, next_past, why_replaced
 from hotpatch_agent.decision.view import View, needs_reload, runs_head
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.status import Phase, Status
@@ -31,6 +32,7 @@ def replace(view: View) -> tuple[Decision, ...]:
         return _go_on(view, current)
     due = [(status, reason) for status in view.behind if (reason := _due_because(view, status))]
     due += [(one, "a reload was asked for") for one in view.voters if is_outdated(view, one)]
+    due += [(one, reason) for one in view.voters if (reason := why_replaced(view, one))]
     if not due or waited_for(view, _among(view)):
         return ()
     status, reason = min(due, key=lambda pair: (pair[0].worker == view.seen.me, pair[0].started.time))
@@ -58,13 +60,14 @@ def next_lapse(view: View) -> float:
     if view.state.replacement is not None:
         return terms(view).replace - view.now.since(view.state.replacement.since)
     look = LOOK if waited_for(view, _among(view)) else math.inf
-    return min((look, *(_patience(view, status) for status in view.behind)))
+    waits = (_patience(view, status) for status in view.behind if deadline(view, status) is None)
+    return min(look, next_past(view), *waits)
 
 
 def _go_on(view: View, current: Replacement) -> tuple[Decision, ...]:
     status = next((one for one in view.voters if one.worker == current.worker), None)
     overdue = view.now.since(current.since) > terms(view).replace
-    if status is not None and runs_head(view.state, status) and not is_outdated(view, status):
+    if status is not None and _is_there(view, status):
         return (Append(facts.Replaced(current.worker, "it has reached the head by itself")),)
     if status is None and len(view.voters) >= current.among:
         return (Append(facts.Replaced(current.worker)),)
@@ -77,6 +80,11 @@ def _go_on(view: View, current: Replacement) -> tuple[Decision, ...]:
     return (Append(facts.Replaced(current.worker, text)),)
 
 
+def _is_there(view: View, status: Status) -> bool:
+    there = runs_head(view.state, status) and not is_outdated(view, status)
+    return there and not why_replaced(view, status)
+
+
 def _due_because(view: View, status: Status) -> str:
     """Why this worker is to be replaced now; empty if it is not."""
     phase = _phase(view, status)
@@ -85,20 +93,14 @@ def _due_because(view: View, status: Status) -> str:
     if phase in (Phase.UNABLE, Phase.FELL_BACK):
         assert status.adoption is not None
         return status.adoption.reason or f"it is {phase.value}"
-    if _patience(view, status) >= 0:
+    if deadline(view, status) is not None or _patience(view, status) >= 0:
         return ""
-    if phase is Phase.HELD:
-        return f"its requests did not end within {terms(view).hold:g} s"
     return f"it has not adopted the head within {terms(view).adopt:g} s"
 
 
 def _patience(view: View, status: Status) -> float:
     """Seconds that are still left to a worker that is behind."""
     rules, rollout = terms(view), view.state.rollout
-    if status.adoption is not None and _phase(view, status) is Phase.HELD:
-        if rules.past_hold == "wait":
-            return math.inf
-        return rules.hold - view.now.since(status.adoption.since)
     # A worker that was started after the decision has its time from its own start.
     waited = view.now.since(status.started)
     if rollout is not None:

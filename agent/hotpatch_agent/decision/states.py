@@ -109,6 +109,37 @@ class Reload:
 
 
 @frozen
+class Finish:
+    """How a person ends the transition."""
+
+    by: str
+    since: Instant
+    force: bool
+
+
+@frozen
+class Transition:
+    """The workers' way from one head to the next, which goes on for as long as old code runs anywhere."""
+
+    terms: Terms
+    back: bool = False
+    """Is it a way back?"""
+    blocked: tuple[str, ...] = ()
+    """Workers in which it was not over by its deadline."""
+    finish: Finish | None = None
+
+
+@frozen
+class Mark:
+    """A release was forced into workers in the middle of requests; kept until a new master starts."""
+
+    version: int
+    by: str
+    at: Instant
+    reason: str = ""
+
+
+@frozen
 class Crash:
     """A worker that died or could not start with a release in its hands."""
 
@@ -134,6 +165,9 @@ class State:
     reload: Reload | None = None
     floor: int = 0
     """The highest version that was ever committed: a new release must be above it."""
+    transition: Transition | None = None
+    """Of the last commit or way back; None before the first."""
+    forced: tuple[Mark, ...] = ()
     quarantined: tuple[str, ...] = ()
     crashes: tuple[Crash, ...] = ()
     answered: tuple[str, ...] = ()
@@ -219,6 +253,8 @@ _ANYWHERE: Final = (
     facts.Unlocked,
 )
 
+_UNTIL_OVER: Final = (facts.Blocked, facts.Finishing)
+
 TRANSITIONS: Final[Mapping[Stage, Mapping[type[Fact], Stage]]] = {
     Stage.IDLE: {
         **dict.fromkeys(_ANYWHERE, Stage.IDLE),
@@ -226,6 +262,7 @@ TRANSITIONS: Final[Mapping[Stage, Mapping[type[Fact], Stage]]] = {
         facts.RolledBack: Stage.REVERTING,
         facts.Quarantined: Stage.REVERTING,
         facts.Absorbed: Stage.IDLE,
+        **dict.fromkeys(_UNTIL_OVER, Stage.IDLE),
         facts.Reloading: Stage.IDLE,
         facts.Reloaded: Stage.IDLE,
     },
@@ -243,13 +280,13 @@ TRANSITIONS: Final[Mapping[Stage, Mapping[type[Fact], Stage]]] = {
         facts.Quarantined: Stage.IDLE,
     },
     Stage.COMMITTED: {
-        **dict.fromkeys(_ANYWHERE, Stage.COMMITTED),
+        **dict.fromkeys((*_ANYWHERE, *_UNTIL_OVER), Stage.COMMITTED),
         facts.Settled: Stage.IDLE,
         facts.RolledBack: Stage.REVERTING,
         facts.Quarantined: Stage.REVERTING,
     },
     Stage.REVERTING: {
-        **dict.fromkeys(_ANYWHERE, Stage.REVERTING),
+        **dict.fromkeys((*_ANYWHERE, *_UNTIL_OVER), Stage.REVERTING),
         facts.Settled: Stage.IDLE,
         facts.RolledBack: Stage.REVERTING,
         facts.Quarantined: Stage.REVERTING,

@@ -126,6 +126,32 @@ class Quarantined:
 
 
 @frozen
+class Blocked:
+    """A worker's transition was not over by its deadline: this still ran old code in it."""
+
+    version: int
+    """The release that it is on its way to, or runs by now beside the old code; 0: the code on disk."""
+    worker: str
+    then: str
+    """What the release says to that: `wait`, `reverse` or `reload`."""
+    seconds: float
+    """The deadline."""
+    blockers: tuple[Blocker, ...] = ()
+
+
+@frozen
+class Finishing:
+    """A person ends the transition: what holds it up is replaced or, as the last resort, forced."""
+
+    version: int
+    by: str
+    force: bool = False
+    """Requests in flight go on with the new code from their next call on, and see a mixture."""
+    reason: str = ""
+    request: str = ""
+
+
+@frozen
 class Crashed:
     """A worker died, or could not start, with this release's code in its hands."""
 
@@ -211,6 +237,8 @@ Fact = (
     | Failed
     | RolledBack
     | Quarantined
+    | Blocked
+    | Finishing
     | Crashed
     | Replacing
     | Replaced
@@ -235,6 +263,8 @@ KINDS: Final[Mapping[str, type[Fact]]] = {
     "failed": Failed,
     "rolled_back": RolledBack,
     "quarantined": Quarantined,
+    "blocked": Blocked,
+    "finishing": Finishing,
     "crashed": Crashed,
     "replacing": Replacing,
     "replaced": Replaced,

@@ -91,13 +91,17 @@ class Blocker:
     """Something that still runs old code, or that keeps a commit from going through."""
 
     kind: str
-    """request, thread, task, generator."""
+    """request, thread, task, generator, coroutine, greenlet."""
     where: str
     """Function, file and line."""
     what: str = ""
     """The request's method and path, the thread's name."""
     since: float = 0.0
     """Seconds since 1970."""
+
+    def __str__(self) -> str:
+        what = f"{self.kind} {self.what}" if self.what else self.kind
+        return f"{what} in {self.where}" if self.where else what
 
 
 @frozen
@@ -157,6 +161,8 @@ class Status:
     digest: str = ""
     """Of the topmost release's bundle."""
     epoch: int = 0
+    forced: int = 0
+    """The errand whose release was forced into it, in the middle of requests; 0: none was."""
     base: str = ""
     """Digest over the sources that it was started from."""
     adoption: Adoption | None = None

@@ -12,6 +12,11 @@ from typing import Any, Final
 import attrs
 from attrs import frozen
 
+WAIT: Final = "wait"
+REVERSE: Final = "reverse"
+RELOAD: Final = "reload"
+PAST: Final = (WAIT, REVERSE, RELOAD)
+"""What becomes of a transition that is not over by its deadline."""
 _YES: Final = frozenset({"yes", "true", "on", "1"})
 _NO: Final = frozenset({"no", "false", "off", "0"})
 
@@ -25,7 +30,11 @@ class Terms:
     hold: float = 15.0
     """How long a worker whose requests do not end may go on trying to commit before it is replaced."""
     past_hold: str = "reload"
-    """`reload`: it is replaced then; `wait`: it goes on trying for as long as it takes."""
+    """`reload`: it is replaced then; `wait`: it goes on trying; `reverse`: the release is taken back."""
+    transition: float = 300.0
+    """How long, after its commit in a worker, old code may go on running there before that is overdue."""
+    past_transition: str = "wait"
+    """Then, as `past_hold`: `wait` for its end, `reverse` the release, or `reload` that worker."""
     adopt: float = 30.0
     """From the commit until a worker that says nothing is replaced."""
     replace: float = 120.0
@@ -69,8 +78,8 @@ def _truth(name: str, text: str) -> bool:
 
 
 def _choice(name: str, text: str) -> str:
-    if text not in ("reload", "wait"):
-        raise BadTerms(f"the setting {name} is {text!r}: it must be reload or wait")
+    if text not in PAST:
+        raise BadTerms(f"the setting {name} is {text!r}: it must be {', '.join(PAST[:-1])} or {PAST[-1]}")
     return text
 
 

@@ -127,16 +127,18 @@ def discard(prepared: Prepared) -> None:
         epochs.tend()
 
 
-def commit(program: Program, prepared: Prepared, app: Any, budget: float | None = None) -> Running:
+def commit(
+    program: Program, prepared: Prepared, app: Any, budget: float | None = None, force: bool = False
+) -> Running:
     """The one step.  Raises Held if it needs a moment without requests and there was none; nothing was
-    changed then."""
+    changed then.  With `force` it does without that moment: requests in flight see both sides."""
     running = Running(prepared, app)
     if prepared.version is not None:
         with _round(program, prepared, app) as running.round:
             prepared.version.flip()
     else:
         running.below = epochs.version_in_effect()
-        with _one_step(_budget(prepared.release) if budget is None else budget):
+        with _one_step(_budget(prepared.release) if budget is None else budget, force=force):
             with _round(program, prepared, app) as running.round:
                 running.undo = engine.commit_now(prepared.staged)
         running.settled = True
@@ -146,8 +148,9 @@ def commit(program: Program, prepared: Prepared, app: Any, budget: float | None 
     return running
 
 
-def take_back(program: Program) -> None:
-    """The topmost release undone, exactly.  Raises Held; PatchRefused if it was there from the start."""
+def take_back(program: Program, force: bool = False) -> None:
+    """The topmost release undone, exactly.  Raises Held, as `commit` does; PatchRefused if it was there from
+    the start."""
     layer = program.layers[-1]
     running = layer.running
     if not isinstance(running, Running):
@@ -160,7 +163,7 @@ def take_back(program: Program) -> None:
             prepared.version.rollback()
     else:
         assert running.undo is not None
-        with _one_step(_budget(prepared.release), running.below):
+        with _one_step(_budget(prepared.release), running.below, force):
             with _round(program, prepared, running.app, undo=True):
                 running.undo.revert()
     program.pop()
@@ -256,14 +259,15 @@ def _round(program: Program, prepared: Prepared, app: Any, undo: bool = False) -
 
 
 class _one_step:
-    """`epochs.one_step` that raises Held where requests did not end in time."""
+    """`epochs.one_step` that raises Held where requests did not end in time, unless it is forced."""
 
-    def __init__(self, budget: float, back_to: epochs.Version | None = None) -> None:
-        self._step = epochs.one_step(budget, back_to)
+    def __init__(self, budget: float, back_to: epochs.Version | None = None, force: bool = False) -> None:
+        self._step = epochs.one_step(budget, back_to, force)
+        self._force = force
 
     def __enter__(self) -> None:
         hold = self._step.__enter__()
-        if not hold.quiet:
+        if not hold.quiet and not self._force:
             self._step.__exit__(None, None, None)
             raise Held(hold)
 

@@ -25,7 +25,7 @@ from hotpatch_agent.decision.decide import wake_in
 from hotpatch_agent.decision.duty import Task, duty
 from hotpatch_agent.decision.history import History
 from hotpatch_agent.decision.observe import Observations
-from hotpatch_agent.decision.states import Stage
+from hotpatch_agent.decision.states import Stage, State
 from hotpatch_agent.decision.trial import has_a_say
 from hotpatch_agent.home import measuring
 from hotpatch_agent.home.alive import Lock
@@ -98,6 +98,8 @@ class Agent:
         self._gone = threading.Event()
         self._held_for = RETRY[0]
         self._back_off = TROUBLE[0]
+        self._warned = 0
+        """The errand whose blockers were put into the log."""
         self.has_served = False
 
     # -- called by the worker ----------------------------------------------------------------------
@@ -214,9 +216,20 @@ class Agent:
             for one in read_roll(self._home.workers).alive
         )
 
+    def _warn(self, state: State) -> None:
+        """Says in the service's log what holds this worker up past its deadline, once a transition."""
+        transition = state.transition
+        if transition is None or self._status.worker not in transition.blocked:
+            return
+        if self._warned != state.errand:
+            self._warned = state.errand
+            told = "; ".join(str(one) for one in self._status.blockers) or "nothing that can be seen by now"
+            self._log.warning("hotpatch: old code still runs in this worker past its deadline: %s", told)
+
     def _do_duties(self) -> float:
         """Does what is due until nothing is, or until it has to wait; for how many seconds."""
         state = self._history.state
+        self._warn(state)
         while (due := duty(state, self._status, self._peers())).task is not Task.NOTHING:
             after = self._tasks.do(due, state, self._status, self._tell)
             if due.task is Task.STAGE and state.rollout is not None and has_a_say(state.rollout.strategy):

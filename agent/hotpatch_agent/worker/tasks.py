@@ -11,7 +11,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from attrs import evolve
 
@@ -21,6 +21,7 @@ from hotpatch.release import Release
 from hotpatch_agent.clock import now
 from hotpatch_agent.decision.duty import Duty, Task
 from hotpatch_agent.decision.states import State
+from hotpatch_agent.decision.view import plural
 from hotpatch_agent.home.shelf import Shelf
 from hotpatch_agent.home.status import Adoption, Blocker, Phase, Problem, Status
 from hotpatch_agent.leader.lookout import described
@@ -30,12 +31,11 @@ from hotpatch_agent.process.memory import used
 from hotpatch_agent.process.program import Program
 from hotpatch_agent.process.trials import Trials
 from hotpatch_agent.running import note_epoch
+from hotpatch_agent.worker.remains import TEND, Remains
 
 Tell = Callable[[Status], None]
 Stack = Sequence[tuple[str, float]]
 """Releases, lowest first: digest, and when it was committed."""
-TEND: Final = 0.25
-"""Seconds between two looks at whether the last request on old code has ended."""
 
 
 class Tasks:
@@ -46,6 +46,7 @@ class Tasks:
         self._app = app
         self._shelf = shelf
         self._log = log
+        self._remains = Remains(program)
         self._prepared: adopt.Prepared | None = None
         self.trials = Trials()
         self.offered: Release | None = None
@@ -63,6 +64,8 @@ class Tasks:
             return self._try(duty, state, status)
         if duty.task is Task.ADOPT:
             return self._adopt(duty, state, status, tell)
+        if duty.task is Task.FORCE:
+            return self._force(duty, state, status)
         self._withdraw()
         return evolve(status, adoption=None, beside=False, trial=None)
 
@@ -131,12 +134,13 @@ class Tasks:
         held_since = status.adoption if held else None
         tell(self._in_phase(duty, status, Phase.COMMITTING))
         try:
-            self._walk(state, status)
+            in_flight = len(epochs.requests_in_flight())
+            self._walk(state, status, duty.force)
         except adopt.Held as still:
             after = self._in_phase(duty, self._running(status), Phase.HELD, str(still))
             if held_since is not None and after.adoption is not None:
                 after = evolve(after, adoption=evolve(after.adoption, since=held_since.since))
-            return evolve(after, blockers=requests(still.hold.waited_for))
+            return evolve(after, blockers=self._remains.requests(still.hold.seconds))
         except HotpatchError as error:
             self._log.error("hotpatch: can't go to %s in this worker: %s", _named(duty), error)
             after = self._in_phase(duty, self._running(status), Phase.UNABLE, str(error))
@@ -147,9 +151,16 @@ class Tasks:
         self._withdraw()
         self._log.info("hotpatch: %s is live in this worker", _named(duty))
         after = self._in_phase(duty, self._running(status), Phase.LIVE)
+        self._remains.begin()
+        if duty.force:
+            after = _forced(after, duty, state, in_flight)
         return evolve(after, blockers=(), memory=used(), beside=False, trial=None)
 
-    def _walk(self, state: State, status: Status) -> None:
+    def _force(self, duty: Duty, state: State, status: Status) -> Status:
+        """It is live already, and requests on old code are not waited for any longer."""
+        return evolve(_forced(status, duty, state, epochs.force()), blockers=self._remains.look())
+
+    def _walk(self, state: State, status: Status, force: bool) -> None:
         """From the stack that runs to the head's, in one step for every request, however many there are."""
         target = [
             (entry.digest, entry.at.time) for entry in state.head if entry.version not in status.absorbs
@@ -157,11 +168,11 @@ class Tasks:
         times = {entry.digest: entry.at.time for entry in state.known}
         was = [(one, times.get(one, time.time())) for one in self._program.digests]
         if self._steps(target) <= 1:
-            self._go(target)
+            self._go(target, force)
             return
         with epochs.together():
             try:
-                self._go(target)
+                self._go(target, force)
             except BaseException:
                 with contextlib.suppress(adopt.Held, HotpatchError):
                     self._go(was)  # half-way is nowhere
@@ -179,7 +190,7 @@ class Tasks:
             common += 1
         return common
 
-    def _go(self, target: Stack) -> None:
+    def _go(self, target: Stack, force: bool = False) -> None:
         """Back to where the stacks part, then forward."""
         program, common = self._program, self._common(target)
         onward, prepared = target[common:], self._prepared
@@ -187,10 +198,10 @@ class Tasks:
         if prepared is not None and prepared.release.digest != next_up:
             self._withdraw()  # it was built for what does not come, or on what is taken out now
         while len(program.layers) > common:
-            adopt.take_back(program)
+            adopt.take_back(program, force)
         for digest, committed in onward:
             prepared = self._prepare(digest, committed)
-            adopt.commit(program, prepared, self._app)
+            adopt.commit(program, prepared, self._app, force=force)
             self._prepared = None
 
     def _prepare(self, digest: str, committed: float) -> adopt.Prepared:
@@ -207,17 +218,19 @@ class Tasks:
     # -- the transition --------------------------------------------------------------------------
 
     def tend(self, status: Status) -> tuple[Status, float]:
-        """Takes out what no request needs any more; the status, which names those that still need it, and the
-        seconds until the next look (infinite once there is none)."""
+        """Takes out what no request needs any more; the status, which names those that still need it and
+        whatever else runs old code, and the seconds until the next look (infinite once there is none)."""
         if not epochs.is_plain():
             epochs.tend()
+        adoption = status.adoption
+        held = adoption is not None and adoption.phase is Phase.HELD
+        if not held and (remains := self._remains.look()):
+            return evolve(status, blockers=remains), self._remains.wait
         if not epochs.is_plain():
-            waiting = [flight for flight in epochs.requests_in_flight() if flight.epoch < epochs.current()]
-            return evolve(status, blockers=requests(waiting)), TEND
+            return (status if held else evolve(status, blockers=())), TEND
         for layer in self._program.layers:
             if isinstance(layer.running, adopt.Running):
                 layer.running.settle()
-        adoption = status.adoption
         over = adoption is not None and adoption.phase is Phase.LIVE and status.blockers
         return (evolve(status, blockers=()) if over else status), math.inf
 
@@ -264,6 +277,11 @@ def requests(flights: Sequence[epochs.InFlight]) -> tuple[Blocker, ...]:
     return tuple(
         Blocker("request", "", flight.what, round(moment - flight.seconds, 2)) for flight in flights[:20]
     )
+
+
+def _forced(status: Status, duty: Duty, state: State, requests: int) -> Status:
+    note = f"{_named(duty)} was forced into it, in the middle of {plural(requests, 'request')}"
+    return evolve(status, forced=state.errand, note="; ".join(filter(None, (status.note, note))))
 
 
 def _named(duty: Duty) -> str:

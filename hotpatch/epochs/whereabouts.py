@@ -1,0 +1,118 @@
+"""Where a request is just now: thread, task or greenlet, function and line.  For people who wait for it.
+
+A pin says which request it is, not where that runs.  Threads are walked from their innermost frame to the
+wrapper that pinned the request; tasks and greenlets carry the pin in their context, and so do those that the
+request has started.  Of all frames that are found for a request the innermost one of the program's own tells
+most; one of a library is better than none.
+
+O(frames), with one look at every object of the heap where gevent is in charge: greenlets are on no list.
+To be asked for a request that has lasted, not at every look.  It takes no lock but that of
+`threading.enumerate`.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextvars import Context
+from types import FrameType
+from typing import Any
+
+from attrs import frozen
+
+from hotpatch.engine.frames import awaiting, stack, tasks
+from hotpatch.engine.frozen import all_objects
+from hotpatch.epochs import asgi, control, pins, unit, wsgi
+from hotpatch.epochs.pins import EPOCH, Pin
+
+_WRAPPERS = frozenset({wsgi.__file__, asgi.__file__, unit.__file__})
+BETWEEN = "between two parts of its answer"
+
+
+@frozen
+class Located:
+    """A request, or another pinned unit, and where it is."""
+
+    what: str
+    epoch: int
+    seconds: float
+    holders: tuple[str, ...]
+    """What runs it: `thread worker-1`, `task Task-3`, `greenlet`."""
+    where: str
+    """`function (file, line n)`; `BETWEEN` where no frame of it is to be found."""
+
+
+def located(below: int, root: str) -> tuple[Located, ...]:
+    """What is pinned to an epoch below this one, the longest first.  `root` is the program's folder."""
+    wanted = {pin for pin in pins.open_pins.copy() if pin.epoch < below}
+    found: dict[Pin, list[tuple[str, list[FrameType]]]] = {pin: [] for pin in wanted}
+    for pin, holder, frames in _everywhere():
+        if pin in found:
+            found[pin].append((holder, frames))
+    now = time.monotonic()
+    places = [
+        Located(
+            control.describe({pin})[0].what,
+            pin.epoch,
+            max(0.0, now - pin.since),
+            tuple(dict.fromkeys(holder for holder, _ in places)),
+            _place([frame for _, frames in places for frame in frames], root),
+        )
+        for pin, places in found.items()
+    ]
+    return tuple(sorted(places, key=lambda place: -place.seconds))
+
+
+def _everywhere() -> Iterator[tuple[Pin, str, list[FrameType]]]:
+    """Pin, holder, and the frames that run for it, innermost first."""
+    yield from _in_threads()
+    for task in tasks():
+        if (pin := _carried(task)) is not None:
+            yield pin, f"task {task.get_name()}", [*awaiting(task.get_coro())][::-1]
+    greenlet: Any = getattr(sys.modules.get("greenlet"), "greenlet", None)
+    if greenlet is None or "gevent" not in sys.modules:
+        return
+    for each in all_objects():
+        if issubclass(type(each), greenlet):
+            context = getattr(each, "gr_context", None)
+            if context is not None and (pin := context.get(EPOCH)) is not None:
+                yield pin, "greenlet", [*stack(getattr(each, "gr_frame", None))]
+
+
+def _in_threads() -> Iterator[tuple[Pin, str, list[FrameType]]]:
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    for ident, top in sys._current_frames().items():
+        inner: list[FrameType] = []
+        for frame in stack(top):
+            if frame.f_code.co_filename in _WRAPPERS:
+                pin = frame.f_locals.get("pin")
+                if isinstance(pin, Pin):
+                    yield pin, f"thread {names.get(ident, ident)}", inner
+                    inner = []
+                    continue
+            inner.append(frame)
+
+
+def _carried(task: Any) -> Pin | None:
+    """The pin in a task's context.  Up to 3.11 a task shows its context to the collector alone."""
+    get_context = getattr(task, "get_context", None)
+    if get_context is not None:
+        found: Pin | None = get_context().get(EPOCH)
+        return found
+    for each in gc.get_referents(task):
+        if type(each) is Context:
+            return each.get(EPOCH)
+    return None
+
+
+def _place(frames: Iterable[FrameType], root: str) -> str:
+    ours = tuple(frame for frame in frames if frame.f_code.co_filename not in _WRAPPERS)
+    told = next((frame for frame in ours if frame.f_code.co_filename.startswith(root)), None)
+    frame = told or next(iter(ours), None)
+    if frame is None:
+        return BETWEEN
+    code = frame.f_code
+    return f"{code.co_qualname} ({code.co_filename}, line {frame.f_lineno or code.co_firstlineno})"
