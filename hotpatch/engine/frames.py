@@ -14,6 +14,7 @@ Frames of other threads move on while they are looked at: an answer is a moment'
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections.abc import Collection, Iterable, Iterator
@@ -167,7 +168,14 @@ def awaiting(awaitable: object) -> Iterator[FrameType]:
         frame = getattr(awaitable, names[0])
         if frame is not None:
             yield frame
-        awaitable = getattr(awaitable, names[1])
+        awaitable = _generator_of(getattr(awaitable, names[1]))
+
+
+def _generator_of(awaitable: object) -> object:
+    """The asynchronous generator behind one step of it, which shows it to the collector alone."""
+    if type(awaitable).__name__ in ("async_generator_asend", "async_generator_athrow"):
+        return next((one for one in gc.get_referents(awaitable) if type(one) is AsyncGeneratorType), None)
+    return awaitable
 
 
 def tasks() -> list[Any]:

@@ -16,7 +16,7 @@ import gc
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextvars import Context
 from types import FrameType
 from typing import Any
@@ -59,7 +59,7 @@ def located(below: int, root: str) -> tuple[Located, ...]:
             pin.epoch,
             max(0.0, now - pin.since),
             tuple(dict.fromkeys(holder for holder, _ in places)),
-            _place([frame for _, frames in places for frame in frames], root),
+            _place([frames for _, frames in places], root),
         )
         for pin, places in found.items()
     ]
@@ -76,10 +76,8 @@ def _everywhere() -> Iterator[tuple[Pin, str, list[FrameType]]]:
     if greenlet is None or "gevent" not in sys.modules:
         return
     for each in all_objects():
-        if issubclass(type(each), greenlet):
-            context = getattr(each, "gr_context", None)
-            if context is not None and (pin := context.get(EPOCH)) is not None:
-                yield pin, "greenlet", [*stack(getattr(each, "gr_frame", None))]
+        if issubclass(type(each), greenlet) and (pin := _carried_by(each)) is not None:
+            yield pin, "greenlet", [*stack(getattr(each, "gr_frame", None))]
 
 
 def _in_threads() -> Iterator[tuple[Pin, str, list[FrameType]]]:
@@ -87,7 +85,7 @@ def _in_threads() -> Iterator[tuple[Pin, str, list[FrameType]]]:
     for ident, top in sys._current_frames().items():
         inner: list[FrameType] = []
         for frame in stack(top):
-            if frame.f_code.co_filename in _WRAPPERS:
+            if _is_wrapper(frame):
                 pin = frame.f_locals.get("pin")
                 if isinstance(pin, Pin):
                     yield pin, f"thread {names.get(ident, ident)}", inner
@@ -108,10 +106,25 @@ def _carried(task: Any) -> Pin | None:
     return None
 
 
-def _place(frames: Iterable[FrameType], root: str) -> str:
-    ours = tuple(frame for frame in frames if frame.f_code.co_filename not in _WRAPPERS)
-    told = next((frame for frame in ours if frame.f_code.co_filename.startswith(root)), None)
-    frame = told or next(iter(ours), None)
+def _carried_by(greenlet: Any) -> Pin | None:
+    try:
+        context = greenlet.gr_context
+    except ValueError:  # it runs at this moment, in another thread
+        return None
+    found: Pin | None = None if context is None else context.get(EPOCH)
+    return found
+
+
+def _is_wrapper(frame: FrameType) -> bool:
+    return frame.f_code.co_filename in _WRAPPERS
+
+
+def _place(stacks: list[list[FrameType]], root: str) -> str:
+    # What the request has started is further on than the task that waits for it.
+    stacks = sorted(stacks, key=lambda frames: any(_is_wrapper(frame) for frame in frames))
+    theirs = [frame for frames in stacks for frame in frames if not _is_wrapper(frame)]
+    told = next((frame for frame in theirs if frame.f_code.co_filename.startswith(root)), None)
+    frame = told or next(iter(theirs), None)
     if frame is None:
         return BETWEEN
     code = frame.f_code

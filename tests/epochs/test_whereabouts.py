@@ -1,0 +1,174 @@
+"""Where a request is: thread, task or greenlet, function and line, for every kind of request."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from hotpatch import epochs
+from hotpatch.epochs import pin_requests
+from hotpatch.epochs.whereabouts import BETWEEN, Located
+from tests.epochs.waiting import until
+
+HERE = str(Path(__file__).parent)
+ENVIRON = {"REQUEST_METHOD": "GET", "PATH_INFO": "/a"}
+
+
+def line_of(function: Callable[..., object], offset: int) -> str:
+    return f"line {function.__code__.co_firstlineno + offset})"
+
+
+@contextmanager
+def asked(app: Callable[..., object], go: threading.Event) -> Iterator[None]:
+    """A WSGI request in a thread of its own, until the block is left."""
+
+    def serve() -> None:
+        body = pin_requests(app, "wsgi")(dict(ENVIRON), lambda status, headers: None)
+        list(body)
+        if hasattr(body, "close"):
+            body.close()
+
+    thread = threading.Thread(target=serve, name="serving")
+    thread.start()
+    try:
+        yield
+    finally:
+        go.set()
+        thread.join()
+
+
+def found(where: str) -> Located:
+    """The one request that is pinned, once it is at a place that says so."""
+
+    def there() -> Located | None:
+        return next((one for one in epochs.located(sys.maxsize, HERE) if where in one.where), None)
+
+    until(lambda: there() is not None, f"a request is in {where}")
+    one = there()
+    assert one is not None
+    return one
+
+
+def test_a_request_in_a_thread_is_where_the_programs_innermost_function_is() -> None:
+    go, begun = threading.Event(), threading.Event()
+
+    def helper() -> bytes:
+        begun.set()
+        go.wait()
+        return b"x"
+
+    def app(environ: object, start: Callable[..., object]) -> list[bytes]:
+        start("200 OK", [])
+        return [helper()]
+
+    with asked(app, go):
+        begun.wait()
+        one = found("helper")
+        assert one.what == "GET /a"
+        assert one.holders == ("thread serving",)
+        assert one.where.endswith(line_of(helper, 2))
+    assert epochs.located(sys.maxsize, HERE) == ()
+
+
+def test_a_request_in_the_middle_of_its_body_is_in_the_generator() -> None:
+    go, begun = threading.Event(), threading.Event()
+
+    def body() -> Iterator[bytes]:
+        yield b"1"
+        begun.set()
+        go.wait()
+        yield b"2"
+
+    def app(environ: object, start: Callable[..., object]) -> Iterator[bytes]:
+        start("200 OK", [])
+        return body()
+
+    with asked(app, go):
+        begun.wait()
+        assert found("body").where.endswith(line_of(body, 3))
+
+
+def test_a_request_whose_client_is_slow_is_between_two_parts() -> None:
+    def app(environ: object, start: Callable[..., object]) -> Iterator[bytes]:
+        start("200 OK", [])
+        yield b"1"
+        yield b"2"
+
+    body = pin_requests(app, "wsgi")(dict(ENVIRON), lambda status, headers: None)
+    parts = iter(body)
+    next(parts)
+    try:
+        assert [one.where for one in epochs.located(sys.maxsize, HERE)] == [BETWEEN]
+    finally:
+        body.close()
+
+
+@pytest.mark.parametrize("below", [0, sys.maxsize])
+def test_those_on_a_later_epoch_are_left_out(below: int) -> None:
+    pin = epochs.enter("a unit")
+    try:
+        assert len(epochs.located(below, HERE)) == (below > 0)
+    finally:
+        epochs.leave(pin)
+
+
+def test_a_request_in_a_task_is_where_it_or_a_task_of_its_own_waits() -> None:
+    async def main() -> tuple[Located, ...]:
+        go, begun = asyncio.Event(), asyncio.Event()
+
+        async def parts() -> AsyncIterator[bytes]:
+            yield b"1"
+            begun.set()
+            await go.wait()
+            yield b"2"
+
+        async def streaming() -> None:
+            async for _ in parts():
+                pass
+
+        async def app(scope: object, receive: object, send: object) -> None:
+            await asyncio.create_task(streaming(), name="streams")
+
+        pinned = pin_requests(app, "asgi")
+        request = asyncio.create_task(pinned({"type": "http", "method": "GET", "path": "/s"}, None, None))
+        await begun.wait()
+        await asyncio.sleep(0)
+        seen = await asyncio.to_thread(epochs.located, sys.maxsize, HERE)
+        go.set()
+        await request
+        return seen
+
+    (one,) = asyncio.run(main())
+    assert one.what == "GET /s"
+    assert "task streams" in one.holders
+    assert "parts (" in one.where
+
+
+# -- by force ---------------------------------------------------------------------------------
+
+
+def test_by_force_requests_in_flight_follow_the_default() -> None:
+    pin = epochs.enter("old")
+    with epochs.one_step(0.0, force=True) as hold:
+        assert not hold.quiet
+    try:
+        assert pin.epoch == epochs.current()
+    finally:
+        epochs.leave(pin)
+
+
+def test_without_force_a_step_that_was_not_quiet_changes_nobodys_epoch() -> None:
+    pin = epochs.enter("old")
+    before = epochs.current()
+    with epochs.one_step(0.0) as hold:
+        assert not hold.quiet
+    try:
+        assert (pin.epoch, epochs.current()) == (before, before)
+    finally:
+        epochs.leave(pin)
