@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 
 import pytest
 from attrs import evolve
@@ -32,7 +31,6 @@ from tests.agent.rounds import (
     here,
     lived,
     offered,
-    rehearsed,
     see,
     the_record,
 )
