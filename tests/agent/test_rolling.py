@@ -11,16 +11,18 @@ from hotpatch_agent.decision.states import State
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import How
 from hotpatch_agent.home.spool import Request
-from hotpatch_agent.home.status import Phase, Status, Trial
+from hotpatch_agent.home.status import Life, Phase, Roll, Status, Trial
 from hotpatch_agent.rollout.progress import Began, Moved
 from hotpatch_agent.rollout.seen import Seen
 from hotpatch_agent.rollout.states import Event
-from hotpatch_agent.rollout.strategy import Kind, Step, Strategy
+from hotpatch_agent.rollout.strategy import By, Kind, Step, Strategy
+from hotpatch_agent.worker.choice import place_on_trial
 
 from tests.agent.rounds import ME, decide, rehearsed, see, the_record
 from tests.agent.samples import adopting, digest, status, told
 
 CANARY = Strategy(Kind.CANARY, steps=(Step(0.05), Step(0.5)))
+ROLLING = Strategy(Kind.ROLLING)
 ASKED = Seen(workers=0, reached=False)
 
 
@@ -52,16 +54,109 @@ def test_a_canary_begins_when_every_worker_is_ready() -> None:
     assert isinstance(the_record(decide(offered(CANARY), see(ready(1), ready(2)))), Began)
 
 
-@pytest.mark.parametrize("kind", [Kind.CANARY, Kind.ROLLING, Kind.BLUE_GREEN])
-def test_what_goes_in_by_reload_is_refused_other_strategies(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [Kind.CANARY, Kind.ROLLING])
+def test_what_goes_in_by_reload_is_given_to_whole_workers_by_a_start(kind: Kind) -> None:
     strategy = Strategy(kind, steps=CANARY.steps)
-    fact = the_record(decide(offered(strategy, How.RELOAD), see(ready(1))))
+    fact = the_record(decide(offered(strategy, How.RELOAD), see(ready(1), ready(2))))
+    assert isinstance(fact, Began) and fact.by_start
+    assert kind is Kind.ROLLING or fact.strategy.by is By.WORKERS
+
+
+def test_what_goes_in_by_reload_is_refused_blue_green_with_what_to_use() -> None:
+    fact = the_record(decide(offered(Strategy(Kind.BLUE_GREEN), How.RELOAD), see(ready(1), ready(2))))
     assert isinstance(fact, facts.Failed) and fact.problem.error == "StrategyInvalid"
+    assert "--strategy rolling" in fact.problem.text
 
 
-def test_what_can_not_be_beside_the_old_is_given_to_no_share() -> None:
+def test_what_can_not_be_beside_the_old_is_given_to_whole_workers_in_one_step() -> None:
     fact = the_record(decide(offered(CANARY), see(ready(1), ready(2, beside=False))))
-    assert isinstance(fact, facts.Failed) and "worker 2" in fact.problem.text
+    assert isinstance(fact, Began) and not fact.by_start
+    assert fact.strategy.by is By.WORKERS
+
+
+def test_a_canary_of_whole_workers_is_refused_where_there_is_one() -> None:
+    fact = the_record(decide(offered(CANARY, How.RELOAD), see(ready(1))))
+    assert isinstance(fact, facts.Failed) and "this service has one" in fact.problem.text
+
+
+def replacing_one(*events: Moved, strategy: Strategy = ROLLING) -> State:
+    began = Began(1, digest(1), strategy, "0001.bundle", by_start=True)
+    state = offered(strategy, How.RELOAD)
+    return told(began, Moved(1, Event.NEXT, step=0), Moved(1, Event.YES), *events, state=state)
+
+
+def verified(pid: int) -> Status:
+    return adopting(status(pid), Phase.VERIFIED, 1, 1)
+
+
+def started_on_it(pid: int) -> Status:
+    window = replacing_one().progress.window  # type: ignore[union-attr]
+    return evolve(adopting(status(pid, (1,), started=5.0), Phase.LIVE, 1, 1), trial=Trial(window, 1.0, True))
+
+
+def test_one_worker_is_replaced_by_one_that_is_started_on_the_release_on_trial() -> None:
+    fact = the_record(decide(replacing_one(), looked(verified(1), verified(2))))
+    assert isinstance(fact, facts.Replacing)
+    assert (fact.worker, fact.among, fact.on) == ("2-1", 2, 1)
+
+
+def test_the_step_is_reached_when_so_many_run_it_and_the_others_have_begun_to_count() -> None:
+    state = told(facts.Replacing("2-1", 2, on=1), facts.Replaced("2-1"), state=replacing_one())
+    old = evolve(verified(1), trial=Trial(state.progress.window, 0.0))  # type: ignore[union-attr]
+    assert not decide(state, looked(verified(1), started_on_it(3)))
+    fact = the_record(decide(state, looked(old, started_on_it(3))))
+    assert isinstance(fact, Moved) and fact.event is Event.REACHED
+
+
+def test_a_worker_on_trial_stays_where_it_is_until_it_is_taken_back() -> None:
+    state = told(facts.Replacing("2-1", 2, on=1), facts.Replaced("2-1"), state=replacing_one())
+    assert duty(state, started_on_it(3)).task is Task.NOTHING
+    going = told(Moved(1, Event.ABORT, "totals"), state=state)
+    fact = the_record(decide(going, looked(verified(1), started_on_it(3))))
+    assert isinstance(fact, facts.Replacing) and (fact.worker, fact.on) == ("3-1", 0)
+
+
+def test_a_replacement_that_the_way_back_has_made_needless_is_called_off() -> None:
+    state = told(facts.Replacing("2-1", 2, on=1), Moved(1, Event.ABORT, "no"), state=replacing_one())
+    fact = the_record(decide(state, looked(verified(1), verified(2))))
+    assert isinstance(fact, facts.Replaced) and "taken back" in fact.reason
+
+
+def test_the_way_back_is_not_over_while_a_worker_is_being_started_on_the_release() -> None:
+    state = told(Moved(1, Event.ABORT, "no"), state=replacing_one())
+    coming = evolve(started_on_it(3), life=Life.BOOTING, trial=None)
+    assert not decide(state, looked(verified(1), verified(2), coming))
+
+
+def test_a_number_that_shrank_because_a_worker_died_takes_the_release_from_nobody() -> None:
+    strategy = evolve(CANARY, by=By.WORKERS, steps=(Step(0.5),))
+    state = replacing_one(strategy=strategy)
+    assert not decide(state, looked(started_on_it(3), started_on_it(4), verified(1)))
+
+
+def test_a_worker_that_could_not_start_on_it_takes_the_release_back() -> None:
+    state = told(facts.Replacing("2-1", 2, on=1), state=replacing_one())
+    crashed = told(facts.Crashed(1, digest(1), "3-1", "never started"), state=state)
+    fact = the_record(decide(crashed, looked(verified(1), verified(2))))
+    assert isinstance(fact, Moved) and fact.event is Event.LOST
+    fell = adopting(status(3), Phase.FELL_BACK, 1, 1, reason="could not start on release 1: no")
+    fact = the_record(decide(state, looked(verified(1), verified(2), fell)))
+    assert isinstance(fact, Moved) and "could not start on release 1: no" in fact.reason
+
+
+def test_a_successor_that_never_serves_takes_the_release_back() -> None:
+    state = told(facts.Replacing("2-1", 2, on=1), state=replacing_one())
+    fact = the_record(decide(state, looked(verified(1), verified(2)), tick=121.0))
+    assert isinstance(fact, Moved) and fact.event is Event.LOST
+
+
+def test_the_place_on_trial_is_for_one_that_is_started_after_the_leader_asked_for_it() -> None:
+    state = told(facts.Replacing("2-1", 2, on=1), state=replacing_one(), tick=4.0)
+    assert place_on_trial(state, Roll((verified(1), verified(2)), ())) == state.progress
+    assert place_on_trial(state, Roll((verified(1), verified(2), started_on_it(3)), ())) is None
+    going = told(Moved(1, Event.ABORT, "no"), state=state)
+    assert place_on_trial(going, Roll((verified(1), verified(2)), ())) is None
+    assert place_on_trial(replacing_one(), Roll((verified(1),), ())) is None
 
 
 def test_a_worker_gives_the_share_that_the_step_asks_for_once() -> None:

@@ -217,3 +217,14 @@ def test_workers_that_have_the_new_version_keep_it_while_the_number_grows() -> N
     assert set(chosen(Target(workers=1.2), workers, ())) == {"a", "b"}
     assert chosen(Target(), workers, ("c",)) == ()
     assert chosen(Target(workers=9), workers, ()) == workers
+
+
+def test_seven_tenths_of_ten_workers_are_seven() -> None:
+    seven = target_of(Strategy(Kind.CANARY, steps=(Step(0.7),), by=By.WORKERS), 0, 10)
+    assert len(chosen(seven, [str(one) for one in range(10)], ())) == 7
+
+
+def test_a_canary_of_whole_workers_leaves_one_on_the_old_version() -> None:
+    strategy = Strategy(Kind.CANARY, steps=(Step(0.9), Step(1.0)), by=By.WORKERS)
+    assert target_of(strategy, 0, 2).workers == 1
+    assert target_of(strategy, 1, 2).workers == 2

@@ -22,7 +22,8 @@ from hotpatch_agent.home.ledger import NameTaken, Record
 from hotpatch_agent.home.status import Adoption, Board, Life, Phase, Status, read_roll
 from hotpatch_agent.leader.lead import Leader
 from hotpatch_agent.leader.lookout import Lookout, described
-from hotpatch_agent.worker.start import choose, is_new_master
+from hotpatch_agent.worker.choice import choose
+from hotpatch_agent.worker.start import is_new_master
 
 from hotpatch.errors import CheckFailed, DiskFull, HotpatchError, NotABundle, OldVersion
 from hotpatch.plan import Plan

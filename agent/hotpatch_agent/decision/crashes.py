@@ -15,6 +15,7 @@ from hotpatch import errors
 from hotpatch_agent.decision.acts import Append, Decision, Forget
 from hotpatch_agent.decision.admission import problem
 from hotpatch_agent.decision.states import Crash, Stage, State
+from hotpatch_agent.decision.trial import NEVER_STARTED, on_trial
 from hotpatch_agent.decision.view import View
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import How
@@ -23,7 +24,6 @@ from hotpatch_agent.home.status import Life, Phase, Status
 LIMIT: Final = 2
 """The crash that is one too many."""
 _AT_WORK: Final = frozenset({Phase.REHEARSING, Phase.STAGING, Phase.COMMITTING})
-_NEVER_STARTED: Final = "never started"
 ON_TRIAL: Final = "on trial"
 """It gave a release to a part of its requests."""
 
@@ -50,7 +50,7 @@ def failed_starts(view: View) -> tuple[Decision, ...]:
         ):
             continue
         reason = adoption.problem.text if adoption.problem else adoption.reason
-        crash = facts.Crashed(adoption.version, adoption.digest, status.worker, _NEVER_STARTED, reason)
+        crash = facts.Crashed(adoption.version, adoption.digest, status.worker, NEVER_STARTED, reason)
         if not _is_recorded(view.state, crash):
             return (Append(crash),)
     return ()
@@ -83,7 +83,7 @@ def judge(view: View) -> tuple[Decision, ...]:
     if rollout is None or rollout.stage is not Stage.COMMITTED or rollout.how is not How.RELOAD:
         return ()
     for one in state.crashes:
-        if one.digest == rollout.digest and one.phase == _NEVER_STARTED:
+        if one.digest == rollout.digest and one.phase == NEVER_STARTED:
             reason = f"a new worker could not start on release {rollout.version} ({one.worker})"
             return (Append(facts.RolledBack(rollout.version, state.way_back, reason)),)
     return ()
@@ -106,10 +106,11 @@ def _charge(view: View, dead: Status) -> facts.Crashed | None:
     if dead.started.boot != view.now.boot or (state.started and dead.started.tick < state.started.tick):
         return None  # it went down with the machine, or with a former master
     if adoption is not None and adoption.phase in _AT_WORK and _version(state, adoption.digest) is not None:
-        phase = _NEVER_STARTED if dead.life is Life.BOOTING else adoption.phase.value
+        phase = NEVER_STARTED if dead.life is Life.BOOTING else adoption.phase.value
         reason = adoption.problem.text if adoption.problem else ""
         return facts.Crashed(adoption.version, adoption.digest, dead.worker, phase, reason)
-    if dead.trial is not None and dead.trial.share and adoption is not None:
+    gave = dead.trial is not None and dead.trial.share > 0
+    if adoption is not None and (gave or (dead.life is Life.SERVING and on_trial(state, dead))):
         return facts.Crashed(adoption.version, adoption.digest, dead.worker, ON_TRIAL)
     top = state.top
     if (

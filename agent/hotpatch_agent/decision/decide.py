@@ -25,7 +25,7 @@ from hotpatch_agent.decision.admission import admit, problem, tidy
 from hotpatch_agent.decision.crashes import deaths, failed_starts, judge
 from hotpatch_agent.decision.observe import Observations
 from hotpatch_agent.decision.reloading import reloaded
-from hotpatch_agent.decision.replacing import next_lapse, replace
+from hotpatch_agent.decision.replacing import next_lapse, replace, replace_for_trial
 from hotpatch_agent.decision.rolling import begins, roll
 from hotpatch_agent.decision.states import Rollout, Stage, State
 from hotpatch_agent.decision.transition import blocked
@@ -174,7 +174,7 @@ _ALWAYS: Final[tuple[Rule, ...]] = (tidy, deaths, failed_starts, judge)
 RULES: Final[Mapping[Stage, tuple[Rule, ...]]] = {
     Stage.IDLE: (*_ALWAYS, admit, roll, absorb, reloaded, blocked, replace),
     Stage.OFFERED: (*_ALWAYS, admit, roll, refused, rehearsed, overdue, rehearse),
-    Stage.REHEARSED: (*_ALWAYS, admit, refused, commit, roll, overdue),
+    Stage.REHEARSED: (*_ALWAYS, admit, refused, commit, roll, replace_for_trial, overdue),
     Stage.COMMITTED: (*_ALWAYS, admit, roll, blocked, settle, replace),
     Stage.REVERTING: (*_ALWAYS, admit, roll, blocked, settle, replace),
 }

@@ -13,10 +13,11 @@ from attrs import frozen
 
 from hotpatch_agent.decision.states import Stage, State
 from hotpatch_agent.decision.transition import is_forced
-from hotpatch_agent.decision.trial import of_worker
+from hotpatch_agent.decision.trial import of_worker, on_trial
 from hotpatch_agent.decision.view import needs_reload, runs_head
 from hotpatch_agent.home.facts import How
 from hotpatch_agent.home.status import Life, Phase, Status, Trial
+from hotpatch_agent.rollout.states import RETURNING
 
 
 class Task(enum.Enum):
@@ -30,7 +31,8 @@ class Task(enum.Enum):
     ADOPT = "adopt"
     """Go from the own stack to the head's: end as LIVE, HELD (try again later) or UNABLE."""
     TRY = "try"
-    """Give what is built to a part of the requests, or to none any more: end as READY, with this trial."""
+    """Give it to a part of the requests, to all of them, or to none any more: end as READY with this trial,
+    as HELD (try again later) or UNABLE."""
     FORCE = "force"
     """As a person asks: leave no request on old code, whatever that mixes; end as LIVE."""
     WITHDRAW = "withdraw"
@@ -60,7 +62,7 @@ def duty(state: State, status: Status, peers: Sequence[Status] = ()) -> Duty:
     """What this worker has to do now; `peers` are all that live, if whole workers are chosen for a trial."""
     if status.life is not Life.SERVING:
         return NOTHING
-    if not runs_head(state, status):
+    if not runs_head(state, status) and not on_trial(state, status):
         return _towards_head(state, status)
     rollout = state.rollout
     if rollout is not None and rollout.stage in (Stage.OFFERED, Stage.REHEARSED):
@@ -80,9 +82,13 @@ def _before_commit(state: State, status: Status, peers: Sequence[Status]) -> Dut
     phase = status.phase_for(state.errand, rollout.digest)
     if phase is None:
         return Duty(Task.VERIFY, rollout.version, rollout.digest, state.errand)
-    if phase is Phase.VERIFIED and rollout.stage is Stage.REHEARSED and rollout.how is How.LIVE:
+    progress = state.trying
+    goes_back = progress is not None and progress.station in RETURNING
+    live = rollout.how is How.LIVE and not goes_back
+    if phase is Phase.VERIFIED and rollout.stage is Stage.REHEARSED and live:
         return Duty(Task.STAGE, rollout.version, rollout.digest, state.errand)
-    if phase is Phase.READY:
+    says = progress is not None and progress.by_start
+    if says or phase in (Phase.READY, Phase.HELD, Phase.LIVE):
         wanted = of_worker(state, status, peers)
         if wanted is not None and wanted != status.trial:
             return Duty(Task.TRY, rollout.version, rollout.digest, state.errand, trial=wanted)

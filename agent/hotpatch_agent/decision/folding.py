@@ -178,7 +178,7 @@ def _transition(state: State) -> Transition:
 
 
 def _replacing(state: State, fact: facts.Replacing, at: Instant) -> State:
-    return evolve(state, replacement=Replacement(fact.worker, fact.among, at))
+    return evolve(state, replacement=Replacement(fact.worker, fact.among, at, fact.on))
 
 
 def _replaced(state: State, fact: facts.Replaced, at: Instant) -> State:

@@ -4,6 +4,9 @@ A worker is due when it can never get there live (the release goes in only by a 
 that it is unable), when its requests have kept it from committing for longer than the terms allow, or when it
 has said nothing for too long.  The leader goes last.  The next one is taken only after the one before has
 gone and as many serve as did at first.
+
+While a release is on trial that goes in only by a start, as many are due as its step asks for: their
+successors are started on it (`Replacing.on`).  On the way back those are due instead.
 """
 
 from __future__ import annotations
@@ -11,15 +14,20 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from attrs import frozen
+
 from hotpatch_agent.decision.acts import Append, Decision, Replace
 from hotpatch_agent.decision.leaving import LOOK, waited_for
 from hotpatch_agent.decision.reloading import is_outdated
 from hotpatch_agent.decision.states import Replacement, Stage
 from hotpatch_agent.decision.transition import deadline, next_past, why_replaced
+from hotpatch_agent.decision.trial import missing, of_worker, on_trial
 from hotpatch_agent.decision.view import View, needs_reload, runs_head
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.status import Phase, Status
 from hotpatch_agent.home.terms import Terms
+from hotpatch_agent.rollout.progress import Progress
+from hotpatch_agent.rollout.states import RETURNING
 
 RECENT: Final = 60.0
 """Seconds after a replacement for which the number of workers is still taken to be what it was then."""
@@ -30,13 +38,62 @@ def replace(view: View) -> tuple[Decision, ...]:
     current = view.state.replacement
     if current is not None:
         return _go_on(view, current)
-    due = [(status, reason) for status in view.behind if (reason := _due_because(view, status))]
-    due += [(one, "a reload was asked for") for one in view.voters if is_outdated(view, one)]
-    due += [(one, reason) for one in view.voters if (reason := why_replaced(view, one))]
+    due = _due_on_trial(view) if view.state.trying is not None else _due(view)
     if not due or waited_for(view, _among(view)):
         return ()
-    status, reason = min(due, key=lambda pair: (pair[0].worker == view.seen.me, pair[0].started.time))
-    return (Append(facts.Replacing(status.worker, _among(view), reason)),)
+    next_ = min(due, key=lambda one: (one.status.worker == view.seen.me, one.status.started.time))
+    return (Append(facts.Replacing(next_.status.worker, _among(view), next_.reason, next_.on)),)
+
+
+def replace_for_trial(view: View) -> tuple[Decision, ...]:
+    """The same before the commit: only what a release on trial asks for."""
+    return replace(view) if view.state.trying is not None else ()
+
+
+@frozen
+class _Due:
+    """A worker that is to be replaced, and why."""
+
+    status: Status
+    reason: str
+    on: int = 0
+
+
+def _due(view: View) -> list[_Due]:
+    due = [_Due(status, reason) for status in view.behind if (reason := _due_because(view, status))]
+    due += [_Due(one, "a reload was asked for") for one in view.voters if is_outdated(view, one)]
+    return due + [_Due(one, reason) for one in view.voters if (reason := why_replaced(view, one))]
+
+
+def _due_on_trial(view: View) -> list[_Due]:
+    """Those in whose place one is to be started on the release on trial, or on the head again."""
+    state, progress = view.state, view.state.trying
+    if progress is None or view.booting:
+        return []
+    number = missing(state, view.seen.alive)
+    new = [one for one in view.voters if on_trial(state, one)]
+    if number < 0:
+        return [_Due(one, f"release {progress.version} is taken back") for one in new]
+    if number > 0:
+        why = f"it is among those that are to run release {progress.version} first"
+        return [_Due(one, why, progress.version) for one in view.voters if one not in new]
+    return [one for status in view.voters if (one := _stuck(view, progress, status))]
+
+
+def _stuck(view: View, progress: Progress, status: Status) -> _Due | None:
+    """A worker in which the release can't go in, or out, in one step."""
+    has, wanted = on_trial(view.state, status), of_worker(view.state, status, view.seen.alive)
+    phase = status.phase_for(view.state.errand, progress.digest)
+    if progress.by_start or wanted is None or wanted.alone == has or phase not in (Phase.HELD, Phase.UNABLE):
+        return None
+    assert status.adoption is not None
+    if phase is Phase.UNABLE:
+        return _Due(status, status.adoption.reason) if has else None
+    limit = terms(view).hold
+    if terms(view).past_hold == "wait" or view.now.since(status.adoption.since) <= limit:
+        return None
+    reason = f"its requests did not end within {limit:g} s"
+    return _Due(status, reason, 0 if has else progress.version)
 
 
 def _among(view: View) -> int:
@@ -67,8 +124,8 @@ def next_lapse(view: View) -> float:
 def _go_on(view: View, current: Replacement) -> tuple[Decision, ...]:
     status = next((one for one in view.voters if one.worker == current.worker), None)
     overdue = view.now.since(current.since) > terms(view).replace
-    if status is not None and _is_there(view, status):
-        return (Append(facts.Replaced(current.worker, "it has reached the head by itself")),)
+    if status is not None and (why := _needless(view, current, status)):
+        return (Append(facts.Replaced(current.worker, why)),)
     if status is None and len(view.voters) >= current.among:
         return (Append(facts.Replaced(current.worker)),)
     if not overdue:
@@ -78,6 +135,16 @@ def _go_on(view: View, current: Replacement) -> tuple[Decision, ...]:
     if rollout is not None and rollout.stage is Stage.COMMITTED:
         return (Append(facts.RolledBack(rollout.version, view.state.way_back, text)),)
     return (Append(facts.Replaced(current.worker, text)),)
+
+
+def _needless(view: View, current: Replacement, status: Status) -> str:
+    """Why this worker need not be replaced any more; empty if it need."""
+    progress = view.state.trying
+    if progress is not None and current.on == progress.version:
+        if progress.station in RETURNING or progress.ended:
+            return f"release {progress.version} is taken back"
+        return "it runs the release by itself" if on_trial(view.state, status) else ""
+    return "it has reached the head by itself" if _is_there(view, status) else ""
 
 
 def _is_there(view: View, status: Status) -> bool:

@@ -13,7 +13,7 @@ from hotpatch import errors
 from hotpatch_agent.decision.acts import Append, Decision
 from hotpatch_agent.decision.observe import BundleSeen, RequestSeen
 from hotpatch_agent.decision.states import Rollout, Stage, State
-from hotpatch_agent.decision.trial import gives_shares, has_a_say, reached
+from hotpatch_agent.decision.trial import NEVER_STARTED, gives_shares, has_a_say, needs_company, reached
 from hotpatch_agent.decision.view import View, names
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import How
@@ -23,11 +23,15 @@ from hotpatch_agent.rollout.compose import Due, due
 from hotpatch_agent.rollout.progress import Began, Moved, Progress
 from hotpatch_agent.rollout.seen import Asked, Refuse, Seen
 from hotpatch_agent.rollout.states import RETURNING, VERBS, Event, Station
-from hotpatch_agent.rollout.strategy import Kind
+from hotpatch_agent.rollout.strategy import by_whole_workers
 
 WORDS: Final = {one.value: one for one in VERBS}
 """The kinds of request that are a rollout's verbs."""
 _READY: Final = (Phase.READY, Phase.UNABLE)
+ALONE: Final = (
+    "a canary by whole workers compares workers, and this service has one; give it a second, or push with "
+    "--strategy all-at-once"
+)
 
 
 def begins(view: View, rollout: Rollout) -> facts.Fact:
@@ -35,17 +39,19 @@ def begins(view: View, rollout: Rollout) -> facts.Fact:
     strategy = rollout.strategy
     if not has_a_say(strategy):
         return facts.Committed(rollout.version, rollout.digest, how(view, rollout))
-    apart = [one for one in view.in_phase(rollout, Phase.READY) if not one.beside]
+    apart = tuple(one for one in view.in_phase(rollout, Phase.READY) if not one.beside)
     reloads = how(view, rollout) is How.RELOAD
-    if (reloads and strategy.kind is not Kind.ALL_AT_ONCE) or (gives_shares(strategy) and apart):
-        beside = f"it can't be there beside the old one in {names(tuple(apart))}"
-        why = beside if apart else "it goes in by reload"
-        text = (
-            f"{strategy.kind.value} keeps both versions for a while, but {why}; push it with "
-            "--strategy all-at-once, which replaces the workers one at a time where it has to"
-        )
-        return facts.Failed(rollout.version, rollout.digest, _problem(errors.StrategyInvalid, text))
-    return Began(rollout.version, rollout.digest, strategy, rollout.name)
+    # One that replaces those that run can't go in, and out again, in one step.
+    by_start = reloads or bool(apart and rollout.terms.cumulative and view.state.head)
+    try:
+        if by_start or (gives_shares(strategy) and apart):
+            why = "it goes in by reload" if reloads else f"in {names(apart)} it goes in in one step"
+            strategy = by_whole_workers(strategy, why)
+        if needs_company(strategy) and len(view.voters) < 2:
+            raise errors.StrategyInvalid(ALONE)
+    except errors.StrategyInvalid as error:
+        return facts.Failed(rollout.version, rollout.digest, _problem(type(error), str(error)))
+    return Began(rollout.version, rollout.digest, strategy, rollout.name, by_start)
 
 
 def how(view: View, rollout: Rollout) -> How:
@@ -130,10 +136,33 @@ def _lost(view: View, progress: Progress) -> str:
     rehearsed = found is not None and found.errand == state.errand and rollout.stage is Stage.OFFERED
     if rehearsed and found is not None and found.problem is not None:
         return found.problem.text
+    if failed := _cannot_start(view, progress):
+        return failed
     late = view.now.since(rollout.since) > rollout.terms.deadline and not _is_ready(view, rollout)
     if late and progress.station is Station.WAITING:
         return f"not every worker was ready for it after {rollout.terms.deadline:g} s"
     return ""
+
+
+def _cannot_start(view: View, progress: Progress) -> str:
+    """Why no worker can be started on the release on trial, if that has been found out."""
+    version = progress.version
+    for crash in view.state.crashes:
+        if crash.digest == progress.digest and crash.phase == NEVER_STARTED:
+            return f"a new worker could not start on release {version} ({crash.worker})"
+    for one in view.in_phase(_rollout(view), Phase.FELL_BACK):
+        told = one.adoption.reason if one.adoption else ""
+        return f"worker {one.pid} {told}"
+    current = view.state.replacement
+    limit = _rollout(view).terms.replace
+    if current is not None and current.on == version and view.now.since(current.since) > limit:
+        return f"no worker that was started on release {version} was serving after {limit:g} s"
+    return ""
+
+
+def _rollout(view: View) -> Rollout:
+    assert view.state.rollout is not None
+    return view.state.rollout
 
 
 def _too_early(view: View, progress: Progress, fact: Moved) -> bool:

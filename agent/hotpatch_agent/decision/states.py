@@ -98,6 +98,8 @@ class Replacement:
     worker: str
     among: int
     since: Instant
+    on: int = 0
+    """The release on trial that the successor is started on; 0: the head alone."""
 
 
 @frozen

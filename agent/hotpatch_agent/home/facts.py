@@ -170,6 +170,8 @@ class Replacing:
     among: int
     """How many workers there are to be when it is done."""
     reason: str = ""
+    on: int = 0
+    """The release on trial that its successor is started on; 0: the head alone."""
 
 
 @frozen

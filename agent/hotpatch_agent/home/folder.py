@@ -75,6 +75,11 @@ class Home:
         """Held by the worker that decides."""
         return self.ledger / "leader.lock"
 
+    @functools.cached_property
+    def start_lock(self) -> Path:
+        """Held by a worker while it finds out whether it is to start on a release on trial."""
+        return self.ledger / "start.lock"
+
     def bundle(self, digest: str) -> Path:
         """Where the accepted bundle of this digest is kept."""
         return self.bundles / f"{digest}.bundle"

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,8 +51,10 @@ class Replacer:
         self._worker = ""
         self._among = 0
 
-    def replace(self, act: Replace, alive: Sequence[Status], head: tuple[int, ...], mine: bool) -> None:
-        """Goes on with this replacement, among the workers that are alive; `head` is what they should run.
+    def replace(
+        self, act: Replace, alive: Sequence[Status], stacks: Collection[tuple[int, ...]], mine: bool
+    ) -> None:
+        """Goes on with this replacement, among the workers that are alive; `stacks`: what a new one may run.
         If it is not this leader's own decision (`mine`), another may have pulled the levers already."""
         if act.worker != self._worker:
             self._worker = act.worker
@@ -63,7 +65,7 @@ class Replacer:
         coming = [one for one in alive if one.life is Life.BOOTING]
         if len(serving) + len(coming) <= act.among:
             self._ask_more(act)
-        elif len(serving) > act.among and _healthy(serving, head) and not coming:
+        elif len(serving) > act.among and _healthy(serving, stacks) and not coming:
             self._ask_less(act)
 
     def take_over(self, former: Replacement) -> None:
@@ -141,7 +143,10 @@ def choose_leaver(server: Any, home: Path) -> None:
         worker.age = 0
 
 
-def _healthy(serving: Sequence[Status], head: tuple[int, ...]) -> bool:
-    """Does the newest of them run the head?"""
+def _healthy(serving: Sequence[Status], stacks: Collection[tuple[int, ...]]) -> bool:
+    """Does the newest of them run one of these stacks?"""
     newest = max(serving, key=lambda one: one.started.tick)
-    return newest.stack == tuple(version for version in head if version not in newest.absorbs)
+    return any(
+        newest.stack == tuple(version for version in stack if version not in newest.absorbs)
+        for stack in stacks
+    )

@@ -83,8 +83,15 @@ class Program:
 
     def running_digest(self, path: str) -> str | None:
         """SHA-256 of the source that runs; None if there is none."""
-        over = self.overlay
-        return digest_of(over[path]) if path in over else self.base_digest(path)
+        return self.digest_without("", path)
+
+    def digest_without(self, digest: str, path: str) -> str | None:
+        """The same, as it would be without the release of this bundle."""
+        found: Mapping[str, bytes | None] = {}
+        for layer in self.layers:
+            if layer.release.digest != digest:
+                found = covered(found, layer.release)
+        return digest_of(found[path]) if path in found else self.base_digest(path)
 
     def note_loaded(self) -> None:
         """Remembers the sources that are loaded now; those noted before stay as they were."""

@@ -30,9 +30,15 @@ class Trials:
         self._meters: tuple[Meter, Meter] | None = None
 
     def give(self, version: epochs.Version | None, progress: Progress, trial: Trial) -> None:
-        """From now on this part of the requests gets the version, and a new round is counted."""
+        """From now on this part of the requests gets the version, and a new round is counted.
+
+        Without a version to be had beside what runs, it is for the whole worker: what runs is the new one, or
+        the old one, as the trial says.
+        """
+        self.end()
         if version is None:
-            return  # it can't be there beside the old one: nothing can be given before the commit
+            self._count_all(progress, trial)
+            return
         strategy, salt = progress.strategy, progress.digest
         if trial.share or version.state is epochs.State.CANARY:
             version.canary(_pick(strategy, trial, salt))
@@ -43,6 +49,12 @@ class Trials:
         self._epochs, self._meters = (version.epoch, epochs.current()), (new, old)
         epochs.listen(version.epoch, _Counter(new, bucket))
         epochs.listen(epochs.current(), _Counter(old, bucket))
+
+    def _count_all(self, progress: Progress, trial: Trial) -> None:
+        new = Meter(trial.window, False, new_borders(progress))
+        old = Meter(trial.window, False, progress.borders)
+        self._epochs, self._meters = (epochs.current(),), (new, old)
+        epochs.listen(epochs.current(), _Counter(new if trial.alone else old, bucketer("", "")))
 
     def end(self) -> None:
         """Nobody is compared any more.  Harmless to repeat."""

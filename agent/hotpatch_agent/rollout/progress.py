@@ -30,6 +30,8 @@ class Began:
     strategy: Strategy
     name: str = ""
     """Of the bundle in the spool: the push that waits for it knows its own."""
+    by_start: bool = False
+    """Does a worker get it only by being started on it?"""
 
 
 @frozen
@@ -97,6 +99,8 @@ class Progress:
     """Of the present round."""
     returning: Event | None = None
     """What sent it back, once something has."""
+    by_start: bool = False
+    """Does a worker get the release only by being started on it?"""
 
     @property
     def ended(self) -> bool:
@@ -126,7 +130,9 @@ class Progress:
 
 def begin(fact: Began, at: Instant) -> Progress:
     """The progress of a rollout that begins."""
-    return Progress(fact.version, fact.digest, fact.strategy, Station.WAITING, at, fact.name)
+    return Progress(
+        fact.version, fact.digest, fact.strategy, Station.WAITING, at, fact.name, by_start=fact.by_start
+    )
 
 
 def advance(progress: Progress, fact: Moved, at: Instant) -> Progress:

@@ -184,7 +184,9 @@ def target_of(strategy: Strategy, step: int, workers: int) -> Target:
         return NOTHING
     share = strategy.steps[step].share
     if strategy.by is By.WORKERS:
-        return Target(workers=min(workers, max(1.0, share * workers)))
+        # Somebody stays on the old version, or there would be nothing to compare with.
+        most = workers if share >= 1 else max(1, workers - 1)
+        return Target(workers=min(most, max(1.0, share * workers)))
     return Target(share=share, match=strategy.match)
 
 
@@ -226,7 +228,9 @@ def by_whole_workers(strategy: Strategy, why: str) -> Strategy:
     if strategy.kind is Kind.BLUE_GREEN:
         raise StrategyInvalid(
             f"blue-green keeps both versions in every worker, and this release can't be there beside "
-            f"the old one: {why}; push it with --strategy rolling, or all-at-once"
+            f"the old one: {why}; and a second set of workers can't be kept ready, since all workers of one "
+            "master answer on one socket. Push it with --strategy rolling, which judges as it goes and takes "
+            "itself back, or with all-at-once; for two sets run two masters behind a proxy"
         )
     if strategy.kind is not Kind.CANARY or strategy.by is By.WORKERS:
         return strategy
@@ -238,11 +242,16 @@ def by_whole_workers(strategy: Strategy, why: str) -> Strategy:
     return evolve(strategy, by=By.WORKERS, key="")
 
 
+def whole_workers(aim: Target) -> int:
+    """How many workers are to run the new version alone: rounded up, but for what a float adds to 7 of 10."""
+    return math.ceil(aim.workers - 1e-9)
+
+
 def chosen(aim: Target, workers: Sequence[str], on_new: Collection[str]) -> tuple[str, ...]:
     """Which workers, given from the oldest to the youngest, are to run the new version alone.
 
     Those that do already stay, so that nobody is moved back while the number grows.
     """
-    number = min(len(workers), math.ceil(aim.workers))
+    number = min(len(workers), whole_workers(aim))
     ordered = sorted(workers, key=lambda worker: worker not in on_new)
     return tuple(ordered[:number])

@@ -7,6 +7,7 @@ error ends it: what keeps it from its work stands in the worker's status, and it
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import threading
@@ -232,7 +233,8 @@ class Agent:
         self._warn(state)
         while (due := duty(state, self._status, self._peers())).task is not Task.NOTHING:
             after = self._tasks.do(due, state, self._status, self._tell)
-            if due.task is Task.STAGE and state.rollout is not None and has_a_say(state.rollout.strategy):
+            begins = due.task in (Task.VERIFY, Task.STAGE)
+            if begins and state.rollout is not None and has_a_say(state.rollout.strategy):
                 measuring.write(self._home.workers, after.worker, before())
             self._tell(after)
             if after.adoption is not None and after.adoption.phase is Phase.HELD:
@@ -305,8 +307,11 @@ class Agent:
         return wait
 
     def _accept(self, data: bytes) -> Release:
-        program, floor = self._program, self._history.state.floor
-        return self._shelf.accept(data, floor, program.running_digest, program.base_digest)
+        program, state = self._program, self._history.state
+        # A newer push is built on what the service runs, which is not what this worker tries.
+        trying = state.trying.digest if state.trying is not None else ""
+        runs = functools.partial(program.digest_without, trying)
+        return self._shelf.accept(data, state.floor, runs, program.base_digest)
 
     def _do_act(self, act: ForWorker, seen: Observations) -> None:
         state = self._history.state
@@ -314,7 +319,8 @@ class Agent:
             self._rehearse(act)
         elif isinstance(act, Replace) and state.replacement is not None:
             mine = self._led_since <= state.replacement.since.tick
-            self._replacer.replace(act, seen.alive, state.versions, mine)
+            stacks = {state.versions, state.stack_on(state.replacement.on)}
+            self._replacer.replace(act, seen.alive, stacks, mine)
 
     def _rehearse(self, act: Rehearse) -> None:
         release = self._tasks.offered

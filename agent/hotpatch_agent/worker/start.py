@@ -11,21 +11,21 @@ from __future__ import annotations
 import os
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from attrs import evolve
 
 from hotpatch import epochs
-from hotpatch.errors import HotpatchError, LedgerDamaged, PatchInvalid, PatchRefused
-from hotpatch.release import Release, python_tag
+from hotpatch.errors import BaseDiffers, HotpatchError, LedgerDamaged, PatchInvalid, PatchRefused
+from hotpatch.release import python_tag
 from hotpatch_agent import running
 from hotpatch_agent.clock import Instant, now
-from hotpatch_agent.decision.crashes import LIMIT, died_starting
 from hotpatch_agent.decision.history import History
-from hotpatch_agent.decision.states import Entry, State
+from hotpatch_agent.decision.states import State
 from hotpatch_agent.home import facts
+from hotpatch_agent.home.alive import Lock
 from hotpatch_agent.home.folder import Home
 from hotpatch_agent.home.ledger import NameTaken
 from hotpatch_agent.home.shelf import Shelf
@@ -35,7 +35,6 @@ from hotpatch_agent.home.status import (
     Life,
     Phase,
     Problem,
-    Roll,
     Status,
     read_roll,
     worker_id,
@@ -45,6 +44,7 @@ from hotpatch_agent.process import adopt, worker_classes
 from hotpatch_agent.process.layers import Layers, layer
 from hotpatch_agent.process.program import Program
 from hotpatch_agent.worker.agent import Agent
+from hotpatch_agent.worker.choice import choose, open_trial, place_on_trial
 
 CANNOT_START: Final = 75
 """The exit status of a worker that can't start on the head (EX_TEMPFAIL); gunicorn starts another then."""
@@ -67,6 +67,8 @@ class Start:
         self._run: Callable[[], Any] = worker.run
         self._status: Status | None = None
         self._problem: Problem | None = None
+        self._meant: tuple[int, str] = (0, "")
+        """Version and digest of what it was to be started on."""
         self.agent: Agent | None = None
         self.failed = False
         worker.load_wsgi = self.load
@@ -145,12 +147,38 @@ class Start:
         self._history = History(self._home.ledger)
         trouble = self._read_history()
         state = self._history.state
-        roll = read_roll(self._home.workers)
-        releases, self._problem = choose(state, roll, Shelf(self._home).committed)
         self._program = self._preloaded or Program.at(root_of(self._home))
+        # No two workers take the same place, so the next one chooses when this one's choice can be seen.
+        lock = Lock.take(self._home.start_lock) if state.replacement and state.replacement.on else None
+        try:
+            layers = self._choose(state)
+            self._status = self._booting(layers, trouble)
+            self._board.write(self._status)
+        finally:
+            if lock is not None:
+                lock.release()
+        return layers
+
+    def _choose(self, state: State) -> Layers:
+        roll = read_roll(self._home.workers)
+        shelf = Shelf(self._home)
+        releases, self._problem = choose(state, roll, shelf.committed)
+        self._meant = (state.top.version, state.top.digest) if state.top else (0, "")
+        assert self._program is not None
         layers = layer(releases, self._program.base_digest)
-        self._status = self._booting(layers, trouble)
-        self._board.write(self._status)
+        trial = place_on_trial(state, roll)
+        if trial is None or self._problem is not None:
+            return layers
+        self._meant = trial.version, trial.digest
+        beyond = releases if len(state.stack_on(trial.version)) > 1 else ()
+        on_trial, self._problem = open_trial(state, roll, shelf.committed)
+        if on_trial is None:
+            return layers
+        with_trial = layer((*beyond, on_trial), self._program.base_digest)
+        if with_trial.stack[-1:] == (trial.version,):
+            return with_trial
+        because = with_trial.because or "the release does not fit the sources on disk"
+        self._problem = described(BaseDiffers(because))
         return layers
 
     def _read_history(self) -> str:
@@ -225,11 +253,11 @@ class Start:
         if adoption is not None:
             adoption = evolve(adoption, phase=Phase.LIVE, since=now())
         note = ""
-        top = self._history.state.top
-        if self._problem is not None and top is not None:
-            note = f"could not start on release {top.version}: {self._problem.text}"
+        version, digest = self._meant
+        if self._problem is not None and version:
+            note = f"could not start on release {version}: {self._problem.text}"
             errand = self._history.state.errand
-            adoption = Adoption(errand, top.digest, top.version, Phase.FELL_BACK, now(), self._problem, note)
+            adoption = Adoption(errand, digest, version, Phase.FELL_BACK, now(), self._problem, note)
             self._worker.log.error("hotpatch: %s; started on %s", note, _named(layers.stack))
         if layers.because:
             self._worker.log.warning("hotpatch: %s", layers.because)
@@ -274,40 +302,6 @@ class Start:
         while time.monotonic() < end and self._worker.alive:
             time.sleep(0.05)
         raise SystemExit(CANNOT_START) from error
-
-
-def choose(
-    state: State, roll: Roll, open_: Callable[[str, float], Release]
-) -> tuple[Sequence[Release], Problem | None]:
-    """The releases to start on, lowest first: the head, or what is left of it without those that don't start;
-    and why it isn't the head.  `open_` gives a bundle's release by digest and time of its commit."""
-    stack = state.head
-    first: Problem | None = None
-    while stack:
-        problem = why_not(state, roll, stack[-1])
-        releases: list[Release] = []
-        try:
-            releases += [open_(entry.digest, entry.at.time) for entry in stack if problem is None]
-        except HotpatchError as error:
-            problem = described(error)
-        if problem is None:
-            return releases, first
-        first = first or problem
-        stack = state.before(stack[-1])
-    return (), first
-
-
-def why_not(state: State, roll: Roll, entry: Entry) -> Problem | None:
-    """Why a worker should not be started on this release: as many before it could not as put a release into
-    quarantine, and no leader was there to do that."""
-    victims = died_starting(state, roll.dead, entry.digest)
-    if len(victims) < LIMIT:
-        return None
-    words = [one.adoption.problem for one in victims if one.adoption and one.adoption.problem]
-    if words:
-        return words[-1]
-    told = ", ".join(one.worker for one in victims)
-    return described(PatchInvalid(f"{len(victims)} workers died while they were started on it: {told}"))
 
 
 def is_new_master(state: State, moment: Instant, master: float) -> bool:

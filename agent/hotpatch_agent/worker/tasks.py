@@ -21,6 +21,7 @@ from hotpatch.release import Release
 from hotpatch_agent.clock import now
 from hotpatch_agent.decision.duty import Duty, Task
 from hotpatch_agent.decision.states import State
+from hotpatch_agent.decision.trial import on_trial
 from hotpatch_agent.decision.view import plural
 from hotpatch_agent.home.shelf import Shelf
 from hotpatch_agent.home.status import Adoption, Blocker, Phase, Problem, Status
@@ -61,7 +62,7 @@ class Tasks:
                 return self._stage_instead(duty, status)
             return self._stage(duty, status, tell)
         if duty.task is Task.TRY:
-            return self._try(duty, state, status)
+            return self._try(duty, state, status, tell)
         if duty.task is Task.ADOPT:
             return self._adopt(duty, state, status, tell)
         if duty.task is Task.FORCE:
@@ -110,14 +111,46 @@ class Tasks:
                 return self._in_phase(duty, status, Phase.UNABLE, reason)
         return evolve(self._in_phase(duty, status, Phase.READY), blockers=(), beside=False, trial=None)
 
-    def _try(self, duty: Duty, state: State, status: Status) -> Status:
+    def _try(self, duty: Duty, state: State, status: Status, tell: Tell) -> Status:
         """The part of the requests that the rollout asks for; its counts begin anew with it."""
         prepared, progress, trial = self._prepared, state.trying, duty.trial
-        usable = prepared is not None and prepared.release.digest == duty.digest
-        if not usable or prepared is None or progress is None or trial is None:
+        if progress is None or trial is None:
             return evolve(status, adoption=None, trial=None)  # as above
-        self.trials.give(prepared.version, progress, trial)
+        whole = progress.by_start or on_trial(state, status)
+        if not whole and (prepared is None or prepared.release.digest != duty.digest):
+            return evolve(status, adoption=None, trial=None)  # as above
+        beside = prepared.version if prepared is not None and not whole else None
+        if beside is None and trial.alone != on_trial(state, status):
+            status = self._go_in_or_out(duty, status, trial.alone, tell)
+            phase = status.phase_for(duty.errand, duty.digest)
+            if phase not in (Phase.READY, Phase.VERIFIED):
+                return status
+        self.trials.give(beside, progress, trial)
         return evolve(status, trial=trial)
+
+    def _go_in_or_out(self, duty: Duty, status: Status, into: bool, tell: Tell) -> Status:
+        """The release on trial in one step for this worker alone, or out of it again."""
+        tell(self._in_phase(duty, status, Phase.COMMITTING))
+        held = status.phase_for(duty.errand, duty.digest) is Phase.HELD
+        since = status.adoption.since if held and status.adoption is not None else now()
+        try:
+            if into:
+                assert self._prepared is not None
+                adopt.commit(self._program, self._prepared, self._app)
+            else:
+                adopt.take_back(self._program)
+        except adopt.Held as still:
+            after = self._in_phase(duty, status, Phase.HELD, str(still))
+            assert after.adoption is not None
+            waiting = requests(still.hold.waited_for)
+            return evolve(after, adoption=evolve(after.adoption, since=since), blockers=waiting)
+        except HotpatchError as error:
+            return self._in_phase(duty, self._running(status), Phase.UNABLE, str(error))
+        except Exception as error:  # noqa: BLE001  (as above; a commit is all or nothing)
+            return self._in_phase(duty, self._running(status), Phase.UNABLE, self._unexpected(duty, error))
+        self._prepared = self._prepared if into else None  # what was taken back has to be built anew
+        phase = Phase.READY if into else Phase.VERIFIED
+        return evolve(self._in_phase(duty, self._running(status), phase), blockers=())
 
     def _withdraw(self) -> None:
         self.trials.end()
