@@ -16,6 +16,7 @@ from attrs import field, frozen
 from . import codes
 from .graph import HIDDEN, Graph
 from .match import FIXED, Match, Pair, is_sequence
+from .pairing import SHARED
 from .shape import Step
 
 
@@ -46,6 +47,8 @@ class Difference:
 
     stale_dispatch: frozenset[Pair]
     """Functions of `functools.singledispatch` near which something changes."""
+    living: frozenset[Pair] = frozenset()
+    """Of those replaced: the old thing lives on in another place, so nothing is lost where it gives way."""
 
     @property
     def empty(self) -> bool:
@@ -94,7 +97,14 @@ def derive(match: Match) -> Difference:
         visits=tuple(sorted(different - inside)),
         stale_caches=frozenset(stale),
         stale_dispatch=_stale_dispatch(match, different | replaced),
+        living=frozenset(pair for pair in replaced if _lives_on(match, replaced, pair)),
     )
+
+
+def _lives_on(match: Match, replaced: set[Pair], pair: Pair) -> bool:
+    o, n = pair
+    same = match.partner.get(o, n)
+    return match.old.kind(o) in SHARED and same != n and (o, same) not in replaced
 
 
 def _spread(

@@ -16,6 +16,7 @@ from difflib import SequenceMatcher
 from typing import Any, Final
 
 from .graph import HIDDEN, Graph
+from .pairing import SHARED, Places
 from .reading import plain_same, resolve
 from .shape import Step, label
 
@@ -81,6 +82,7 @@ class Match:
         """Functions that differ in line numbers alone."""
         self._features: dict[tuple[bool, int], frozenset[Any]] = {}
         self._often = self._names_borne_by_several()
+        self._places = Places(old, new)
         self._run()
 
     # -- the walk --------------------------------------------------------------------
@@ -88,6 +90,7 @@ class Match:
     def _run(self) -> None:
         todo: deque[Pair] = deque()
         later: list[Pair] = []
+        grown = False
         for name, o in self.old.roots.items():
             n = self.new.roots.get(name)
             if n is not None and not (self.here and name.startswith(HIDDEN)):
@@ -95,8 +98,9 @@ class Match:
         while todo or later:
             firm = not todo
             if firm:
-                if len(later) > 1:
-                    later.sort(key=lambda pair: self._likeness(*pair))
+                if grown:
+                    later.sort(key=self._rank)
+                    grown = False
                 pair = later.pop()
             else:
                 pair = todo.popleft()
@@ -104,7 +108,9 @@ class Match:
                 continue
             verdict = self._meet(pair, firm)
             if verdict is None:
-                later.append(pair)
+                self._places.say(pair)
+                later.insert(0, pair)  # of those alike, the first one met is the last, and so comes first
+                grown = True
                 continue
             self.pairs.add(pair)
             if verdict:
@@ -122,7 +128,9 @@ class Match:
             return True
         name, other = name_of(self.old, o), name_of(self.new, n)
         if not firm and (
-            name != other or (kind == "function" and name in self._often and a[3].body != b[3].body)
+            name != other
+            or (kind == "function" and name in self._often and a[3].body != b[3].body)
+            or not self._places.settled(pair)
         ):
             return None
         if kind not in FIXED and (self.partner.get(o, n) != n or self.origin.get(n, o) != o):
@@ -141,11 +149,27 @@ class Match:
             often |= {name for name, number in count.items() if number > 1}
         return often
 
+    def _rank(self, pair: Pair) -> tuple[int, float]:
+        o, n = pair
+        weight = self._places.weight(pair) if self.old.kind(o) in SHARED else 0
+        return weight, self._likeness(o, n)
+
     def _likeness(self, o: int, n: int) -> float:
+        if self.old.kind(o) in SHARED and self.old.kind(o) == self.new.kind(n):
+            return self._contents_alike(o, n)
         if self.old.nodes[o][0] != "function" or self.new.nodes[n][0] != "function":
             return 0.0
         a, b = self._features_of(self.old, o), self._features_of(self.new, n)
         return len(a & b) / len(a | b) + float(bool(name_of(self.old, o) == name_of(self.new, n)))
+
+    def _contents_alike(self, o: int, n: int) -> float:
+        a, b = self.old.kids(o), self.new.kids(n)
+        same = sum(self._looks_alike(child, b[step]) for step, child in a.items() if step in b)
+        return same / max(len(a), len(b), 1) + float(name_of(self.old, o) == name_of(self.new, n))
+
+    def _looks_alike(self, o: int, n: int) -> bool:
+        x, y = self.old.nodes[o], self.new.nodes[n]
+        return x[0] == y[0] and (x[0] != "plain" or plain_same(x[1], y[1]))
 
     def _features_of(self, graph: Graph, i: int) -> frozenset[Any]:
         key = (graph is self.old, i)
@@ -172,6 +196,7 @@ class Match:
         if not self._heads_agree(pair, kind, a, b):
             return
         matched, removed, added = self._children(o, n)
+        removed = [r for r in removed if not self._only_kept(r[1])]
         if self.noise:
             matched = [m for m in matched if (n, m[1]) not in self.noise]
             removed = [r for r in removed if (n, r[0]) not in self.noise]
@@ -194,6 +219,10 @@ class Match:
                 continue
             edges.append((so, sn, (co, cn)))
             yield co, cn
+
+    def _only_kept(self, o: int) -> bool:
+        """Is this there because somebody asked for it once, whatever the sources say?"""
+        return self.old.kind(o) == "instance" and combined_flag(self.old, o) is not None
 
     def _heads_agree(self, pair: Pair, kind: str, a: Any, b: Any) -> bool:
         """Compare what is compared on the spot; False if the children need no look."""
@@ -287,10 +316,22 @@ def name_of(graph: Graph, i: int) -> Any:
         return head[:2]
     if kind in ("instance", "value"):
         cls = graph.nodes[kids[0][1]]
-        return cls[1][:2] if cls[0] in ("class", "c-class", "outside") else None
+        called = cls[1][:2] if cls[0] in ("class", "c-class", "outside") else None
+        return (called, value) if (value := combined_flag(graph, i)) is not None else called
     if kind == "logger":
         return head
     return kind
+
+
+def combined_flag(graph: Graph, i: int) -> Any:
+    """The value of what `enum.Flag` makes of `A | B`: an object of no name of its own, known by its value.
+    Flag makes one whenever it is asked for, and keeps it in a table."""
+    kids = graph.kids(i)
+    value, name = kids.get(("attr", "_value_")), kids.get(("attr", "_name_"))
+    if value is None or name is None or graph.kind(value) != "plain" or graph.kind(name) != "plain":
+        return None
+    called = graph.nodes[name][1]
+    return graph.nodes[value][1] if called is None or "|" in str(called) else None
 
 
 def noise_between(graph: Graph, again: Graph) -> frozenset[tuple[int, Step]]:

@@ -24,7 +24,7 @@ from .graph import Graph
 from .match import Pair
 from .shape import Step
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 MOST_BYTES: Final = 1 << 30
 """No measurement is unpacked beyond this."""
 
@@ -176,7 +176,16 @@ def _unpack(data: bytes) -> bytes:
     return found
 
 
-PAIR_SETS: Final = ("replaced", "rebuilt", "rigid", "renamed", "moved", "stale_caches", "stale_dispatch")
+PAIR_SETS: Final = (
+    "replaced",
+    "rebuilt",
+    "rigid",
+    "renamed",
+    "moved",
+    "stale_caches",
+    "stale_dispatch",
+    "living",
+)
 
 
 def _difference_out(difference: Difference) -> dict[str, Any]:

@@ -14,12 +14,14 @@ import gc
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from attrs import frozen
+
 from . import heap, records, tuples
 from .commit import apply
 from .frozen import all_objects
 from .graph import APP, HIDDEN, Describer, Graph
 from .instances import Lacking
-from .match import Match, Pair
+from .match import Match, Pair, is_sequence
 from .memo import copies
 from .merge_objects import FIELDS
 from .staged import Staged
@@ -65,10 +67,16 @@ def compare(staged: Staged, before: Graph, after: Graph) -> tuple[str, ...]:
     left = unlike(match, carried(staged, match))
     edited, kept = places_of_edit(staged), places_kept(staged)
     copied = copies(staged.measurement.difference, match)
+    by_owner = {(was.owner, was.step): was for was in state.values() if was.owner}
+
+    def was_so(place: Place, now: Unlike) -> bool:
+        was = state.get(place), by_owner.get((now.owner, now.step))
+        return any(one is not None and one.value == now.value for one in was)
+
     wrong = [
         place
-        for place, value in left.items()
-        if place not in kept and (place in edited or state.get(place, _NOWHERE) != value)
+        for place, now in left.items()
+        if place not in kept and (place in edited or not was_so(place, now))
     ]
     findings = [f"{place} is unlike a fresh start" for place in sorted(wrong)]
     findings += copied
@@ -105,9 +113,6 @@ def _gone(staged: Staged) -> dict[int, tuple[Any, str]]:
     return gone
 
 
-_NOWHERE = object()
-
-
 Passes = Callable[[Pair, Any], bool]
 
 
@@ -129,27 +134,42 @@ def carried(staged: Staged, match: Match) -> Passes:
     return passes
 
 
-def unlike(match: Match, passes: Passes = lambda pair, step: False) -> dict[Place, Value]:
+@frozen
+class Unlike:
+    """What stands in a place where the live process differs."""
+
+    value: Value
+    owner: int
+    """The live object whose place it is, by identity: its name may be another after the commit."""
+    step: Any
+
+
+def unlike(match: Match, passes: Passes = lambda pair, step: False) -> dict[Place, Unlike]:
     """Where the first graph (the live one) differs in itself from the second, and what it has there."""
-    found: dict[Place, Value] = {}
+    found: dict[Place, Unlike] = {}
+
+    def note(sign: str, pair: Pair, step: Any, node: int | None) -> None:
+        value = None if node is None else _told(match.old, pair[0], node)
+        if sign == "-" and is_sequence(step):
+            step = f"item {value!r}"  # what came before it may have moved it
+        objects = match.old.objects
+        owner = 0 if objects is None else id(objects[pair[0]])
+        found[f"{sign}{match.new.path(pair[1])} {step!r}"] = Unlike(value, owner, (sign, step))
+
     for pair, edges in match.edges.items():
         for _, step, child in edges:
-            if passes(pair, step):
-                continue
-            if child in match.replaced or (child in match.different and _own_difference(match, child)):
-                way = f"{match.new.path(pair[1])} {step!r}"
-                found[way] = _told(match.old, pair[0], child[0])
+            own = child in match.replaced or (child in match.different and _own_difference(match, child))
+            if own and not passes(pair, step):
+                note("", pair, step, child[0])
     for changes, sign in ((match.added, "+"), (match.removed, "-")):
         for pair, steps in changes.items():
             for step, node in steps:
-                if passes(pair, step):
-                    continue
-                way = f"{sign}{match.new.path(pair[1])} {step!r}"
-                found[way] = None if sign == "+" else _told(match.old, pair[0], node)
+                if not passes(pair, step):
+                    note(sign, pair, step, None if sign == "+" else node)
     for name, o in match.old.roots.items():
         n = match.new.roots.get(name)
         if n is not None and (o, n) in match.replaced:
-            found[name] = _told(match.old, -1, o)
+            found[name] = Unlike(_told(match.old, -1, o), 0, name)
     return found
 
 
@@ -165,9 +185,16 @@ def _told(graph: Graph, parent: int, i: int) -> Value:
     kind, head, kids, _ = graph.nodes[i]
     if kind == "plain":
         return type(head).__name__, repr(head)
-    if graph.objects is None or (parent >= 0 and graph.kind(parent) == "reduced"):
-        return kind, repr(head), len(kids)  # made afresh at each look
+    if graph.objects is None or _made_for_the_look(graph, parent):
+        return kind, repr(head), len(kids)
     return id(graph.objects[i])
+
+
+def _made_for_the_look(graph: Graph, i: int) -> bool:
+    """Is this a part of what a C object says of itself when asked, another object each time?"""
+    while i >= 0 and graph.kind(i) in ("tuple", "dict", "list"):
+        i = graph.parents[i][0]
+    return i >= 0 and graph.kind(i) == "reduced"
 
 
 def places_of_edit(staged: Staged) -> frozenset[Place]:

@@ -60,6 +60,7 @@ class _Pruner:
             rigid=self._known(difference.rigid),
             renamed=self._known(difference.renamed),
             moved=self._known(difference.moved),
+            living=self._known(difference.living),
         )
 
     def _known(self, pairs: frozenset[Pair]) -> frozenset[Pair]:

@@ -124,6 +124,8 @@ def anchor(cls: type) -> tuple[str, str, tuple[str, ...]]:
     while (base := base_of(cls)) is not None and _same_layout(cls, base):
         cls = base
     base = base_of(cls) or cls
+    while issubclass(base, BaseException) and (above := base_of(base)) and sizes_of(above) == sizes_of(base):
+        base = above  # C exceptions that add nothing to the one that they extend
     members = sorted(k for k, v in class_dict(cls).items() if type(v) is types.MemberDescriptorType)
     return str(class_module(base)), qualname_of(base), tuple(members)
 

@@ -276,3 +276,22 @@ def test_a_plain_value_need_not_be_the_same_object(program: Program) -> None:
     outcome = program.patch({"m.py": source.format(", more=3")}, modules=["other", "m"])
     assert outcome, outcome.reasons
     assert m.f.__defaults__ == ("aaa", 65536, 3)
+
+
+def test_a_list_that_grew_here_and_grows_in_the_sources_keeps_both(program: Program) -> None:
+    program.runs({"m.py": "PLUGINS = ['a']\n"})
+    m = program.module("m")
+    m.PLUGINS.append("while it ran")
+    outcome = program.patch({"m.py": "PLUGINS = ['a', 'b']\n"})
+    assert outcome, outcome.reasons
+    assert m.PLUGINS == ["a", "b", "while it ran"]
+
+
+def test_a_stream_that_has_been_written_to_is_state(program: Program) -> None:
+    program.runs({"m.py": "import io\nLOG = io.StringIO()\ndef note(x): LOG.write(x)\n"})
+    m = program.module("m")
+    m.note("a")
+    outcome = program.patch({"m.py": "import io\nLOG = io.StringIO()\ndef note(x): LOG.write(x.upper())\n"})
+    assert outcome, outcome.reasons
+    m.note("b")
+    assert m.LOG.getvalue() == "aB"

@@ -1,0 +1,61 @@
+"""Which of several is which: things that stand in more than one place, laid over each other.
+
+`DEFAULT = FAST` becomes `DEFAULT = SLOW`: the place says that FAST has become SLOW, and by their own names
+they are what they were.  A thing that stands in the same places before and after is met as it comes; any
+other waits until all places have been heard, and the pairs that most of them speak for come first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Final
+
+from .graph import Graph
+
+_Pair = tuple[int, int]
+
+SHARED: Final = frozenset(
+    {"instance", "list", "dict", "set", "deque", "ordereddict", "defaultdict", "opaque", "object"}
+)
+"""Kinds known by their identity, and by nothing that they are called."""
+
+
+class Places:
+    """Where the things of both graphs stand, and what has been said of pairs that wait."""
+
+    def __init__(self, old: Graph, new: Graph) -> None:
+        self.old, self.new = old, new
+        self._old, self._new = _steps_to(old), _steps_to(new)
+        self._votes: Counter[_Pair] = Counter()
+        self._of_old: Counter[int] = Counter()
+        self._of_new: Counter[int] = Counter()
+
+    def settled(self, pair: _Pair) -> bool:
+        """Do these two stand in the same places?"""
+        o, n = pair
+        if self.old.kind(o) not in SHARED:
+            return True
+        before, after = self._old[o], self._new[n]
+        return (len(before) == 1 == len(after)) or sorted(before) == sorted(after)
+
+    def say(self, pair: _Pair) -> None:
+        """One more place speaks for this pair."""
+        self._votes[pair] += 1
+        self._of_old[pair[0]] += 1
+        self._of_new[pair[1]] += 1
+
+    def weight(self, pair: _Pair) -> int:
+        """How many places speak for it, less those that speak for what it rules out."""
+        votes = self._votes[pair]
+        return 3 * votes - self._of_old[pair[0]] - self._of_new[pair[1]]
+
+
+def _steps_to(graph: Graph) -> dict[int, list[str]]:
+    """The steps by which each shared thing is reached, and from what."""
+    found: dict[int, list[str]] = {i: ["root"] for i in graph.roots.values() if graph.kind(i) in SHARED}
+    for kind, head, kids, _ in graph.nodes:
+        whose: Any = head if kind == "module" else head[1] if kind == "class" else kind
+        for step, child in kids:
+            if graph.kind(child) in SHARED:
+                found.setdefault(child, []).append(f"{whose} {step!r}")
+    return found
