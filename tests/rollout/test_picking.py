@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
+from attrs import evolve
 from flask import Flask
 from hotpatch_agent.rollout.picking import bucketer, key_of, picker, route_of
 from hotpatch_agent.rollout.strategy import Kind, Match, Strategy, Target
@@ -12,6 +16,8 @@ from starlette.requests import Request as StarletteRequest
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from werkzeug.test import Client
+
+from hotpatch.errors import StrategyInvalid
 
 COOKIE = Strategy(kind=Kind.CANARY, key="cookie:session")
 
@@ -61,6 +67,36 @@ def test_who_is_in_stays_in_and_shares_nest(make: Any) -> None:
 def test_a_request_without_the_key_gets_the_old_version_and_no_bucket() -> None:
     assert not picker(COOKIE, Target(share=1.0), "digest")(wsgi())
     assert bucketer("cookie:session", "digest")(wsgi()) is None
+
+
+@pytest.fixture
+def own(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """A module of the service."""
+    module = ModuleType("shop_keys")
+    monkeypatch.setitem(sys.modules, "shop_keys", module)
+    yield module
+
+
+@pytest.mark.parametrize("make", [wsgi, asgi])
+def test_a_function_of_the_services_own_tells_a_requests_key(own: ModuleType, make: Any) -> None:
+    own.user_of = lambda request: 17  # type: ignore[attr-defined]
+    assert key_of("function:shop_keys:user_of")(make()) == "17"
+    strategy = evolve(COOKIE, key="function:shop_keys:user_of")
+    assert {picker(strategy, Target(share=1.0), "digest")(make()) for _ in range(5)} == {True}
+
+
+def test_whom_such_a_function_can_not_tell_gets_the_old_version(own: ModuleType) -> None:
+    strategy = evolve(COOKIE, key="function:shop_keys:user_of")
+    own.user_of = lambda request: request["no such thing"]  # type: ignore[attr-defined]
+    assert not picker(strategy, Target(share=1.0), "digest")(wsgi())
+    own.user_of = lambda request: None  # type: ignore[attr-defined]
+    assert not picker(strategy, Target(share=1.0), "digest")(wsgi())
+
+
+@pytest.mark.parametrize("named", ["shop_keys:nobody", "no_such_module:user_of", "os:getpid"])
+def test_a_function_that_the_service_has_not_is_refused_by_name(own: ModuleType, named: str) -> None:
+    with pytest.raises(StrategyInvalid, match=named.replace(":", ".")):
+        key_of(f"function:{named}")
 
 
 def test_without_a_key_each_request_is_drawn_by_itself() -> None:

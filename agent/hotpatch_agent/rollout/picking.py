@@ -11,11 +11,13 @@ isn't counted: it could not be drawn, so it is no part of the comparison.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from random import random
-from typing import Final
+from typing import Any, Final
 
 from hotpatch.epochs import sticky
+from hotpatch.errors import StrategyInvalid
 from hotpatch_agent.rollout.sticky import border, bucket_of
 from hotpatch_agent.rollout.strategy import Match, Strategy, Target
 
@@ -60,11 +62,36 @@ def bucketer(key: str, salt: str) -> Callable[[Request], int | None]:
 
 
 def key_of(key: str) -> sticky.Key:
-    """What reads the key that a strategy names: `cookie:NAME`, `header:NAME` or `address`."""
+    """What reads the key that a strategy names: `cookie:NAME`, `header:NAME`, `address` or
+    `function:MODULE:NAME`.  Raises StrategyInvalid where the service has no such function."""
     where, _, name = key.partition(":")
+    if where == "function":
+        return _own(name)
     if where == "address":
         return sticky.client_address()
     return sticky.header(name) if where == "header" else sticky.cookie(name)
+
+
+def _own(named: str) -> sticky.Key:
+    """A function of the service itself that tells a request's key.  Never imported for that: it is there, or
+    the service has none of that name."""
+    module, _, name = named.partition(":")
+    function: Any = getattr(sys.modules.get(module), name, None)
+    if not callable(function) or module.partition(".")[0] in sys.stdlib_module_names:
+        raise StrategyInvalid(
+            f"lots are to be drawn for what {module}.{name} says of a request, and the service has loaded no "
+            "such function; nobody gets the new version. Name one of a module that the service imports when "
+            "it starts"
+        )
+
+    def key(request: Request) -> str | bytes | None:
+        try:
+            found = function(request)
+        except Exception:  # noqa: BLE001  (the service's own function; the request must not suffer from it)
+            return None
+        return found if found is None or isinstance(found, str | bytes) else str(found)
+
+    return key
 
 
 def _matcher(match: Match) -> Callable[[Request], bool]:
