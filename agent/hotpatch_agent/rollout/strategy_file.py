@@ -209,7 +209,11 @@ def _key(given: Any) -> str:
     where, _, name = text.partition(":")
     if text in ("", "address") or (where in ("cookie", "header") and name):
         return text
-    raise _Wrong(f"`key` is {text!r}: it must be 'cookie:NAME', 'header:NAME' or 'address'")
+    module, _, function = name.partition(":")
+    if where == "function" and module and function.isidentifier():
+        return text
+    known = "'cookie:NAME', 'header:NAME' or 'address', or 'function:MODULE:NAME' of the service's own"
+    raise _Wrong(f"`key` is {text!r}: it must be {known}")
 
 
 def _rules(given: Mapping[str, Any]) -> Rules:
