@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response
 
 from demo_app.shop import shop
+from demo_app.version import answering_release
 
 HEARTBEAT_SECONDS = 1.0
 REMEMBERED = 12
@@ -68,15 +69,26 @@ class Hub:
         return len(self._subscribers)
 
 
+def told(kind: str, data: dict[str, object]) -> str:
+    """An event of one stream alone: it has no number."""
+    return f"event: {kind}\ndata: {json.dumps(data)}\n\n"
+
+
 def stream(hub: Hub, seconds: float, clock: float) -> Iterator[str]:
-    """The text of one stream; `seconds` 0 is without end.  A heartbeat goes out whenever nothing happens."""
+    """The text of one stream; `seconds` 0 is without end.  A heartbeat goes out whenever nothing happens.
+
+    With each pulse it says which release it runs on itself: the one that it began on, however long ago.
+    """
     ends = clock + seconds if seconds else float("inf")
     inbox = hub.subscribe()
     try:
-        yield f"retry: 500\nevent: hello\ndata: {json.dumps({'worker': os.getpid()})}\n\n"
+        yield f"retry: 500\n{told('hello', {'worker': os.getpid(), 'release': answering_release()})}"
         while time.monotonic() < ends:
             try:
-                yield inbox.get(timeout=HEARTBEAT_SECONDS).encoded()
+                event = inbox.get(timeout=HEARTBEAT_SECONDS)
+                yield event.encoded()
+                if event.kind == "pulse":
+                    yield told("stream", {"release": answering_release()})
             except queue.Empty:
                 yield ": still here\n\n"
     finally:

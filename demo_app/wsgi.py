@@ -51,7 +51,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     @made.after_request
     def say_who_answers(response: Response) -> Response:
         response.headers["X-Worker"] = str(os.getpid())
-        response.headers["X-Release"] = str(version.running_release())
+        response.headers["X-Release"] = str(version.answering_release())
         return response
 
     @made.errorhandler(HTTPException)

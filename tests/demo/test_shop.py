@@ -76,6 +76,25 @@ def test_the_cache_counts_its_hits(ask: Ask) -> None:
     assert (cache["hits"], cache["misses"], cache["entries"]) == (2, 1, 1)
 
 
+def test_a_visitor_gets_a_number_once_and_keeps_it(ask: Ask) -> None:
+    first, second, told = ask("""
+        first = client.get("/").headers.get("Set-Cookie", "")
+        second = client.get("/").headers.get("Set-Cookie", "")
+        answer = [first, second, client.get("/rollout").get_json()]
+    """)
+    number = first.partition(";")[0].removeprefix("visitor=")
+    assert number.isdigit() and second == ""
+    assert told == {"visitor": number, "answered_by": None, "rollout": None, "versions": []}
+
+
+def test_a_stream_says_with_each_pulse_what_it_runs_on(ask: Ask) -> None:
+    lines = ask("""
+        stream = iter(client.get("/events").response)
+        answer = [next(stream).decode() for _ in range(3)]
+    """)
+    assert [line.split("event: ")[1].split()[0] for line in lines] == ["hello", "pulse", "stream"]
+
+
 def test_the_cache_keeps_the_newest_entries_and_no_more_than_it_may() -> None:
     cache = Cache(60.0, most=3)
     for number in range(5):

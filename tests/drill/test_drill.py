@@ -47,7 +47,8 @@ def left_behind(folder: Path) -> list[str]:
 def test_the_list_names_every_patch(environ: dict[str, str]) -> None:
     done = drill(environ, "--list", "--json")
     names = {each["name"] for each in json.loads(done.stdout)["drills"]}
-    assert names == {"incident", *read_patches(demo_root())}
+    without_a_patch = {"incident", "no-traffic", "superseding-push", "leader-killed", "terminal-closed"}
+    assert names == {*without_a_patch, *read_patches(demo_root())}
     assert done.returncode == 0
 
 
@@ -80,6 +81,41 @@ def test_the_incident_passes_and_leaves_nothing_behind(environ: dict[str, str], 
 @pytest.mark.parametrize("name", ["missing-authorisation", "sql-injection", "raises-at-import", "exits"])
 def test_a_single_drill_passes(environ: dict[str, str], name: str) -> None:
     played(environ, name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [
+        ("some-users", 9),
+        ("two-percent", 5),
+        ("memory-leak", 4),
+        ("no-traffic", 7),
+        ("superseding-push", 8),
+        ("leader-killed", 7),
+        ("terminal-closed", 5),
+        ("endless-stream", 6),
+    ],
+)
+def test_a_rollout_or_an_outage_ends_as_it_must(environ: dict[str, str], name: str, steps: int) -> None:
+    score = played(environ, name)
+    assert len(score["steps"]) == steps
+    assert {moment["who"] for moment in score["timeline"]} == {"operator", "service"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("worker_class", ["sync", "asgi", "uvicorn"])
+def test_the_incident_passes_on_other_workers(environ: dict[str, str], worker_class: str) -> None:
+    score = played(environ, "--worker-class", worker_class)
+    assert len(score["steps"]) == 12
+
+
+def test_a_drill_that_worker_class_can_t_play_is_a_mistake_on_the_command_line(
+    environ: dict[str, str],
+) -> None:
+    done = drill(environ, "endless-stream", "--worker-class", "sync")
+    assert done.returncode == 64
+    assert "sync" in done.stderr
 
 
 @pytest.fixture

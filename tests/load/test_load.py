@@ -81,6 +81,23 @@ def test_every_kind_of_failure_is_counted_once() -> None:
         assert len(found.complaints) == 5
 
 
+def test_a_drop_is_told_with_the_worker_at_the_other_end() -> None:
+    script = [close, answer("old", worker="7"), close]
+    with scripted(*script, rest=answer("old", worker="8")) as server:
+        with Load(plan(server, clients=1)) as load:
+            asked(server, 10)
+            found = load.finish()
+    assert found.dropped_at == {"": 1, "7": 1}
+
+
+def test_answers_are_counted_by_what_they_bear() -> None:
+    with scripted(answer("old"), answer("old"), rest=answer("new")) as server:
+        with Load(plan(server, clients=1)) as load:
+            asked(server, 10)
+            found = load.finish()
+    assert found.labels("version") == {"old": 2, "new": found.total.sent - 2}
+
+
 def test_an_answer_of_the_wrong_version_is_wrong() -> None:
     with scripted(rest=answer("old")) as server:
         with Load(plan(server)) as load:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,7 @@ from hotpatch_agent.cli.terminal import Terminal
 if TYPE_CHECKING:
     from hotpatch_agent.drill.scenarios import Drill
     from hotpatch_agent.drill.score import Score, Step
+    from hotpatch_agent.drill.stage import Options
     from hotpatch_agent.load.account import Tally
 
 
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
     examples=[
         "hotpatch drill",
         "hotpatch drill sql-injection",
+        "hotpatch drill two-percent --worker-class asgi",
         "hotpatch drill --list",
-        "hotpatch drill --json",
+        "hotpatch drill --all --json",
     ],
 )
 @click.argument("name", default="incident")
 @click.option("--list", "listing", is_flag=True, help="List the drills there are, and play none.")
+@click.option("--all", "everything", is_flag=True, help="Play all of them, one after another.")
 @click.option(
     "--workers", type=click.IntRange(1, 32), default=3, show_default=True, help="Workers of the service."
 )
@@ -36,9 +39,18 @@ if TYPE_CHECKING:
     "--clients", type=click.IntRange(1, 256), default=12, show_default=True, help="Clients of the load."
 )
 @click.option(
+    "--worker-class",
+    type=click.Choice(["gthread", "sync", "asgi", "uvicorn"]),
+    default="gthread",
+    show_default=True,
+    help="What gunicorn's workers are.",
+)
+@click.option(
     "--preload", is_flag=True, help="Let gunicorn load the application before it forks its workers."
 )
-def command(terminal: Terminal, name: str, listing: bool, workers: int, clients: int, preload: bool) -> int:
+def command(
+    terminal: Terminal, name: str, listing: bool, everything: bool, worker_class: str, **size: Any
+) -> int:
     """Rehearse an incident on the demo service.
 
     Starts the demo application on gunicorn under load, in a folder of its own, and plays the drill NAME on
@@ -46,7 +58,7 @@ def command(terminal: Terminal, name: str, listing: bool, workers: int, clients:
     wrong, or if any step went otherwise than it must.
     """
     from hotpatch_agent.drill.patches import demo_root, read_patches
-    from hotpatch_agent.drill.scenarios import drills, run
+    from hotpatch_agent.drill.scenarios import drills
     from hotpatch_agent.drill.stage import Options
 
     known = drills(read_patches(demo_root()))
@@ -56,14 +68,46 @@ def command(terminal: Terminal, name: str, listing: bool, workers: int, clients:
         raise click.UsageError(f"there is no drill '{name}'; hotpatch drill --list lists them")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
-    terminal.say(f"drill {name}: {known[name].title}", style="bold")
-    score = run(
-        known[name],
-        Options(workers=workers, clients=clients, preload=preload),
-        lambda step: show_step(terminal, step),
-    )
-    show_account(terminal, score)
+    options = Options(worker_class=worker_class, **size)
+    if everything:
+        return play_all(terminal, [one for one in known.values() if one.fits(options)], options)
+    if not known[name].fits(options):
+        raise click.UsageError(f"the drill '{name}' can't be played on {worker_class} workers")
+    score = play(terminal, known[name], options)
     return terminal.finish(score.sentence, score.as_json(), 0 if score.passed else 1)
+
+
+def play(terminal: Terminal, drill: Drill, options: Options) -> Score:
+    """One drill, shown as it goes on."""
+    from hotpatch_agent.drill.scenarios import run
+
+    terminal.say(f"drill {drill.name}: {drill.title}", style="bold")
+    score = run(drill, options, lambda step: show_step(terminal, step))
+    show_timeline(terminal, score)
+    show_account(terminal, score)
+    return score
+
+
+def play_all(terminal: Terminal, chosen: Sequence[Drill], options: Options) -> int:
+    """Each of these drills, then a table of all; exit code 1 if one did not pass."""
+    scores = []
+    for drill in chosen:
+        scores.append(play(terminal, drill, options))
+        terminal.say(scores[-1].sentence, style="green" if scores[-1].passed else "bold red")
+        terminal.say()
+    headings = ("drill", "", "steps", "sent", "dropped", "errors", "wrong", "cuts", "seconds")
+    terminal.table(headings, [summary_row(score) for score in scores])
+    failed = [score.drill for score in scores if not score.passed]
+    sentence = f"{len(scores)} drills, all passed." if not failed else f"FAILED: {', '.join(failed)}."
+    data = {"drills": [score.as_json() for score in scores], "failed": failed}
+    return terminal.finish(sentence, data, 1 if failed else 0)
+
+
+def summary_row(score: Score) -> tuple[object, ...]:
+    verdict = "passed" if score.passed else "FAILED"
+    total = score.report.total
+    found = (score.sent, score.dropped, total.errors, total.wrong, score.cuts, f"{score.seconds:.0f}")
+    return score.drill, verdict, len(score.steps), *found
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
@@ -86,6 +130,12 @@ def show_step(terminal: Terminal, step: Step) -> None:
 def row(name: str, tally: Tally) -> tuple[object, ...]:
     times = (f"{1000 * seconds:.1f}" for seconds in (tally.median, tally.p99, tally.longest))
     return name, tally.sent, tally.dropped, tally.errors, tally.wrong, *times
+
+
+def show_timeline(terminal: Terminal, score: Score) -> None:
+    terminal.say()
+    rows = [(f"{moment.at:7.2f}", moment.who, moment.text) for moment in score.timeline]
+    terminal.table(("seconds", "who", "what"), rows)
 
 
 def show_account(terminal: Terminal, score: Score) -> None:

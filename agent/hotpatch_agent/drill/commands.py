@@ -16,6 +16,7 @@ from attrs import frozen
 from hotpatch_agent.drill.failure import DrillFailed
 
 LONGEST_SECONDS = 300.0
+HOTPATCH = (sys.executable, "-m", "hotpatch_agent.cli")
 
 
 @frozen
@@ -33,37 +34,53 @@ class Done:
         return str(self.answer.get("message", ""))
 
 
+class Running:
+    """`hotpatch ARGUMENTS --json`, under way in a process group of its own."""
+
+    def __init__(self, *arguments: object, environ: Mapping[str, str]) -> None:
+        self._words = [str(word) for word in arguments]
+        self._began = time.monotonic()
+        self._process = subprocess.Popen(
+            [*HOTPATCH, *self._words, "--json"],
+            env={**os.environ, **environ},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            text=True,
+        )
+
+    def finish(self, longest: float = LONGEST_SECONDS) -> Done:
+        """Wait for its end.  DrillFailed if it says nothing that can be read, or never ends; its whole
+        process group is ended in any case."""
+        try:
+            out, errors = self._process.communicate(timeout=longest)
+        except subprocess.TimeoutExpired:
+            said = f"hotpatch {' '.join(self._words)} has not ended in {longest:.0f} s"
+            raise DrillFailed(said) from None
+        finally:
+            self.end()
+        seconds = time.monotonic() - self._began
+        lines = out.splitlines()
+        try:
+            answer = json.loads(lines[-1])
+        except (IndexError, ValueError):
+            said = " ".join((out + errors).split())[-400:]
+            code = self._process.returncode
+            raise DrillFailed(f"hotpatch {self._words[0]} ended with code {code}: {said}") from None
+        return Done(self._words[0], self._process.returncode, self._began, seconds, answer)
+
+    def end(self) -> None:
+        """Whatever is left of it.  Harmless to repeat."""
+        end_group(self._process)
+
+
 def run(*arguments: object, environ: Mapping[str, str], longest: float = LONGEST_SECONDS) -> Done:
-    """`hotpatch ARGUMENTS --json`.  DrillFailed if it says nothing that can be read, or never ends; its whole
-    process group is ended in any case."""
-    words = [str(word) for word in arguments]
-    began = time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hotpatch_agent.cli", *words, "--json"],
-        env={**os.environ, **environ},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        text=True,
-    )
-    try:
-        out, errors = process.communicate(timeout=longest)
-    except subprocess.TimeoutExpired:
-        raise DrillFailed(f"hotpatch {' '.join(words)} has not ended in {longest:.0f} s") from None
-    finally:
-        end_group(process)
-    seconds = time.monotonic() - began
-    lines = out.splitlines()
-    try:
-        answer = json.loads(lines[-1])
-    except (IndexError, ValueError):
-        said = " ".join((out + errors).split())[-400:]
-        raise DrillFailed(f"hotpatch {words[0]} ended with code {process.returncode}: {said}") from None
-    return Done(words[0], process.returncode, began, seconds, answer)
+    """`hotpatch ARGUMENTS --json`, from its start to its end; see `Running.finish`."""
+    return Running(*arguments, environ=environ).finish(longest)
 
 
-def end_group(process: subprocess.Popen[str]) -> None:
+def end_group(process: subprocess.Popen[Any]) -> None:
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:

@@ -43,15 +43,17 @@ class Inquiry:
                 silent = ", ".join(str(pid) for pid in sorted(wanted - set(found)))
                 raise DrillFailed(f"no connection has reached worker {silent} in {PATIENCE_SECONDS:.0f} s")
             self._nonce += 1
-            answers = self._ask(probe.requests(self._nonce))
-            worker = int(answers[0].headers.get("x-worker", "0"))
-            if worker in wanted and worker not in found:
+            answers = self.ask(probe.requests(self._nonce))
+            asked = {int(answer.headers.get("x-worker", "0")) for answer in answers}
+            worker = asked.pop()
+            # Where connections are not kept alive, each request of a probe may have met another worker.
+            if not asked and worker in wanted and worker not in found:
                 release = answers[0].headers.get("x-release", "None")
                 found[worker] = Word(probe.judge(answers), None if release == "None" else int(release))
         return found
 
-    def _ask(self, requests: Iterable[Request]) -> list[Answer]:
-        """Requests over one connection, which stays with one worker."""
+    def ask(self, requests: Iterable[Request]) -> list[Answer]:
+        """Requests over one connection, which stays with one worker as long as the server keeps it."""
         connection = http.client.HTTPConnection(HOST, self._service.port, timeout=PATIENCE_SECONDS)
         answers = []
         try:

@@ -77,14 +77,14 @@ class Operator:
         return self.folder / f"{patch.name}.bundle"
 
     def push(self, bundle: Path, *flags: str) -> Done:
-        return self.has_pushed(bundle, self.must("push", bundle, *flags))
-
-    def has_pushed(self, bundle: Path, done: Done) -> Done:
-        """A push of this bundle has come to its good end: it is what runs now."""
-        self.release = int(done.answer["release"])
-        self._tree = self._built[bundle]
-        self._fixed = (self.release, self._tree)
+        done = self.must("push", bundle, *flags)
+        self.has_gone_live(bundle, int(done.answer["release"]))
         return done
+
+    def has_gone_live(self, bundle: Path, release: int) -> None:
+        """This bundle is what runs now."""
+        self.release, self._tree = release, self._built[bundle]
+        self._fixed = (self.release, self._tree)
 
     def try_push(self, bundle: Path, *flags: str) -> Done:
         return self.command("push", bundle, *flags)

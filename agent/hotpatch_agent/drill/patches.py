@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, cast
 
-from attrs import frozen
+from attrs import field, frozen
 
 from hotpatch_agent.drill import diff
 from hotpatch_agent.load.wire import Answer, Request
@@ -21,20 +21,28 @@ class Probe(Protocol):
         """What to ask, one after another; another `nonce` asks in other words."""
 
     def judge(self, answers: Sequence[Answer]) -> str | None:
-        """`old`, `new`, or None if these answers come from neither."""
+        """`old`, `new`, `erred` for an error that the new version is known for, or None if these answers come
+        from neither."""
+
+    # A patch that is not the same for all visitors has one function more, `who(nonce) -> str`: whom that
+    # nonce's requests are from, as far as it matters.
 
 
 @frozen
 class Patch:
     name: str
     kind: str
-    """`fault` (the shop has it, the patch mends it), `bad` (the patch must be refused) or `creeping` (passes
-    every check and is worse under load: a canary has to take itself back)."""
+    """`fault` (the shop has it, the patch mends it), `bad` (the patch must be refused), `creeping` (passes
+    every check and is worse in use: a canary has to show it) or `awkward` (the service has a hard time)."""
     title: str
     folder: Path
     refused_by: str = ""
     """For a bad patch, the command that refuses it: `build` or `push`."""
     exit_codes: tuple[int, ...] = ()
+    settings: tuple[str, ...] = ()
+    """What its author chooses, as `hotpatch build --set` takes it."""
+    builder: Mapping[str, str] = field(factory=dict)
+    """Variables that are set where it is built, and only there."""
 
     @property
     def checks(self) -> Path:
@@ -86,6 +94,8 @@ def read_patches(demo: Path) -> Mapping[str, Patch]:
                 folder=file.parent,
                 refused_by=values.get("refused_by", ""),
                 exit_codes=tuple(values.get("exit_codes", ())),
+                settings=tuple(values.get("settings", ())),
+                builder=values.get("builder", {}),
             )
         )
     return {patch.name: patch for patch in sorted(found, key=lambda each: (each.kind != "fault", each.name))}

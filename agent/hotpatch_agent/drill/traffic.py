@@ -55,9 +55,12 @@ def adds_up(got: Any) -> bool:
 
 
 def probing(chance: random.Random, name: str, probe: Probe) -> Session:
-    """A probe's single request."""
-    (request,) = probe.requests(chance.randrange(1 << 20))
-    yield Ask(request, name, lambda answer: probe.judge([answer]))
+    """A probe's single request; of those that tell one visitor from another, about that visitor."""
+    nonce = chance.randrange(1 << 20)
+    (request,) = probe.requests(nonce)
+    who: Callable[[int], str] | None = getattr(probe, "who", None)
+    subject = f"{name}: {who(nonce)}" if who is not None else name
+    yield Ask(request, subject, lambda answer: probe.judge([answer]))
 
 
 def browsing(chance: random.Random) -> Session:

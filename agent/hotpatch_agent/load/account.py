@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from attrs import asdict, frozen
+from attrs import asdict, field, frozen
 
 
 class Outcome(enum.Enum):
@@ -46,11 +46,16 @@ class Sight:
 
 @frozen
 class Stream:
-    """An event stream that is held open: what arrived, how often it was cut, the longest silence (s)."""
+    """An event stream that is held open: what arrived, the workers at which it was cut, the longest silence
+    (s)."""
 
     events: int
-    cuts: int
+    cut_at: tuple[str, ...]
     silence: float
+
+    @property
+    def cuts(self) -> int:
+        return len(self.cut_at)
 
 
 @frozen
@@ -87,6 +92,16 @@ class Report:
     complaints: tuple[str, ...]
     """What was wrong, most frequent first, each with its count."""
     streams: tuple[Stream, ...]
+    dropped_at: Mapping[str, int] = field(factory=dict)
+    """By the worker at the other end of the connection, empty where that is not known."""
+
+    def labels(self, subject: str) -> Mapping[str, int]:
+        """How many answers about this subject bore each label."""
+        found: Counter[str] = Counter()
+        for sight in self.sights:
+            if sight.subject == subject:
+                found[sight.label] += sight.count
+        return found
 
     def in_phase(self, name: str) -> tuple[Sight, ...]:
         return tuple(
@@ -104,7 +119,10 @@ class Report:
             sights=tuple(Sight(**sight) for sight in data["sights"]),
             sight_phases=tuple(data["sight_phases"]),
             complaints=tuple(data["complaints"]),
-            streams=tuple(Stream(**stream) for stream in data["streams"]),
+            streams=tuple(
+                Stream(each["events"], tuple(each["cut_at"]), each["silence"]) for each in data["streams"]
+            ),
+            dropped_at=data["dropped_at"],
         )
 
 
@@ -139,6 +157,7 @@ def report(samples: Sequence[Sample], names: Sequence[str], streams: Iterable[St
             place = (sample.phase, sample.subject, sample.label, sample.worker)
             first, last, count = places.get(place, (sample.ended, sample.ended, 0))
             places[place] = (min(first, sample.ended), max(last, sample.ended), count + 1)
+    dropped = Counter(sample.worker for sample in samples if sample.outcome is Outcome.DROPPED)
     complaints = Counter(sample.detail for sample in samples if sample.outcome is not Outcome.RIGHT)
     ordered = sorted(places.items())
     return Report(
@@ -148,4 +167,5 @@ def report(samples: Sequence[Sample], names: Sequence[str], streams: Iterable[St
         sight_phases=tuple(names[place[0]] for place, _ in ordered),
         complaints=tuple(f"{count} times: {text}" for text, count in complaints.most_common(20)),
         streams=tuple(streams),
+        dropped_at=dict(dropped),
     )

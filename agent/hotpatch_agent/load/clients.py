@@ -81,9 +81,9 @@ async def client(run: Run, traffic: Traffic, seed: int) -> None:
                 except DroppedError as error:
                     answer = None
                     text = f"{ask.subject}: {error}"
-                    run.samples.append(
-                        Sample(phase, began, time.monotonic(), Outcome.DROPPED, ask.subject, detail=text)
-                    )
+                    ended, at = time.monotonic(), connection.worker
+                    dropped = Sample(phase, began, ended, Outcome.DROPPED, ask.subject, "", at, text)
+                    run.samples.append(dropped)
                     await asyncio.sleep(PAUSE_AFTER_DROP)
                 else:
                     if connection.opened != opened:
@@ -103,12 +103,14 @@ async def client(run: Run, traffic: Traffic, seed: int) -> None:
 
 async def listener(run: Run, path: str) -> None:
     """One stream, opened again whenever it is cut; its account goes to `run.streams` when the run stops."""
-    events = cuts = 0
+    events = 0
+    cuts: list[str] = []
     silence, last = 0.0, time.monotonic()
+    connection = run.connection()
 
     async def listen() -> None:
         nonlocal events, silence, last
-        async for _ in run.connection().listen(Request("GET", path)):
+        async for _ in connection.listen(Request("GET", path)):
             now = time.monotonic()
             silence, last, events = max(silence, now - last), now, events + 1
 
@@ -120,8 +122,8 @@ async def listener(run: Run, path: str) -> None:
             listening.cancel()
             await asyncio.wait({listening})
         elif isinstance(listening.exception(), DroppedError):
-            cuts += 1
+            cuts.append(connection.worker)
             await asyncio.sleep(PAUSE_AFTER_DROP)
         else:
             await listening
-    run.streams.append(Stream(events, cuts, max(silence, time.monotonic() - last)))
+    run.streams.append(Stream(events, tuple(cuts), max(silence, time.monotonic() - last)))

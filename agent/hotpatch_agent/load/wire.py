@@ -60,6 +60,9 @@ class Connection:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self.opened = 0
         """How many times it was opened: one more than the server closed it."""
+        self.worker = ""
+        """Who is at its other end, or was before it was closed, by the last answer's X-Worker; empty until
+        that is known."""
 
     async def ask(self, request: Request) -> Answer:
         """The answer, or DroppedError, after which the connection is closed."""
@@ -86,6 +89,7 @@ class Connection:
         try:
             reader = await self._send(request)
             status, headers = await read_head(reader)
+            self.worker = headers.get("x-worker", "")
             if status != 200 or headers.get("transfer-encoding") != "chunked":
                 raise DroppedError(f"no stream, but status {status}")
             while chunk := await read_chunk(reader):
@@ -104,6 +108,7 @@ class Connection:
     async def _exchange(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         reader = await self._send(request)
         status, headers = await read_head(reader)
+        self.worker = headers.get("x-worker", "")
         if headers.get("transfer-encoding") == "chunked":
             pieces = []
             while piece := await read_chunk(reader):
@@ -124,6 +129,7 @@ class Connection:
         if self._streams is None:
             self._streams = await asyncio.open_connection(self._host, self._port, limit=LONGEST_LINE)
             self.opened += 1
+            self.worker = ""
         reader, writer = self._streams
         writer.write(request.encoded(f"{self._host}:{self._port}"))
         await writer.drain()

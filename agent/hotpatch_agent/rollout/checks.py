@@ -1,4 +1,5 @@
-"""The user's own checks: an HTTP probe, a Python function of the service, a query to Prometheus.
+"""The user's own checks: an HTTP probe, a Python function of the service, a query to Prometheus, and whether
+the workers grow.
 
 Each says yes, no, or that it can't tell; critical ones count (`steps`), advisory ones are only told.
 Whatever goes wrong with a check itself is a no for a probe and a function, whose silence is a symptom, and
@@ -13,7 +14,7 @@ import math
 import urllib.parse
 from typing import Any
 
-from hotpatch_agent.rollout import outside
+from hotpatch_agent.rollout import growth, outside
 from hotpatch_agent.rollout.seen import CheckResult
 from hotpatch_agent.rollout.strategy import CheckSpec
 
@@ -82,4 +83,16 @@ def _values(answer: Any) -> list[float]:
     return [float(one["value"][1]) for one in data["result"]]
 
 
-_KINDS = {"http": _http, "python": _python, "prometheus": _prometheus}
+def _memory(spec: CheckSpec, release: int) -> tuple[bool | None, str]:
+    assert spec.most is not None
+    grown = growth.since_first_look(release)
+    if not grown:
+        return None, "the service's workers can't be seen"
+    pid, most = max(grown.items(), key=lambda one: one[1])
+    told = f"worker {pid} has grown by {most / growth.MIB:.0f} MiB since this rollout was first looked at"
+    if most > spec.most * growth.MIB:
+        return False, f"{told}, more than {spec.most:g} MiB"
+    return True, told
+
+
+_KINDS = {"http": _http, "python": _python, "prometheus": _prometheus, "memory": _memory}

@@ -239,12 +239,16 @@ def _rules(given: Mapping[str, Any]) -> Rules:
 
 def _check(given: Mapping[str, Any]) -> CheckSpec:
     spec: CheckSpec = _table(CheckSpec, "check", given)
-    needed = {"http": spec.url, "python": spec.function, "prometheus": spec.url and spec.query}
+    needed = {
+        "http": ("`url`", spec.url),
+        "python": ("`function`", spec.function),
+        "prometheus": ("`url` and `query`", spec.url and spec.query),
+        "memory": ("`most`: by how many MiB may a worker grow?", spec.most),
+    }
     if spec.kind not in needed:
-        raise _Wrong(f"the check {spec.name!r} is of kind {spec.kind!r}; there are http, python, prometheus")
-    if not needed[spec.kind]:
-        names = {"http": "`url`", "python": "`function`", "prometheus": "`url` and `query`"}[spec.kind]
-        raise _Wrong(f"the check {spec.name!r} needs {names}")
+        raise _Wrong(f"the check {spec.name!r} is of kind {spec.kind!r}; there are {', '.join(needed)}")
+    if not needed[spec.kind][1]:
+        raise _Wrong(f"the check {spec.name!r} needs {needed[spec.kind][0]}")
     if spec.kind == "prometheus" and spec.least is None and spec.most is None:
         raise _Wrong(f"the check {spec.name!r} needs `least` or `most`: what is a good value?")
     return spec
