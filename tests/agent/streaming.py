@@ -1,4 +1,5 @@
-"""Server-sent events for tests of long streams: a program whose versions mix visibly, and a client of it."""
+"""Server-sent events and WebSockets for tests of long streams: a program whose versions mix visibly, and
+clients of it."""
 
 from __future__ import annotations
 
@@ -8,7 +9,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from attrs import define, field
+from attrs import define, field, frozen
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import connect
 
 from tests.agent.service import WAIT, Service, wait_until
 
@@ -36,6 +39,8 @@ import os
 import shop
 
 async def app(scope, receive, send):
+    if scope["type"] == "websocket":
+        return await chat(receive, send)
     if scope["type"] != "http":
         return
     streams = scope["path"] == "/events"
@@ -45,6 +50,14 @@ async def app(scope, receive, send):
     async for part in events() if streams else page():
         await send({"type": "http.response.body", "body": part, "more_body": True})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+async def chat(receive, send):
+    await receive()
+    await send({"type": "websocket.accept"})
+    while not os.path.exists("end"):
+        await send({"type": "websocket.send", "text": shop.line()})
+        await asyncio.sleep(0.02)
+    await send({"type": "websocket.close"})
 
 async def page():
     yield shop.line().encode()
@@ -98,25 +111,25 @@ def line(v: int) -> str:
 class Stream:
     """What a client of `/events` has received so far."""
 
-    worker: int = 0
-    """The pid of the worker that answers."""
     events: list[str] = field(factory=list)
     failed: list[str] = field(factory=list)
     ended: bool = False
+    headers: Mapping[str, str] = field(factory=dict)
 
     def read(self, service: Service) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=WAIT)
-        with contextlib.closing(connection):
-            try:
-                connection.request("GET", "/events")
-                response = connection.getresponse()
-                self.worker = int(response.headers["X-Worker"])
-                for row in response:
-                    if row.strip():
-                        self.events.append(row.decode().strip().removeprefix("data: "))
-            except (OSError, http.client.HTTPException) as error:
-                self.failed.append(f"{type(error).__name__}: {error}")
+        try:
+            self._receive(service.port)
+        except (OSError, http.client.HTTPException, WebSocketException) as error:
+            self.failed.append(f"{type(error).__name__}: {error}")
         self.ended = True
+
+    def _receive(self, port: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT)
+        with contextlib.closing(connection):
+            connection.request("GET", "/events", headers=dict(self.headers))
+            for row in connection.getresponse():
+                if row.strip():
+                    self.events.append(row.decode().strip().removeprefix("data: "))
 
     def goes_on(self, more: int = 5) -> None:
         """Waits for further events."""
@@ -125,16 +138,27 @@ class Stream:
         assert not self.ended, f"the stream was cut: {self.failed}"
 
 
+class Socket(Stream):
+    """The same of a WebSocket."""
+
+    def _receive(self, port: int) -> None:
+        address = f"ws://127.0.0.1:{port}/"
+        with connect(address, additional_headers=dict(self.headers), open_timeout=WAIT) as socket:
+            for text in socket:
+                self.events.append(str(text))
+
+
 class Streams:
     """The streams of one service; leaving the block lets the program end them all by itself."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, kind: type[Stream]) -> None:
         self._service = service
+        self._kind = kind
         self._threads: list[threading.Thread] = []
         self.open: list[Stream] = []
 
-    def begin(self) -> Stream:
-        stream = Stream()
+    def begin(self, **headers: str) -> Stream:
+        stream = self._kind(headers=headers)
         thread = threading.Thread(target=stream.read, args=(self._service,))
         self._threads.append(thread)
         self.open.append(stream)
@@ -149,12 +173,29 @@ class Streams:
 
 
 @contextlib.contextmanager
-def streams(service: Service) -> Iterator[Streams]:
-    made = Streams(service)
+def streams(service: Service, kind: type[Stream] = Stream) -> Iterator[Streams]:
+    made = Streams(service, kind)
     try:
         yield made
     finally:
         made.end()
 
 
-APPS: Final[Mapping[str, str]] = {"gthread": WSGI, "asgi": ASGI}
+@frozen
+class Way:
+    """A kind of stream under a worker class that can serve others meanwhile."""
+
+    worker_class: str
+    app: str
+    kind: type[Stream] = Stream
+
+
+_UVICORN: Final = "uvicorn.workers.UvicornWorker"
+WAYS: Final[Mapping[str, Way]] = {
+    "gthread": Way("gthread", WSGI),
+    "gevent": Way("gevent", WSGI),
+    "asgi": Way("asgi", ASGI),
+    "uvicorn": Way(_UVICORN, ASGI),
+    "asgi websocket": Way("asgi", ASGI, Socket),
+    "uvicorn websocket": Way(_UVICORN, ASGI, Socket),
+}
