@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from hotpatch.rehearsal.native import original
+from hotpatch.native import original
 
 
 def under_gevent() -> bool:

@@ -21,9 +21,9 @@ from typing import Final
 from attrs import define, evolve
 
 from hotpatch.errors import CheckDied, CheckHung
+from hotpatch.native import original
 from hotpatch.rehearsal.channel import READ_BYTES, Hearer, TooMuch
 from hotpatch.rehearsal.child import Rehearsal, live
-from hotpatch.rehearsal.native import original
 from hotpatch.rehearsal.verdict import MIB, Limits, Verdict, refusal
 
 GLANCES: Final = 5

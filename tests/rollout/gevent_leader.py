@@ -15,7 +15,7 @@ from hotpatch_agent.rollout.errands import Errands  # noqa: E402
 from hotpatch_agent.rollout.events import Teller  # noqa: E402
 from hotpatch_agent.rollout.strategy import CheckSpec, EventSpec, GateSpec  # noqa: E402
 
-from hotpatch.rehearsal.native import original  # noqa: E402
+from hotpatch.native import original  # noqa: E402
 
 url, folder = sys.argv[1], Path(sys.argv[2])
 done: list[str] = []

@@ -14,7 +14,7 @@ import struct
 from pathlib import Path
 from typing import Final
 
-from hotpatch.rehearsal.native import original
+from hotpatch.native import original
 
 IN_CLOSE_WRITE: Final = 0x0000_0008
 IN_MOVED_TO: Final = 0x0000_0080

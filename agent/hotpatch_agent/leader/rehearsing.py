@@ -11,9 +11,9 @@ from attrs import evolve
 
 from hotpatch import epochs
 from hotpatch.errors import Busy, CheckDied, HotpatchError, PatchRefused
+from hotpatch.native import original
 from hotpatch.plan import Effect
 from hotpatch.rehearsal import Limits, Verdict, refusal, rehearse
-from hotpatch.rehearsal.native import original
 from hotpatch.rehearsal.verdict import MIB
 from hotpatch.release import Release
 from hotpatch_agent.decision.observe import Rehearsal

@@ -22,10 +22,10 @@ from typing import Any, Final
 from attrs import evolve, frozen
 
 from hotpatch.errors import CheckDied, CheckHung, HotpatchError, PatchInvalid
+from hotpatch.native import original
 from hotpatch.plan import Effect
 from hotpatch.rehearsal import Limits, Verdict, checks, isolate, refusal
 from hotpatch.rehearsal.channel import short
-from hotpatch.rehearsal.native import original
 from hotpatch.release import Check, Release
 from hotpatch_agent import wire
 from hotpatch_agent.process import boot

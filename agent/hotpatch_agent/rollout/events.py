@@ -22,7 +22,7 @@ from time import monotonic
 from typing import Any, Final
 
 from hotpatch.errors import DiskFull, NotWritable, StrategyInvalid
-from hotpatch.rehearsal.native import original
+from hotpatch.native import original
 from hotpatch_agent import wire
 from hotpatch_agent.clock import Instant
 from hotpatch_agent.home.disk import write_whole

@@ -16,7 +16,7 @@ from typing import Final
 
 from attrs import frozen
 
-from hotpatch.rehearsal.native import original
+from hotpatch.native import original
 from hotpatch_agent.rollout import checks, gates, outside
 from hotpatch_agent.rollout.counters import Borders, Measured, combine
 from hotpatch_agent.rollout.errands import Errands

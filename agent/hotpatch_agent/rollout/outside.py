@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from hotpatch.rehearsal.native import original
+from hotpatch.native import original
 
 MOST: Final = 1 << 20
 """Bytes of an answer that are read at most."""
