@@ -10,9 +10,10 @@ from hotpatch_agent.rollout.states import Event, Station
 
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import wait_until
-from tests.agent.shop import APP, THREE, TWO, make
+from tests.agent.shop import APP, THREE, TWO
+from tests.agent.shop import make as shop
+from tests.agent.test_classes import CLASSES, make, version
 
-THREADS = {"sync": 1, "gthread": 4}
 MANUAL = {"strategy": "canary", "steps": "50%", "manual": "yes"}
 
 
@@ -21,12 +22,13 @@ def pusher(tmp_path: Path) -> Pusher:
     return Pusher(tmp_path)
 
 
-@pytest.mark.parametrize("worker_class", THREADS)
-def test_a_manual_canary_stays_until_it_is_promoted(pusher: Pusher, worker_class: str) -> None:
-    with make(pusher, worker_class, threads=THREADS[worker_class]) as service:
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_manual_canary_stays_until_it_is_promoted(pusher: Pusher, name: str) -> None:
+    service, files = make(pusher, name)
+    with service:
         settled(pusher, service, 2)
         with service.load(clients=4) as load:
-            pusher.begin(APP, TWO, **MANUAL)
+            pusher.begin(files, version(files, "two"), **MANUAL)
             pusher.stands_at(Station.WATCHING)
             load.settle(200)
             shares = {status.trial.share for status in settled(pusher, service, 2) if status.trial}
@@ -42,12 +44,13 @@ def test_a_manual_canary_stays_until_it_is_promoted(pusher: Pusher, worker_class
     assert load.last_of("one") < done
 
 
-@pytest.mark.parametrize("worker_class", THREADS)
-def test_an_aborted_canary_leaves_nobody_on_the_new_version(pusher: Pusher, worker_class: str) -> None:
-    with make(pusher, worker_class, threads=THREADS[worker_class]) as service:
+@pytest.mark.parametrize("name", CLASSES)
+def test_an_aborted_canary_leaves_nobody_on_the_new_version(pusher: Pusher, name: str) -> None:
+    service, files = make(pusher, name)
+    with service:
         settled(pusher, service, 2)
         with service.load(clients=4) as load:
-            name = pusher.begin(APP, TWO, **MANUAL)
+            push = pusher.begin(files, version(files, "two"), **MANUAL)
             pusher.stands_at(Station.WATCHING)
             load.settle(100)
             pusher.ask(Event.ABORT)
@@ -60,11 +63,11 @@ def test_an_aborted_canary_leaves_nobody_on_the_new_version(pusher: Pusher, work
     assert load.bodies()["two"] > 10
     assert load.last_of("two") < done
     assert "aborted" in failed[0].problem.text
-    assert pusher.answer(name) != failed[0]
+    assert pusher.answer(push) != failed[0]
 
 
 def test_after_an_abort_the_next_release_goes_in(pusher: Pusher) -> None:
-    with make(pusher) as service:
+    with shop(pusher) as service:
         settled(pusher, service, 2)
         with service.load(clients=4) as load:
             pusher.begin(APP, TWO, **MANUAL)
