@@ -11,7 +11,6 @@ import importlib
 import importlib.util
 import os
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -202,4 +201,6 @@ def _one_line(text: str) -> str:
 
 def _debug() -> None:
     if os.environ.get("HOTPATCH_DEBUG"):
+        import traceback  # and with it much that every command would pay for
+
         traceback.print_exc()
