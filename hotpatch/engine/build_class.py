@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import _abc  # type: ignore[import-not-found]
 import abc
-from collections.abc import Mapping
+import types
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from .heap import Note
-from .reading import MISSING, class_dict
+from .reading import MISSING, base_of, class_dict, is_python_class, laid_down
 from .shape import CLASS_NOISE, Step
 
 if TYPE_CHECKING:
@@ -113,8 +114,7 @@ def _bare_class(meta: type, name: str, bases: tuple[type, ...], space: dict[str,
             return bare
     except TypeError:
         return None
-    for slots in ({}, {"__slots__": ()}):
-        quiet = type("quiet", (), {"__init_subclass__": classmethod(lambda cls, **k: None), **slots})
+    for quiet in _quiet_bases(bases):
         try:
             made: type = type.__new__(meta, name, (quiet, *bases), dict(space))
             made.__bases__ = bases
@@ -122,3 +122,21 @@ def _bare_class(meta: type, name: str, bases: tuple[type, ...], space: dict[str,
             continue
         return made
     return None
+
+
+def _quiet_bases(bases: tuple[type, ...]) -> Iterator[type]:
+    """Classes whose `__init_subclass__` says nothing.  C lets bases be exchanged only where their layouts
+    have one origin: so there is one beside each class on which a base's layout was laid down last."""
+    silent: dict[str, Any] = {"__init_subclass__": classmethod(lambda cls, **k: None)}
+    for slots in ({}, {"__slots__": ()}):
+        yield type("quiet", (), {**silent, **slots})
+    for base in bases:
+        laid = laid_down(base)
+        above = base_of(laid)
+        if above is None or above is object or not is_python_class(laid):
+            continue
+        members = [k for k, v in class_dict(laid).items() if type(v) is types.MemberDescriptorType]
+        space = {**silent, "__slots__": tuple(members)} if members else dict(silent)
+        beside = _bare_class(type(laid), "quiet", (above,), space)
+        if beside is not None:
+            yield beside

@@ -154,6 +154,7 @@ def holders(gone: Mapping[int, tuple[Any, str]], ours: set[int], view: View) -> 
                 ):
                     continue
                 found[f"a {type(holder).__name__} holds the old {name}"] = None
+            del referrers  # it holds classes derived from this one, which are looked for next
     return list(found)
 
 

@@ -19,8 +19,9 @@ from .reading import PLAIN, class_dict, class_module, is_python_class, qualname_
 from .world import NOT_PROGRAMS, World
 
 _STORED: Final = re.compile(
-    rb"\.\s*([A-Za-z_]\w*)\s*(?:\[[^\]\n]*\]\s*)?(?::[^=\n]+)?(?:[-+*/%&|^@]|//|\*\*|<<|>>)?=(?!=)"
-    rb"|\.\s*([A-Za-z_]\w*)\.(?:append|add|update|extend|insert|setdefault|remove|discard|pop|clear)\("
+    rb"(?<!\bself)\.\s*([A-Za-z_]\w*)\s*(?:\[[^\]\n]*\]\s*)?(?::[^=\n]+)?"
+    rb"(?:[-+*/%&|^@]|//|\*\*|<<|>>)?=(?!=)"
+    rb"|(?<!\bself)\.\s*([A-Za-z_]\w*)\.(?:append|add|update|extend|insert|setdefault|remove|discard|pop|clear)\("
     rb"""|setattr\([^,\n]+,\s*["'](\w+)["']"""
 )
 OF_THE_PROCESS: Final = frozenset(
@@ -33,7 +34,8 @@ IN_THE_GRAPH: Final = ""
 
 
 def stored(sources: Iterable[bytes]) -> list[str]:
-    """Names that the sources assign as attributes, or whose contents they change by a well-known method."""
+    """Names that the sources assign as attributes, or whose contents they change by a well-known method;
+    what a method does to `self` is done to an object of the program."""
     found: set[bytes] = set()
     for text in sources:
         found |= {name for match in _STORED.finditer(text) for name in match.groups() if name}
@@ -56,12 +58,18 @@ def variables(world: World, names: Collection[str], known: Collection[int]) -> d
             continue
         space = vars(module)
         for key in wanted & space.keys():
-            _tell(found, f"{name}:{key}", space[key], world, known)
+            if not _fills_by_itself(name, key, space[key]):
+                _tell(found, f"{name}:{key}", space[key], world, known)
         for cls in [v for v in list(space.values()) if issubclass(type(v), type) and class_module(v) == name]:
             own = class_dict(cls)
             for key in wanted & own.keys():
                 _tell(found, f"{name}:{qualname_of(cls)}.{key}", own[key], world, known)
     return found
+
+
+def _fills_by_itself(module: str, name: str, value: Any) -> bool:
+    """Is this a cache of the standard library's, in which whoever uses it leaves something?"""
+    return type(value) is dict and "cache" in name and module.partition(".")[0] in sys.stdlib_module_names
 
 
 def _tell(found: dict[str, str], name: str, value: Any, world: World, known: Collection[int]) -> None:

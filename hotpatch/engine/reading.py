@@ -116,13 +116,19 @@ def solid_base(cls: type) -> type:
     )
 
 
+def laid_down(cls: type) -> type:
+    """The class among this one and its bases that added something to the layout last."""
+    while (base := base_of(cls)) is not None and _same_layout(cls, base):
+        cls = base
+    return cls
+
+
 def anchor(cls: type) -> tuple[str, str, tuple[str, ...]]:
     """What has to be the same for C to let instances of one class become instances of another: the class
     on which the layout was laid down last, told by the base that it extends and the slots that it adds
     (Objects/typeobject.c,
     `compatible_for_assignment`)."""
-    while (base := base_of(cls)) is not None and _same_layout(cls, base):
-        cls = base
+    cls = laid_down(cls)
     base = base_of(cls) or cls
     while issubclass(base, BaseException) and (above := base_of(base)) and sizes_of(above) == sizes_of(base):
         base = above  # C exceptions that add nothing to the one that they extend

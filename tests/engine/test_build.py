@@ -211,3 +211,26 @@ def test_a_definition_whose_statement_has_to_run_is_compiled_as_its_module_is(
     assert outcome, outcome.reasons
     wanted = {"a": "int", "return": "str"} if future else {"a": int, "return": str}
     assert vars(m)["N"].f.__annotations__ == wanted
+
+
+GENERIC_BASE = """
+from typing import Generic, TypeVar
+T = TypeVar("T")
+class Base{base}:
+    def __init__(self, text): self.text = text
+    def told(self): return "{told} " + self.text
+class Derived(Base{of}):
+    pass
+class Further(Derived):
+    pass
+"""
+
+
+def test_a_class_and_those_derived_from_it_become_generic(program: Program) -> None:
+    program.runs({"m.py": GENERIC_BASE.format(base="", of="", told="old")})
+    m = program.module("m")
+    outcome = program.patch({"m.py": GENERIC_BASE.format(base="(Generic[T])", of="[T]", told="new")})
+    assert outcome, outcome.reasons
+    assert m.Derived[int].__args__ == (int,)
+    assert m.Further("x").told() == "new x" and issubclass(m.Further, m.Base)
+    assert m.Further.__mro__ == (m.Further, m.Derived, m.Base, m.Generic, object)

@@ -141,7 +141,17 @@ def test_a_library_that_only_the_new_code_imports_is_no_difference(program: Prog
 
 def test_names_that_sources_assign_are_found_in_every_form() -> None:
     source = (
-        b"a.one = 1\na.b.two += 1\nself.three: int = 3\na.four['x'] = 4\nsetattr(a, 'five', 5)\n"
+        b"a.one = 1\na.b.two += 1\nself.b.three: int = 3\na.four['x'] = 4\nsetattr(a, 'five', 5)\n"
         b"a.six.append(6)\na.none == 1\nf(x=1)\ny = a.read\n"
+        b"self.seven = 7\nself.eight.append(8)\n"
     )
     assert stored([source]) == ["five", "four", "one", "six", "three", "two"]
+
+
+def test_a_cache_that_any_use_of_a_library_fills_is_no_setting_of_it(program: Program) -> None:
+    text = "import re\nclass C:\n    pass\nc = C()\nc._cache = {{}}\nRX = re.compile({!r})\n"
+    program.runs({"m.py": text.format("a+")})
+    m = program.module("m")
+    outcome = program.patch({"m.py": text.format("b+")})
+    assert outcome, outcome.reasons
+    assert m.RX.match("b")
