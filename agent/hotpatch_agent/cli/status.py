@@ -63,14 +63,19 @@ def command(terminal: Terminal, home: Path, wait: float | None) -> int:
     except LedgerDamaged as error:
         damage = error
     outcome = None if wait is None or damage is not None else _outcome(place, history, wait)
-    roll = read_roll(place.workers)
-    _show(terminal, place, history, roll)
-    sentence, code = _verdict(place, history.state, roll)
+    roll, dirty = read_roll(place.workers), _dirty(place)
+    _show(terminal, place, history, roll, dirty)
+    sentence, code = _verdict(place, history.state, roll, dirty)
     if damage is not None:
         sentence, code = str(damage), damage.exit_code
     if outcome is not None:
         sentence, code = rollout_view.sentence(history.state.progress), outcome
-    return terminal.finish(sentence, _data(place, history.state, roll), code)
+    return terminal.finish(sentence, _data(place, history.state, roll, dirty), code)
+
+
+def _dirty(home: Home) -> tuple[Status, ...]:
+    """gunicorn's dirty workers, if there are any."""
+    return read_roll(home.dirty).alive if home.dirty.is_dir() else ()
 
 
 def _outcome(home: Home, history: History, wait: float) -> int | None:
@@ -86,7 +91,7 @@ def _outcome(home: Home, history: History, wait: float) -> int | None:
     return OutcomeUnknown.exit_code
 
 
-def _show(terminal: Terminal, home: Home, history: History, roll: Roll) -> None:
+def _show(terminal: Terminal, home: Home, history: History, roll: Roll, dirty: tuple[Status, ...]) -> None:
     state, service = history.state, home.service
     head = ", ".join(
         f"{one.version} ({one.message})" if one.message else str(one.version) for one in state.head
@@ -112,7 +117,7 @@ def _show(terminal: Terminal, home: Home, history: History, roll: Roll) -> None:
         terminal.say(f"worker {state.replacement.worker} is being replaced", style="yellow")
     if roll.alive:
         headings = ["worker", "runs", "phase", "age", "memory", "requests", "in flight", "class", "notes"]
-        terminal.table(headings, [_row(state, one) for one in roll.alive])
+        terminal.table(headings, [_row(state, one) for one in (*roll.alive, *dirty)])
         terminal.table(rollout_view.VERSIONS, rollout_view.version_rows(state, roll.alive))
     for one in roll.alive:
         for blocker in one.blockers:
@@ -157,7 +162,7 @@ def _adoption(one: Status) -> str:
     return problem.text if problem else one.adoption.reason
 
 
-def _verdict(home: Home, state: State, roll: Roll) -> tuple[str, int]:
+def _verdict(home: Home, state: State, roll: Roll, dirty: tuple[Status, ...]) -> tuple[str, int]:
     serving = [one for one in roll.alive if one.life is Life.SERVING]
     if not roll.alive:
         return f"No worker of {home.service.name} is alive.", NoWorkerAlive.exit_code
@@ -168,10 +173,13 @@ def _verdict(home: Home, state: State, roll: Roll) -> tuple[str, int]:
         return f"{told}; not all is done yet.", OutcomeUnknown.exit_code
     if late := [one for one in there if one.blockers]:
         return f"{told}; old code goes on in {names(tuple(late))}.", 0
+    late = [one for one in dirty if not runs_head(state, one)]
+    if late:
+        return f"{told}; {plural(len(late), 'dirty worker')} not yet.", OutcomeUnknown.exit_code
     return f"{told}.", 0
 
 
-def _data(home: Home, state: State, roll: Roll) -> dict[str, Any]:
+def _data(home: Home, state: State, roll: Roll, dirty: tuple[Status, ...]) -> dict[str, Any]:
     rollout = state.rollout
     return {
         "service": home.service.name,
@@ -190,6 +198,7 @@ def _data(home: Home, state: State, roll: Roll) -> dict[str, Any]:
         "quarantined": list(state.quarantined),
         "seq": state.seq,
         "workers": [_worker(state, one) for one in roll.alive],
+        "dirty_workers": [_worker(state, one) for one in dirty],
         "dead": [one.worker for one in roll.dead],
     }
 

@@ -71,6 +71,11 @@ class Home:
         return self.path / "workers"
 
     @functools.cached_property
+    def dirty(self) -> Path:
+        """The same for gunicorn's dirty workers; there only where there are some."""
+        return self.path / "dirty"
+
+    @functools.cached_property
     def leader_lock(self) -> Path:
         """Held by the worker that decides."""
         return self.ledger / "leader.lock"

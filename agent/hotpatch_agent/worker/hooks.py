@@ -73,6 +73,8 @@ def engage(server: Any, new: int | None = None, old: int | None = None) -> None:
     _around(settings, "post_fork", before=_post_fork)
     _around(settings, "post_worker_init", after=_post_worker_init)
     _around(settings, "worker_exit", before=_worker_exit)
+    if "on_dirty_starting" in settings:
+        _around(settings, "on_dirty_starting", before=_on_dirty_starting)
     server.log.info(
         "hotpatch is on for the service '%s', home %s", _Master.home.service.name, _Master.home.path
     )
@@ -133,6 +135,14 @@ def _post_fork(server: Any, worker: Any) -> None:
     assert _Master.home is not None
     preloaded = _Master.program if server.app.callable is not None else None
     _Master.start = Start(worker, _Master.home, preloaded)
+
+
+def _on_dirty_starting(arbiter: Any) -> None:
+    """In the dirty arbiter, a process of its own."""
+    from hotpatch_agent.worker import dirty_arbiter
+
+    if _Master.home is not None:
+        dirty_arbiter.engage(arbiter, _Master.home)
 
 
 def _post_worker_init(_worker: Any) -> None:
