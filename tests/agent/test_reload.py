@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hotpatch_agent.home import facts
 
 from tests.agent.pushing import Pusher, settled
+from tests.agent.service import wait_until
 from tests.agent.shop import APP, TWO, bodies, make
 
 
@@ -65,3 +67,54 @@ def test_a_release_that_a_deployment_brings_to_disk_leaves_the_head(pusher: Push
         assert reload(pusher) == 0
         assert set(bodies(service, 20)) == {"two"}
         assert pusher.of_kind(facts.Absorbed)
+
+
+def test_with_preload_a_reload_loads_what_is_on_disk(pusher: Pusher) -> None:
+    with make(pusher, workers=2, preload_app=True) as service:
+        settled(pusher, service, 2)
+        old = set(service.workers())
+        service.write({"shop.py": TWO["shop.py"]})
+        with service.load(clients=4) as load:
+            assert reload(pusher) == 0
+            load.settle()
+        assert load.failed == []
+        settled(pusher, service, 2)
+        assert not old & set(service.workers())
+        assert set(bodies(service, 20)) == {"two"}
+        victim = service.workers()[0]
+        service.signal(signal.SIGKILL, victim)
+        wait_until(lambda: victim not in service.workers(), "it has gone")
+        settled(pusher, service, 2)
+        assert set(bodies(service, 20)) == {"two"}
+
+
+def test_with_preload_a_worker_that_is_not_asked_to_reload_runs_what_the_master_has_loaded(
+    pusher: Pusher,
+) -> None:
+    with make(pusher, workers=2, preload_app=True) as service:
+        settled(pusher, service, 2)
+        service.write({"shop.py": "raise RuntimeError('no start')\n"})
+        with service.load(clients=2) as load:
+            assert reload(pusher) != 0
+            victim = service.workers()[0]
+            service.signal(signal.SIGTERM, victim)
+            wait_until(lambda: victim not in service.workers(), "it has gone")
+            settled(pusher, service, 2)
+            load.settle()
+        assert load.failed == []
+        assert load.bodies().keys() == {"one"}
+        assert set(bodies(service, 20)) == {"one"}
+
+
+def test_with_preload_a_release_that_a_deployment_brings_to_disk_leaves_the_head(pusher: Pusher) -> None:
+    with make(pusher, workers=2, preload_app=True) as service:
+        settled(pusher, service, 2)
+        assert isinstance(pusher.push(APP, TWO), facts.Settled)
+        service.write({"shop.py": TWO["shop.py"]})
+        with service.load(clients=2) as load:
+            assert reload(pusher) == 0
+            wait_until(lambda: pusher.of_kind(facts.Absorbed), "the release leaves the head")
+            load.settle()
+        assert load.failed == []
+        assert {status.stack for status in settled(pusher, service, 2)} == {()}
+        assert set(bodies(service, 20)) == {"two"}

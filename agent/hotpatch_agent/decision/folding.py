@@ -195,7 +195,8 @@ def _reloading(state: State, fact: facts.Reloading, at: Instant) -> State:
 
 
 def _reloaded(state: State, fact: facts.Reloaded, at: Instant) -> State:
-    return evolve(state, reload=None, replacement=None, former=_former(state, at))
+    deployed = state.reload.since if state.reload is not None and fact.problem is None else state.deployed
+    return evolve(state, reload=None, replacement=None, former=_former(state, at), deployed=deployed)
 
 
 def _absorbed(state: State, fact: facts.Absorbed, at: Instant) -> State:

@@ -165,6 +165,8 @@ class State:
     former: Replacement | None = None
     """The last one, `since` being its end; its successor may still be one worker too many."""
     reload: Reload | None = None
+    deployed: Instant | None = None
+    """When the last reload that did not fail was asked for: the sources on disk are those that are to run."""
     floor: int = 0
     """The highest version that was ever committed: a new release must be above it."""
     transition: Transition | None = None
@@ -196,6 +198,12 @@ class State:
     def versions(self) -> tuple[int, ...]:
         """The versions of the head, lowest first."""
         return tuple(entry.version for entry in self.head)
+
+    @property
+    def runs_disk(self) -> bool:
+        """Was a reload asked for since the master was started, so that what it has loaded counts no more?"""
+        asked = self.reload.since if self.reload is not None else self.deployed
+        return asked is not None and (self.started is None or asked.since(self.started) >= 0)
 
     @property
     def underway(self) -> Progress | None:

@@ -136,6 +136,10 @@ class Program:
         folder = f"{self.root}{os.sep}"
         return located[len(folder) :].replace(os.sep, "/") if located.startswith(folder) else None
 
+    def is_older_than_disk(self) -> bool:
+        """Has a source changed on disk since it was loaded?"""
+        return any(digest_of(self.disk(path)) != digest for path, digest in self.loaded.items())
+
     def forget_modules(self) -> None:
         """Takes every module of the program out of the import system, so that it is imported anew."""
         for name, module in list(sys.modules.items()):

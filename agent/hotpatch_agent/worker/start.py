@@ -148,6 +148,9 @@ class Start:
         trouble = self._read_history()
         state = self._history.state
         self._program = self._preloaded or Program.at(root_of(self._home))
+        if self._preloaded is not None and state.runs_disk and self._program.is_older_than_disk():
+            self._worker.log.info("hotpatch: loading the program anew in this worker, as it is on disk")
+            self._forget_preloaded()
         # No two workers take the same place, so the next one chooses when this one's choice can be seen.
         lock = Lock.take(self._home.start_lock) if state.replacement and state.replacement.on else None
         try:
@@ -231,11 +234,14 @@ class Start:
                 adopt.commit(self._program, prepared, self._app)
         except PatchRefused as reason:
             self._worker.log.info("hotpatch: loading the program anew in this worker: %s", reason)
-            self._program.forget_modules()
-            self._program.start_on(layers.applied)
-            self._worker.app.callable = None
-            self._load()
-            self._program.note_loaded()
+            self._forget_preloaded()
+            self._load_layers(layers)
+
+    def _forget_preloaded(self) -> None:
+        """What the master has loaded is not what this worker is to run."""
+        self._program.forget_modules()
+        self._worker.app.callable = None
+        self._preloaded = None
 
     def _pin(self) -> None:
         self._app = worker_classes.application(self._worker)
