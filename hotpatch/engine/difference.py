@@ -17,7 +17,7 @@ from . import codes
 from .graph import HIDDEN, Graph
 from .match import FIXED, Match, Pair, is_sequence
 from .pairing import SHARED
-from .shape import Step
+from .shape import BED, Step
 
 
 @frozen(eq=False)
@@ -149,8 +149,12 @@ def _needs_another(match: Match, cls: Pair, pair: Pair, rigid: set[Pair]) -> boo
 
 
 def _instances_follow(match: Match, pair: Pair) -> bool:
-    a, b = match.old.nodes[pair[0]][1][2], match.new.nodes[pair[1]][1][2]
-    return bool(a == b)
+    return _layout(match.old, pair[0]) == _layout(match.new, pair[1])
+
+
+def _layout(graph: Graph, i: int) -> tuple[Any, ...]:
+    """Of a class's objects, whatever the base is that it was laid on."""
+    return tuple(graph.nodes[i][1][2][:BED])
 
 
 def _only_as_class(match: Match, parent: Pair, pair: Pair) -> bool:
@@ -179,14 +183,17 @@ def _class_of(graph: Graph, i: int) -> Any:
 
 
 def _can_stay(match: Match, pair: Pair) -> bool:
-    """Can the class object stay?  C forbids another layout, and to exchange `object` as the only base."""
+    """Can the class object stay?  C forbids another layout, to exchange `object` as the only base, and to
+    exchange the base that the layout was laid on for one of another layout."""
     a, b = match.old.nodes[pair[0]], match.new.nodes[pair[1]]
     bases = [
         [graph.nodes[child][1] for step, child in node[2] if step[0] == "base"]
         for graph, node in ((match.old, a), (match.new, b))
     ]
     bare = [("builtins", "object")]
-    return bool(a[1][2] == b[1][2]) and (bare not in bases or bases[0] == bases[1])
+    if _layout(match.old, pair[0]) != _layout(match.new, pair[1]):
+        return False
+    return bases[0] == bases[1] or (bare not in bases and a[1][2][BED] == b[1][2][BED])
 
 
 def _stale_caches(match: Match, different: set[Pair], replaced: set[Pair]) -> set[Pair]:

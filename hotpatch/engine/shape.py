@@ -32,6 +32,7 @@ from .reading import (
     PLAIN,
     SEQUENCES,
     anchor,
+    base_of,
     bases_of,
     class_attribute,
     class_module,
@@ -67,6 +68,8 @@ DESCRIPTORS: Final = (
     types.GetSetDescriptorType,
     types.ClassMethodDescriptorType,
 )
+BED: Final = 6
+"""Where the layout of a class tells of the base that it is laid on."""
 MOST_COPIED: Final = 1 << 20
 """Bytes."""
 PATHS: Final = frozenset({"PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath"})
@@ -122,7 +125,9 @@ def expand_class(shapes: Shapes, cls: Any) -> Shape:
         return "c-class", (class_module(cls), name), [], None
     members = tuple(sorted(k for k, v in own.items() if type(v) is types.MemberDescriptorType))
     basic, item, dictionary, weak = sizes_of(cls)
-    layout = (basic, item, dictionary != 0, weak != 0, members, anchor(cls))
+    below = base_of(cls)
+    bed = None if below is None else (sizes_of(below), anchor(below))
+    layout = (basic, item, dictionary != 0, weak != 0, members, anchor(cls), bed)
     kids: list[tuple[Step, Any]] = [("meta", type(cls))]
     kids += [(("base", i), base) for i, base in enumerate(bases_of(cls))]
     kids += [(("attr", k), v) for k, v in list(own.items()) if k not in CLASS_NOISE and type(k) is str]

@@ -224,3 +224,50 @@ def test_rows_with_another_length_are_live_where_none_have_been_made_yet(program
     assert outcome.effect.value == "live"
     module.note("ab")
     assert module.table() == ["abab"]
+
+
+MIDDLE = """
+class Base:
+    __slots__ = ("__dict__", "marked")
+
+    def tell(self):
+        return "base"
+
+{middle}
+class Model({base}):
+    def __init__(self, name):
+        self.name = name
+
+class Special(Model):
+    pass
+
+KEPT = [Model("kept"), Special("special")]
+TABLE = {{"model": Model}}
+"""
+"""A base that adds a place for weak references comes between, so that C exchanges no bases (as pydantic's
+models have it)."""
+MIDDLE_CLASS = """
+class Middle(Base):
+    def tell(self):
+        return "middle"
+"""
+
+
+def test_a_class_gets_a_base_of_another_layout_between_and_its_objects_follow(program: Start) -> None:
+    module, patch = program(
+        MIDDLE.format(middle="", base="Base"), MIDDLE.format(middle=MIDDLE_CLASS, base="Middle")
+    )
+    kept, special = module.KEPT
+    later = module.Model("later")
+    later.marked = 1
+    outcome = patch()
+    assert outcome, outcome.reasons
+    assert [each.tell() for each in (kept, special, later)] == ["middle"] * 3
+    assert (later.name, later.marked) == ("later", 1)
+    assert module.KEPT == [kept, special]
+    assert type(kept) is type(later) is module.Model is module.TABLE["model"]
+    assert module.Special.__mro__[1:3] == (module.Model, module.Middle)
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert [each.tell() for each in (kept, special, later)] == ["base"] * 3
+    assert type(kept) is module.Model is module.TABLE["model"]
