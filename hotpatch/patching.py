@@ -22,6 +22,7 @@ from attrs import field, frozen
 from hotpatch import authored, engine, refresh
 from hotpatch.engine.world import absolute
 from hotpatch.errors import HotpatchError, PatchInvalid, PatchRefused
+from hotpatch.foreseen import Foresight
 from hotpatch.ops import Op
 from hotpatch.plan import Edit, Effect, Plan
 
@@ -93,7 +94,7 @@ def patch(
     home = absolute(root if root is not None else new)
     start = here(home, modules, app_target, setup, seconds)
     try:
-        measurement = engine.measure(absolute(old), absolute(new), start)
+        measurement = engine.measure(absolute(old), absolute(new), start, Foresight)
     except PatchInvalid as why:
         return _failed(Effect.REFUSE, str(why))
     except PatchRefused as why:

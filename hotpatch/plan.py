@@ -40,6 +40,8 @@ class Edit:
     """Why it has this effect, or what caused a derived edit (`follows TIMEOUT`)."""
     grade: Grade | None = None
     line: int | None = None
+    grade_reason: str = ""
+    """Why it can't go in beside the old code, where it is live and can't."""
 
 
 @frozen
@@ -57,3 +59,11 @@ class Plan:
             if worst in effects:
                 return worst
         return Effect.LIVE
+
+    @property
+    def grade(self) -> Grade:
+        """How the whole goes in, which is as its coarsest edit does."""
+        if self.effect is not Effect.LIVE:
+            return Grade.RELOAD
+        grades = {edit.grade for edit in self.edits}
+        return Grade.BARRIER if Grade.BARRIER in grades else Grade.CANARY

@@ -29,6 +29,7 @@ def plan_as_dict(plan: Plan) -> dict[str, object]:
                 "reason": edit.reason,
                 "grade": edit.grade.value if edit.grade else "",
                 "line": edit.line or 0,
+                "grade_reason": edit.grade_reason,
             }
             for edit in plan.edits
         ],
@@ -55,6 +56,7 @@ def _edit(item: fields.Fields) -> Edit:
         reason=item.text("reason"),
         grade=_choice(Grade, grade) if grade else None,
         line=item.number("line", 0, 100_000_000) or None,
+        grade_reason=item.text("grade_reason") if item.has("grade_reason") else "",
     )
     item.done()
     return edit

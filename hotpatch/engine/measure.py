@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from attrs import evolve
@@ -12,20 +12,25 @@ from hotpatch.errors import PatchInvalid, PatchRefused
 from .difference import Difference, derive, unchangeable
 from .effects import containers_touched, settings_problems, witnessed
 from .explain import explain
+from .graph import Graph
 from .heap import names_of
 from .late import changed_modules, late_modules, sources_below
 from .libraries import stored
 from .match import Match, noise_between
 from .measurement import Measurement, Problem, Proof, this_python
-from .planning import explain_it
+from .planning import Foresee, explain_it
 from .prune import prune
 from .start import Start, Started, run
 
+Grader = Callable[[Difference, Graph, Graph], Foresee]
+"""From the difference and the two starts, whole, to who tells how each edit will go in."""
 
-def measure(old_root: str, new_root: str, start: Start) -> Measurement:
+
+def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = None) -> Measurement:
     """Start the old and the new sources clean, and tell the difference.
 
-    Takes as long as the program takes to start, and runs it: never in a serving process.  Raises
+    Takes as long as the program takes to start, and runs it: never in a serving process.  `grader` makes
+    who tells how each edit will go in (`hotpatch.foreseen`).  Raises
     PatchInvalid if the new sources do not start, PatchRefused if the old ones do not or the starts can't
     be compared.
     """
@@ -72,7 +77,8 @@ def measure(old_root: str, new_root: str, start: Start) -> Measurement:
         stale_names=_stale_names(difference),
         proof=Proof(old.graph, new.graph, noise),
     )
-    explain_it(measured, dict(before.values()), dict(after.values()))
+    foresee = None if grader is None else grader(difference, old.graph, new.graph)
+    explain_it(measured, dict(before.values()), dict(after.values()), foresee)
     return measured
 
 

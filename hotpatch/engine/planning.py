@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from attrs import evolve
@@ -53,10 +53,19 @@ def plan(measurement: Measurement, choices: Mapping[str, str] | None = None) -> 
     return Plan(tuple(edit for edit in full.edits if edit.reason not in reasons), (*full.notes, *notes))
 
 
-def explain_it(measurement: Measurement, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> None:
+Foresee = Callable[[Pair, Step | None], tuple[Grade, str]]
+"""Tells how an edit will go in, and why if it is not beside the old code.  The step is None for a body."""
+
+
+def explain_it(
+    measurement: Measurement,
+    old: Mapping[str, bytes],
+    new: Mapping[str, bytes],
+    foresee: Foresee | None = None,
+) -> None:
     """Gives a measurement its plan, told by what in the sources (file to text) led to it, and the problems
     that only the sources show."""
-    edits = list(_edits(measurement))
+    edits = list(_edits(measurement, foresee or _coarsely(measurement.difference)))
     shapes = [_problem(problem, "shape") for problem in measurement.problems if not problem.choice]
     measured = _plan([*shapes, *edits], measurement.notes)
     try:
@@ -100,17 +109,18 @@ def _packages(difference: Difference) -> frozenset[str]:
     return frozenset(found)
 
 
-def _edits(measurement: Measurement) -> Iterator[Edit]:
+def _edits(measurement: Measurement, foresee: Foresee) -> Iterator[Edit]:
     difference = measurement.difference
     for name in difference.new.roots:
         if name not in difference.old.roots and not name.startswith("<"):
-            yield Edit(name, "", "new module", Effect.LIVE, "built from its description")
+            yield Edit(name, "", "new module", Effect.LIVE, "built from its description", Grade.CANARY)
     for name in measurement.gone:
-        yield Edit(name, "", "removed module", Effect.LIVE, "its file is gone")
+        yield Edit(name, "", "removed module", Effect.LIVE, "its file is gone", Grade.CANARY)
     for pair in difference.visits:
         if not hidden(difference.old, pair[0]):
-            for edit in _of_pair(difference, pair):
-                yield evolve(edit, grade=_grade(difference, pair, edit))
+            for step, edit in _of_pair(difference, pair):
+                grade, why = foresee(pair, step)
+                yield evolve(edit, grade=grade, grade_reason=why)
     for pair in sorted(difference.rebuilt):
         module, name = place(difference.old, pair[0])
         yield Edit(
@@ -120,6 +130,7 @@ def _edits(measurement: Measurement) -> Iterator[Edit]:
             Effect.LIVE,
             "rebuilt: C keeps the layout of the old one; instances follow",
             Grade.BARRIER,
+            grade_reason="an object has one class at a time",
         )
 
 
@@ -127,22 +138,22 @@ SIDE_BY_SIDE = frozenset({"function", "class", "module"})
 """What two versions can each have a value of their own in; all else is one object that both share."""
 
 
-def _grade(difference: Difference, pair: Pair, edit: Edit) -> Grade:
-    """How the edit goes in, as far as the clean starts can tell.  A worker may still find that it needs one
-    step (a name that a function both reads and sets, say)."""
-    kind = difference.old.kind(pair[0])
-    if kind not in SIDE_BY_SIDE or edit.kind == "closure":
-        return Grade.BARRIER
-    if kind == "function" and edit.kind == "attribute":
-        return Grade.BARRIER
-    if kind == "class" and any(
-        type(step) is tuple and step[0] == "base" for step, _, _ in difference.edges.get(pair, ())
-    ):
-        return Grade.BARRIER
-    return Grade.CANARY
+def _coarsely(difference: Difference) -> Foresee:
+    """By what kind of thing it is that differs, where nobody tells more."""
+
+    def foresee(pair: Pair, step: Step | None) -> tuple[Grade, str]:
+        kind = difference.old.kind(pair[0])
+        owned = type(step) is tuple and step[0] == ("attr" if kind == "function" else "base")
+        shared = kind not in SIDE_BY_SIDE or pair in difference.replaced or (kind != "module" and owned)
+        return (Grade.BARRIER, "there is one of it, for both versions") if shared else (Grade.CANARY, "")
+
+    return foresee
 
 
-def _of_pair(difference: Difference, pair: Pair) -> Iterator[Edit]:
+Found = tuple[Step | None, Edit]
+
+
+def _of_pair(difference: Difference, pair: Pair) -> Iterator[Found]:
     kind = difference.old.kind(pair[0])
     module, name = place(difference.old, pair[0])
     if kind == "function":
@@ -150,51 +161,35 @@ def _of_pair(difference: Difference, pair: Pair) -> Iterator[Edit]:
         return
     reason = "follows what it is made from" if kind not in ("module", "class") else "the value differs"
     for step, node in difference.added.get(pair, ()):
-        told = _below(name, step)
-        what = KINDS.get(difference.new.kind(node), "value")
-        yield Edit(
-            module, told, f"new {what}", Effect.LIVE, "not there before", line=_line(difference.new, node)
-        )
+        what = f"new {KINDS.get(difference.new.kind(node), 'value')}"
+        line = _line(difference.new, node)
+        yield step, Edit(module, _below(name, step), what, Effect.LIVE, "not there before", line=line)
     for step, node in difference.removed.get(pair, ()):
-        what = KINDS.get(difference.old.kind(node), "value")
-        yield Edit(module, _below(name, step), f"removed {what}", Effect.LIVE, "no longer there")
+        what = f"removed {KINDS.get(difference.old.kind(node), 'value')}"
+        yield step, Edit(module, _below(name, step), what, Effect.LIVE, "no longer there")
     for step, _, child in difference.edges.get(pair, ()):
         if child in difference.replaced and child not in difference.rebuilt:
-            yield Edit(
-                module,
-                _below(name, step),
-                _changed(difference, child),
-                Effect.LIVE,
-                reason,
-                line=_line(difference.new, child[1]),
-            )
+            what, line = _changed(difference, child), _line(difference.new, child[1])
+            yield step, Edit(module, _below(name, step), what, Effect.LIVE, reason, line=line)
 
 
-def _of_function(difference: Difference, pair: Pair, module: str, name: str) -> Iterator[Edit]:
+def _of_function(difference: Difference, pair: Pair, module: str, name: str) -> Iterator[Found]:
     before, after = difference.old.nodes[pair[0]][3], difference.new.nodes[pair[1]][3]
     line = after.first_line
     if pair in difference.replaced:
-        yield Edit(
-            module, name, "closure", Effect.LIVE, "the old function forwards to the new one", line=line
-        )
+        reason = "the old function forwards to the new one"
+        yield None, Edit(module, name, "closure", Effect.LIVE, reason, line=line)
     elif before.body != after.body:
-        yield Edit(
-            module,
-            name,
-            "body",
-            Effect.LIVE,
-            "the function keeps its object and runs the new code",
-            line=line,
-        )
+        reason = "the function keeps its object and runs the new code"
+        yield None, Edit(module, name, "body", Effect.LIVE, reason, line=line)
     changes = [*difference.added.get(pair, ()), *difference.removed.get(pair, ())]
     changes += [(s, c[1]) for s, _, c in difference.edges.get(pair, ()) if c in difference.replaced]
+    reason = "exchanged on the function"
     for step, _ in changes:
         if type(step) is str and step in PARTS:
-            yield Edit(module, name, PARTS[step], Effect.LIVE, "exchanged on the function", line=line)
+            yield step, Edit(module, name, PARTS[step], Effect.LIVE, reason, line=line)
         elif type(step) is tuple and step[0] == "attr":
-            yield Edit(
-                module, f"{name}.{step[1]}", "attribute", Effect.LIVE, "exchanged on the function", line=line
-            )
+            yield step, Edit(module, f"{name}.{step[1]}", "attribute", Effect.LIVE, reason, line=line)
 
 
 def _changed(difference: Difference, pair: Pair) -> str:

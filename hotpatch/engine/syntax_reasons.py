@@ -30,6 +30,7 @@ class Measured:
     grade: Grade | None = None
     kind: str = ""
     """What differs, for a name that no changed statement binds."""
+    grade_reason: str = ""
 
     @property
     def place(self) -> Place:
@@ -88,7 +89,15 @@ def explained(plan: Plan, changes: Changes) -> Plan:
     """
     named = [edit for edit in plan.edits if edit.module]
     measured = [
-        Measured(e.module, e.name, e.effect, e.reason if e.effect is not Effect.LIVE else "", e.grade, e.kind)
+        Measured(
+            e.module,
+            e.name,
+            e.effect,
+            e.reason if e.effect is not Effect.LIVE else "",
+            e.grade,
+            e.kind,
+            e.grade_reason,
+        )
         for e in named
     ]
     given = {(e.module, e.name): e.reason for e in named}
@@ -106,7 +115,9 @@ def _edits_of(each: Measured, trace: Trace) -> Iterator[Edit]:
     for change in direct:
         kind = change.kind.value if change.act is Act.CHANGED else f"{change.kind.value} {change.act.value}"
         reason = each.reason or describe(change)
-        yield Edit(each.module, change.name, kind, each.effect, reason, each.grade, change.line)
+        yield Edit(
+            each.module, change.name, kind, each.effect, reason, each.grade, change.line, each.grade_reason
+        )
     if not direct:
         yield _derived(each, trace)
 
@@ -121,13 +132,14 @@ def _derived(each: Measured, trace: Trace) -> Edit:
     else:
         follows = f"follows {_reference(origin, each.module)}"
         reason = f"{each.reason} ({follows})" if each.reason else follows
-    return Edit(each.module, each.name, kind, each.effect, reason, each.grade, line)
+    return Edit(each.module, each.name, kind, each.effect, reason, each.grade, line, each.grade_reason)
 
 
 def _worse(one: Edit, other: Edit) -> Edit:
     first, second = sorted((one, other), key=lambda edit: -_EFFECTS.index(edit.effect))
-    grade = max(one.grade, other.grade, key=_GRADES.index)
-    return Edit(one.module, one.name, one.kind, first.effect, first.reason or second.reason, grade, one.line)
+    coarse, fine = sorted((one, other), key=lambda edit: -_GRADES.index(edit.grade))
+    reason, why = first.reason or second.reason, coarse.grade_reason or fine.grade_reason
+    return Edit(one.module, one.name, one.kind, first.effect, reason, coarse.grade, one.line, why)
 
 
 _LIVE = {

@@ -66,7 +66,7 @@ TYPE_SLOTS: Final = type_slot_names()
 
 STATE: Final = "it is live state, shared by both versions"
 
-_IN_ONE_STEP: Final = {
+IN_ONE_STEP: Final = {
     SlotKind.FUNCTION_DICT: "a function's own attributes are read by identity, not by version",
     SlotKind.BASES: "a class has one set of bases at a time",
     SlotKind.TYPE: "an object has one class at a time",
@@ -140,7 +140,7 @@ def _grade(op: Op, functions: FunctionsOf, changed: Mapping[int, set[str]], code
             return as_(Grade.BARRIER, "sys.modules has one module of a name at a time")
         case SlotKind.CALL:
             return as_(Grade.CANARY, "runs after the commit, and again after the collapse", Form.CALL)
-    return as_(Grade.BARRIER, _IN_ONE_STEP.get(op.kind, f"a {op.kind.value} has one value at a time"))
+    return as_(Grade.BARRIER, IN_ONE_STEP.get(op.kind, f"a {op.kind.value} has one value at a time"))
 
 
 Verdict = tuple[Grade, str, Form]
@@ -152,24 +152,33 @@ def _code(op: Op, changed: Mapping[int, set[str]]) -> Verdict:
     if len(op.after.co_freevars) != cells:
         reason = f"the new code closes over {len(op.after.co_freevars)} variables, the function over {cells}"
         return Grade.RELOAD, reason, Form.NONE
-    if not same_kind(function.__code__, op.after):
+    return of_code(function.__code__, op.after, changed.get(id(function.__globals__), ()))
+
+
+def of_code(before: CodeType, after: CodeType, changed: Iterable[str]) -> Verdict:
+    """Another body of a function; `changed` are the globals of its module that have several values."""
+    if not same_kind(before, after):
         return Grade.BARRIER, "calls return another kind of object: def, async or generator", Form.NONE
-    renaming = {name: f"{name}@" for name in changed.get(id(function.__globals__), ())}
     try:
-        names.rename(op.after, renaming)
+        names.rename(after, {name: f"{name}@" for name in changed})
     except names.CannotRename as error:
         return Grade.BARRIER, f"{error}: {STATE}", Form.NONE
     return Grade.CANARY, "a dispatcher picks the body", Form.BODY
 
 
 def _global(op: Op, functions: Sequence[FunctionType], code_of: CodeOf) -> Verdict:
-    name: str = op.key
+    if not isinstance(op.owner, ModuleType) and op.key not in LATE_GLOBAL:
+        return Grade.BARRIER, f"{op.key} changes how the module itself answers", Form.NONE
+    return of_global(op.key, map(code_of, functions))
+
+
+def of_global(name: str, codes: Iterable[CodeType]) -> Verdict:
+    """Another value of a global; `codes` is what the functions of its module run."""
     if name in LATE_GLOBAL:
         return Grade.CANARY, "metadata: changes with the commit", Form.LATE
-    if name in MODULE_HOOKS or not isinstance(op.owner, ModuleType):
+    if name in MODULE_HOOKS:
         return Grade.BARRIER, f"{name} changes how the module itself answers", Form.NONE
-    for function in functions:
-        code = code_of(function)
+    for code in codes:
         if names.mentions(code, frozenset({name})):
             try:
                 names.rename(code, {name: f"{name}@"})
@@ -179,20 +188,30 @@ def _global(op: Op, functions: Sequence[FunctionType], code_of: CodeOf) -> Verdi
 
 
 def _class(op: Op) -> Verdict:
-    name: str = op.key
     owner: type = op.owner
+    if any(isinstance(value, MemberDescriptorType) for value in (op.before, op.after)):
+        return _of_layout(op.key, owner.__qualname__)
+    one_sided = op.before is ABSENT or op.after is ABSENT
+    makes_or_breaks = one_sided or _switches_off(op.before) or _switches_off(op.after)
+    return of_attribute(op.key, owner.__qualname__, isinstance(owner, enum.EnumMeta), makes_or_breaks)
+
+
+def of_attribute(name: str, owner: str, of_enum: bool, makes_or_breaks: bool) -> Verdict:
+    """Another value of an attribute of the class `owner`; `makes_or_breaks`: one of the versions has none, or
+    None."""
     if name in LATE_CLASS:
         return Grade.CANARY, "metadata: changes with the commit", Form.LATE
-    if isinstance(owner, enum.EnumMeta):
+    if of_enum:
         return Grade.BARRIER, "an enum's members are looked up in tables of its own", Form.NONE
-    if name in TYPE_INTERNALS or any(
-        isinstance(value, MemberDescriptorType) for value in (op.before, op.after)
-    ):
-        return Grade.BARRIER, f"{name} is part of the layout of {owner.__qualname__}", Form.NONE
-    one_sided = op.before is ABSENT or op.after is ABSENT
-    if name in TYPE_SLOTS and (one_sided or _switches_off(op.before) or _switches_off(op.after)):
-        return Grade.BARRIER, f"{name} changes what {owner.__qualname__} can do, for every caller", Form.NONE
+    if name in TYPE_INTERNALS:
+        return _of_layout(name, owner)
+    if name in TYPE_SLOTS and makes_or_breaks:
+        return Grade.BARRIER, f"{name} changes what {owner} can do, for every caller", Form.NONE
     return Grade.CANARY, "a descriptor picks the value", Form.MEMBER
+
+
+def _of_layout(name: str, owner: str) -> Verdict:
+    return Grade.BARRIER, f"{name} is part of the layout of {owner}", Form.NONE
 
 
 def _switches_off(value: Any) -> bool:

@@ -102,6 +102,18 @@ def test_a_plan_of_two_trees_is_read_like_this(cli: Cli, trees: Path) -> None:
     assert ran.out.splitlines()[-1] == "Plan: 1 edit live, 0 reload, 0 refused."
 
 
+def test_a_plan_that_goes_in_in_one_step_says_so_and_why(cli: Cli, trees: Path) -> None:
+    pricing = trees / "new" / "shop" / "pricing.py"
+    pricing.write_text(pricing.read_text().replace("def total", "async def total"))
+    ran = cli("plan", *TREES)
+    said = " ".join(ran.out.split())
+    assert "live (barrier)" in said
+    assert "in one step: calls return another kind of object: def, async or generator" in said
+    assert said.endswith("new requests are held for a moment while those in flight end.")
+    grades = {edit["grade_reason"]: edit["grade"] for edit in cli("plan", *TREES, "--json").data["edits"]}
+    assert grades["calls return another kind of object: def, async or generator"] == "barrier"
+
+
 def test_a_plan_of_a_bundle_is_the_one_that_was_signed(cli: Cli, trees: Path) -> None:
     built = cli("build", *TREES, *SHOP, "--json").data["plan"]
     shown = cli("plan", "shop-7.bundle", "--json").data

@@ -22,7 +22,7 @@ def show_plan(terminal: Terminal, plan: Plan) -> None:
             Text(f"  {mark(edit)} {_where(edit)}"),
             Text(_what(edit)),
             Text(_how(edit), style=_STYLES[edit.effect]),
-            Text(edit.reason, style="dim"),
+            Text(_why(edit), style="dim"),
         )
         for edit in plan.edits
     ]
@@ -48,6 +48,11 @@ def _how(edit: Edit) -> str:
     return f"{edit.effect.value} (barrier)" if in_one_step else edit.effect.value
 
 
+def _why(edit: Edit) -> str:
+    """The edit's reason, and that of its grade where it has one."""
+    return f"{edit.reason}; in one step: {edit.grade_reason}" if edit.grade_reason else edit.reason
+
+
 def _what(edit: Edit) -> str:
     return edit.kind if mark(edit) != "~" or edit.kind.endswith("changed") else f"{edit.kind} changed"
 
@@ -58,7 +63,10 @@ def summary(plan: Plan) -> str:
     if not plan.edits:
         return "Plan: no edits; what differs changes nothing that the program does."
     live = count(counts[Effect.LIVE], "edit")
-    return f"Plan: {live} live, {counts[Effect.RELOAD]} reload, {counts[Effect.REFUSE]} refused."
+    together = f"Plan: {live} live, {counts[Effect.RELOAD]} reload, {counts[Effect.REFUSE]} refused."
+    if plan.grade is not Grade.BARRIER:
+        return together
+    return f"{together} It goes in in one step: new requests are held for a moment while those in flight end."
 
 
 def plan_data(plan: Plan) -> dict[str, Any]:

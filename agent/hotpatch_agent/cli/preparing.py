@@ -167,6 +167,7 @@ def _measure(
 ) -> tuple[Any, frozenset[str]]:
     """The measurement, and the paths of the files that a start of the program was seen to load."""
     from hotpatch import engine
+    from hotpatch.foreseen import Foresight
 
     differing = {path for path in new.sources if old.sources.get(path) != new.sources[path]}
     if interpreter.tag != python_tag():
@@ -185,7 +186,7 @@ def _measure(
         python=interpreter.executable,
     )
     try:
-        measurement = engine.measure(str(old_root), str(new_root), start)
+        measurement = engine.measure(str(old_root), str(new_root), start, Foresight)
     except PatchRefused as problem:
         raise BuildFailed(str(problem)) from problem
     return measurement, frozenset(measurement.files.values())

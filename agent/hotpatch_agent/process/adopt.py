@@ -49,6 +49,8 @@ class Prepared:
     """Both versions side by side; None where the release has no such form."""
     handlers: tuple[refresh.Handler, ...] = ()
     """Refresh callbacks that the release brings for its own commit and undo."""
+    because: str = ""
+    """Why it has no such form."""
 
 
 @define(eq=False)
@@ -78,19 +80,34 @@ def prepare(program: Program, release: Release, app: Any) -> Prepared:
     """
     epochs.tend()
     staged, written = _stage(program, release, app)
-    # What transformers carry over is live state, which both versions would share.
-    version = None if staged.carry is not None else _side_by_side(staged.ops)
+    if because := _needs_a_step(staged):
+        return Prepared(release, staged, None, written.handlers, because)
+    try:
+        version = _side_by_side(staged.ops)
+    except (PatchRefused, Busy) as why:
+        return Prepared(release, staged, None, written.handlers, str(why))
     return _prepared(release, staged, version, written.handlers)
+
+
+def _needs_a_step(staged: engine.Staged) -> str:
+    """Why the whole release goes in at a moment without requests, whatever its single edits are; empty if
+    nothing asks for that."""
+    if staged.carry is not None:
+        return "what the transformers carry over is live state, which both versions would share"
+    if staged.exchanged:
+        names = ", ".join(sorted(old.__qualname__ for old, _ in staged.exchanged.values()))
+        return f"another class takes the place of {names}, and an object has one class at a time"
+    forwards = next((op.where for op in staged.ops if op.target is not None), "")
+    return f"{forwards} can't take the new code, and forwards to another" if forwards else ""
 
 
 def _prepared(
     release: Release,
     staged: engine.Staged,
-    version: epochs.Version | None,
+    version: epochs.Version,
     handlers: tuple[refresh.Handler, ...],
 ) -> Prepared:
-    if version is not None:
-        note_epoch(version.epoch, release.version)
+    note_epoch(version.epoch, release.version)
     return Prepared(release, staged, version, handlers)
 
 
@@ -101,8 +118,11 @@ def again(program: Program, former: Prepared) -> Prepared | None:
     ops = former.staged.ops
     if former.version is None or not all(_stands_before(op) for op in ops):
         return None
-    version = _side_by_side(ops)
-    return None if version is None else _prepared(former.release, former.staged, version, former.handlers)
+    try:
+        version = _side_by_side(ops)
+    except (PatchRefused, Busy):
+        return None
+    return _prepared(former.release, former.staged, version, former.handlers)
 
 
 def _stands_before(op: Op) -> bool:
@@ -226,15 +246,11 @@ class Steps:
         return engine.prove(self.staged)
 
 
-def _side_by_side(ops: Sequence[Op]) -> epochs.Version | None:
-    """Both versions in place, with nothing visible changed; None if the edit has no such form."""
-    if any(op.target is not None for op in ops):
-        return None  # the function object can't hold the new code: it forwards, and a dispatcher would too
-    try:
-        # `epochs` knows a function's code by its kind alone.
-        return epochs.install([evolve(op, key=None) if op.kind is SlotKind.CODE else op for op in ops])
-    except (PatchRefused, Busy):
-        return None
+def _side_by_side(ops: Sequence[Op]) -> epochs.Version:
+    """Both versions in place, with nothing visible changed.  Raises PatchRefused, with the reason, if the edit
+    has no such form, Busy if another version is undecided."""
+    # `epochs` knows a function's code by its kind alone.
+    return epochs.install([evolve(op, key=None) if op.kind is SlotKind.CODE else op for op in ops])
 
 
 def _stage(program: Program, release: Release, app: Any) -> tuple[engine.Staged, authored.Authored]:

@@ -98,7 +98,8 @@ class Tasks:
             return self._in_phase(duty, status, Phase.UNABLE, self._unexpected(duty, error))
         blockers = tuple(Blocker("code", str(blocker)) for blocker in self._prepared.staged.blockers)
         beside = self._prepared.version is not None
-        ready = evolve(self._in_phase(duty, status, Phase.READY), blockers=blockers)
+        because = self._prepared.because
+        ready = evolve(self._in_phase(duty, status, Phase.READY, because), blockers=blockers)
         return evolve(ready, beside=beside, trial=None)
 
     def _stage_instead(self, duty: Duty, status: Status) -> Status:
