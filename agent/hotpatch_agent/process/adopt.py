@@ -247,8 +247,8 @@ class Steps:
 
 
 def _side_by_side(ops: Sequence[Op]) -> epochs.Version:
-    """Both versions in place, with nothing visible changed.  Raises PatchRefused, with the reason, if the edit
-    has no such form, Busy if another version is undecided."""
+    """Both versions in place, with nothing visible changed.  Raises PatchRefused, with the reason, if the
+    edit has no such form, Busy if another version is undecided."""
     # `epochs` knows a function's code by its kind alone.
     return epochs.install([evolve(op, key=None) if op.kind is SlotKind.CODE else op for op in ops])
 
