@@ -9,6 +9,7 @@ alone.
 from __future__ import annotations
 
 import dis
+import inspect
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -97,18 +98,46 @@ class Lacking:
         for f in changed:
             old, new = self.functions.get(id(f), (f, None, f.__code__))[1:]
             names = _stored(new) - (set() if old is None else _stored(old))
-            if not names or new.co_name in MAKERS:
+            passed = _keywords(new) - (set() if old is None else _keywords(old))
+            if not names | passed or new.co_name in MAKERS:
                 continue
             for used in _called(new):
                 cls: Any = f.__globals__.get(used)
                 if issubclass(type(cls), type) and is_python_class(cls):
-                    given.setdefault(id(cls), set()).update(names)
+                    given.setdefault(id(cls), set()).update(names | _taken_as_they_come(cls, passed))
         return given
 
 
 def _stored(code: types.CodeType) -> set[str]:
     me = codes.stored_on_self(code) if "." in code.co_qualname else set[str]()
-    return {s.argval for s in dis.get_instructions(code) if s.opname == "STORE_ATTR"} - me
+    found = {s.argval for s in dis.get_instructions(code) if s.opname == "STORE_ATTR"} - me
+    return found | _named_as_text(code)
+
+
+def _named_as_text(code: types.CodeType) -> set[str]:
+    """Attributes that code sets by their names as text: every text, where it does so at all."""
+    if "setattr" not in code.co_names and "__dict__" not in code.co_names:
+        return set()
+    consts = [const for part in codes.walk(code) for const in part.co_consts]
+    texts = [t for const in consts for t in (const if type(const) is tuple else (const,))]
+    return {text for text in texts if type(text) is str and text.isidentifier()}
+
+
+def _keywords(code: types.CodeType) -> set[str]:
+    """Names by which the code passes arguments."""
+    if not any(step.opname in ("KW_NAMES", "CALL_KW") for step in dis.get_instructions(code)):
+        return set()
+    tuples = [const for const in code.co_consts if type(const) is tuple]
+    return {name for const in tuples for name in const if type(name) is str}
+
+
+def _taken_as_they_come(cls: type, names: set[str]) -> set[str]:
+    """Of these arguments, those that the class's `__init__` takes by two stars: they may become
+    attributes."""
+    init = class_attribute(cls, "__init__")
+    if type(init) is not types.FunctionType or not init.__code__.co_flags & inspect.CO_VARKEYWORDS:
+        return set()
+    return names - set(init.__code__.co_varnames[: init.__code__.co_argcount])
 
 
 def _called(code: types.CodeType) -> set[str]:

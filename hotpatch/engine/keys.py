@@ -47,6 +47,8 @@ class Keys:
     read: frozenset[str]
     """Read by subscript, from what it has not made itself and where it does not ask for their presence."""
     records: tuple[Record, ...]
+    items: frozenset[tuple[str, bool]]
+    """What it puts into things that go by a name: the name, and whether that is a record it has made."""
 
     @staticmethod
     def of(code: types.CodeType) -> Keys:
@@ -54,6 +56,7 @@ class Keys:
         return Keys(
             frozenset(key for walk in walks for key in walk.read()),
             tuple(made.record() for walk in walks for made in walk.made if made.certain or made.possible),
+            frozenset(item for walk in walks for item in walk.items),
         )
 
     @property
@@ -106,6 +109,10 @@ _ENDING: Final = ("RETURN_", "RAISE_", "RERAISE", "JUMP_FORWARD", "JUMP_BACKWARD
 _JUMPING: Final = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
 _ASKING: Final = frozenset(("get", "pop", "setdefault"))
 _AFTER_PRECALL: Final = frozenset([dis.opmap["CALL"]] if "PRECALL" in dis.opmap else [])
+PUTS: Final = frozenset(
+    ("append", "appendleft", "add", "insert", "put", "put_nowait", "setdefault", "heappush")
+)
+"""Methods by which things are put into containers."""
 _CATCHING: Final = frozenset(("KeyError", "LookupError"))
 
 
@@ -115,6 +122,7 @@ class _Walk:
     def __init__(self, code: types.CodeType) -> None:
         self.code = code
         self.made: list[_Made] = []
+        self.items: set[tuple[str, bool]] = set()
         self._reads: list[tuple[str, Symbol]] = []
         self._asked: set[str] = set()
         self._stack: list[Symbol] = []
@@ -257,9 +265,14 @@ class _Walk:
         self.made = [one for one in self.made if one is not made]
 
     def _store_item(self, _: dis.Instruction) -> None:
-        _value, container, key = self._pop(3)
+        value, container, key = self._pop(3)
+        self._put(container, value)
         if (name := _key(key)) is not None:
             self._amended(container).possible.add(name)
+
+    def _put(self, container: Symbol, item: Symbol) -> None:
+        if type(container) is _Name and container.lasting:
+            self.items.add((container.name, type(item) is _Made))
 
     def _read_item(self, step: dis.Instruction) -> None:
         container, key = self._pop(2)
@@ -316,6 +329,8 @@ class _Walk:
                 made.take(other)
             self.made.append(made)
             return made
+        if callee.name in PUTS and arguments:
+            self._put(callee.owner, arguments[-1])
         first = _key(arguments[0]) if arguments else None
         if callee.name in _ASKING and first is not None:
             self._asked.add(first)

@@ -16,7 +16,7 @@ from typing import Any
 
 from attrs import frozen
 
-from . import heap, records, tuples
+from . import heap, kinds, records, tuples
 from .commit import apply
 from .frozen import all_objects
 from .graph import APP, HIDDEN, Describer, Graph
@@ -95,6 +95,7 @@ def of_the_heap(staged: Staged) -> tuple[str, ...]:
     asked = Lacking(staged.functions, staged.ops, is_ours)
     findings = asked.find(objects)
     findings += records.lacking(staged.functions, asked.brought, objects, is_ours)
+    findings += kinds.outdated(staged.functions, asked, objects)
     findings += tuples.outgrown(staged.functions, asked.brought, objects)
     del asked  # it notes classes, and is no holder of the program's
     gone = _gone(staged)

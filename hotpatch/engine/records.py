@@ -4,7 +4,8 @@ The same lie as that of attributes which only a new `__init__` sets: a session `
 login makes `{"user": ..., "lang": ...}`, and the new page reads `session["lang"]`.  A record is known by its
 keys alone, so the check asks for all of these: a kind of record that a function makes gains a key, a function
 comes to read that key by subscript (`get` and `in` know of its absence), and a dictionary lives that
-the old function may have made, and which lacks it.
+the old function may have made, and which lacks it.  The same goes for containers into which a function puts
+records from now on, and put something else before.
 
 A dictionary that was made in one piece has all keys of its display, and further ones only if something
 stores them; where a record goes by a name, an attribute's or a global's, only what goes by that name counts.
@@ -12,6 +13,7 @@ stores them; where a record goes by a name, an attribute's or a global's, only w
 
 from __future__ import annotations
 
+import collections
 import gc
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -65,11 +67,23 @@ def lacking(
 ) -> list[str]:
     """Sentences, one for each function whose records that live lack something.  `added` are functions that
     the edit brings; `objects` are all that the collector tracks."""
-    growths = list(_growths(functions, added))
-    if not growths:
+    before = {i: Keys.of(old) for i, (_, old, _) in functions.items()}
+    after = {i: Keys.of(new) for i, (_, _, new) in functions.items()}
+    read = {key for i in functions for key in after[i].read - before[i].read}
+    read |= {key for f in added for key in Keys.of(f.__code__).read}
+    if not read:
         return []
-    mentioned = _Mentioned(objects, is_ours)
     found: dict[str, None] = {}
+    for i, (function, _, _) in functions.items():
+        for name in _put_as_records(before[i], after[i], read):
+            if any(map(_holds_others, _named(name, function.__globals__, objects))):
+                found[
+                    f"{name} holds what {function.__qualname__} put there, which new code reads as records"
+                ] = None
+    growths = [g for i, (f, _, _) in functions.items() for g in _growths(f, before[i], after[i], read)]
+    if not growths:
+        return list(found)
+    mentioned = _Mentioned(objects, is_ours)
     for growth, record in _suspects(growths, objects):
         keys = frozenset(record)
         if (lacks := growth.lacks(keys)) and growth.made(keys, mentioned.anywhere):
@@ -78,16 +92,28 @@ def lacking(
     return list(found)
 
 
-def _growths(functions: Functions, added: Iterable[types.FunctionType]) -> Iterator[Growth]:
-    before = {i: Keys.of(old) for i, (_, old, _) in functions.items()}
-    after = {i: Keys.of(new) for i, (_, _, new) in functions.items()}
-    read = {key for i in functions for key in after[i].read - before[i].read}
-    read |= {key for f in added for key in Keys.of(f.__code__).read}
-    for i, (function, _, _) in functions.items() if read else ():
-        for record in before[i].records:
-            grown = _heir(record, after[i].records)
-            if grown is not None and (gained := (grown.keys - record.keys) & read):
-                yield Growth(function.__qualname__, function.__globals__, record, gained)
+def _growths(f: types.FunctionType, before: Keys, after: Keys, read: set[str]) -> Iterator[Growth]:
+    for record in before.records:
+        grown = _heir(record, after.records)
+        if grown is not None and (gained := (grown.keys - record.keys) & read):
+            yield Growth(f.__qualname__, f.__globals__, record, gained)
+
+
+def _put_as_records(before: Keys, after: Keys, read: set[str]) -> Iterator[str]:
+    """Names of containers into which records go from now on, and something else went before."""
+    if any(record.keys & read for record in after.records):
+        for name, is_record in sorted(after.items):
+            if is_record and (name, False) in before.items and (name, True) not in before.items:
+                yield name
+
+
+def _holds_others(container: Any) -> bool:
+    """Does it hold what has no keys to be read by?"""
+    kind = type(container)
+    if kind not in (list, dict, set, collections.deque):
+        return False
+    items = list(container.values()) if kind is dict else list(container)
+    return any(type(item) in reading.PLAIN or type(item) in (tuple, list, set) for item in items)
 
 
 def _heir(record: Record, records: Iterable[Record]) -> Record | None:
@@ -108,17 +134,19 @@ def _suspects(growths: Sequence[Growth], objects: Sequence[Any]) -> Iterator[tup
 
 
 def _by_name(growths: Sequence[Growth], objects: Sequence[Any]) -> Iterator[tuple[Growth, Any]]:
-    """What goes by the names of records: variables of the makers' modules, attributes of objects."""
-    by_name: dict[str, list[Growth]] = {}
     for growth in growths:
-        name = growth.record.place or ""
-        yield growth, growth.variables.get(name)
-        by_name.setdefault(name, []).append(growth)
+        for value in _named(growth.record.place or "", growth.variables, objects):
+            yield growth, value
+
+
+def _named(name: str, variables: Mapping[str, Any], objects: Sequence[Any]) -> Iterator[Any]:
+    """What goes by this name: a variable of the module, attributes of objects."""
+    if name in variables:
+        yield variables[name]
     for obj in objects:
         space = reading.raw_dict(obj) if reading.is_python_class(type(obj)) else None
-        for name in by_name.keys() & space.keys() if space else ():
-            for growth in by_name[name]:
-                yield growth, (space or {})[name]
+        if space and name in space:
+            yield space[name]
 
 
 def _records(objects: Sequence[Any]) -> Iterator[dict[str, Any]]:

@@ -19,12 +19,10 @@ from typing import Any, Final
 from attrs import frozen
 
 from . import codes, reading
+from .keys import PUTS
 from .records import Functions
 
 CONTAINERS: Final = (list, set, frozenset, dict, deque)
-PUTS: Final = frozenset(
-    ("append", "appendleft", "add", "insert", "put", "put_nowait", "setdefault", "heappush")
-)
 ROWS: Final = {"BUILD_TUPLE": tuple, "BUILD_LIST": list}
 MOST_ITEMS: Final = 10_000
 """Items looked at in one container: the first ones are the oldest."""

@@ -135,6 +135,20 @@ def other(): OTHERS[1] = {"lang": 1, "code": 3}
 def tell(): return [s["lang"] for s in SESSIONS.values()]
 """,
     ),
+    "put where something else was put before": (
+        """
+import collections
+QUEUE = collections.deque()
+def login(user): QUEUE.append(user)
+def tell(): return [user for user in QUEUE]
+""",
+        """
+import collections
+QUEUE = collections.deque()
+def login(user): QUEUE.append({"user": user})
+def tell(): return [user["user"] for user in QUEUE]
+""",
+    ),
     "with one key in another's stead": (
         """
 SESSIONS = {}
@@ -289,7 +303,7 @@ def test_records_that_live_and_lack_what_new_code_reads_are_the_reason(program: 
     before = m.tell()
     outcome = program.patch({"m.py": new})
     assert outcome.effect is Effect.RELOAD
-    assert "live and lack" in outcome.reasons[0]
+    assert "live and lack" in outcome.reasons[0] or "reads as records" in outcome.reasons[0]
     assert m.tell() == before
 
 
