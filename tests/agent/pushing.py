@@ -19,6 +19,7 @@ from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.states import Event, Station
 
 from hotpatch import bundle
+from hotpatch.plan import Plan
 from hotpatch.release import Check, Release
 from hotpatch.trust import keys, root
 from tests.agent.service import Service, wait_until
@@ -95,6 +96,10 @@ class Pusher:
             self._prepared[step] = prepare(origin, measured=True)
         return self._prepared[step]
 
+    def planned(self, old: Mapping[str, str], new: Mapping[str, str]) -> Plan:
+        """What the change from these sources to those comes to."""
+        return self._measured(old, new).plan
+
     def push(
         self,
         old: Mapping[str, str],
@@ -143,6 +148,13 @@ class Pusher:
         history = History(self.home.ledger)
         history.refresh()
         return history.state.progress
+
+    def busy(self) -> bool:
+        """Is a release on its way, or a worker?"""
+        history = History(self.home.ledger)
+        history.refresh()
+        state = history.state
+        return state.rollout is not None or state.replacement is not None
 
     def stands_at(self, *stations: Station, step: int | None = None) -> Progress:
         """Waits until the rollout stands there."""
