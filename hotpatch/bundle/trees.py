@@ -53,7 +53,8 @@ def _copied(folder: Path, to: Path) -> Path:
 
 
 def _checked_out(revision: str, repository: Path, below: str, scratch: Path) -> Path:
-    top = Path(_git(repository, "rev-parse", "--show-toplevel", fault=f"{repository} is no git repository"))
+    nowhere = f"'{revision}' is no folder, and {repository} is no git repository to look for a revision in"
+    top = Path(_git(repository, "rev-parse", "--show-toplevel", fault=nowhere))
     commit = _git(
         repository,
         "rev-parse",

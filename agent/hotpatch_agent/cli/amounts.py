@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import click
 
+LONGEST: Final = 3653 * 86_400.0
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -20,6 +22,24 @@ def duration(text: str) -> timedelta:
     if not timedelta(seconds=1) <= span <= timedelta(days=3653):
         raise click.BadParameter(f"{text!r} is not between a second and ten years")
     return span
+
+
+class Seconds(click.ParamType[float]):
+    """A number of seconds, from none to ten years."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = math.nan
+        if not 0 <= seconds <= LONGEST:
+            self.fail(f"{value!r} is no number of seconds from 0 on", param, ctx)
+        return seconds
+
+
+SECONDS: Final = Seconds()
 
 
 def count(number: int, what: str) -> str:

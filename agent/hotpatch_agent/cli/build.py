@@ -14,6 +14,7 @@ from hotpatch.errors import BuildFailed
 from hotpatch.release import Release
 from hotpatch_agent.cli.amounts import count, duration
 from hotpatch_agent.cli.command import cli_command, optional_home_option
+from hotpatch_agent.cli.output import OUTPUT
 from hotpatch_agent.cli.plan_view import plan_data, show_plan, summary
 from hotpatch_agent.cli.preparing import Prepared, source_options
 from hotpatch_agent.cli.signing import key_option, load_signers
@@ -80,7 +81,7 @@ from hotpatch_agent.cli.terminal import Terminal
     "--no-measure", is_flag=True, help="Leave measuring to the service; the sources are not looked at."
 )
 @key_option(required=False)
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The bundle to write.")
+@click.option("-o", "--output", type=OUTPUT, help="The bundle to write.")
 def command(
     terminal: Terminal,
     home: Path | None,

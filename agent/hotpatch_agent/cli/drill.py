@@ -8,6 +8,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from hotpatch_agent.cli.command import cli_command
 from hotpatch_agent.cli.terminal import Terminal
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
     from hotpatch_agent.drill.score import Score, Step
     from hotpatch_agent.drill.stage import Options
     from hotpatch_agent.load.account import Tally
+
+
+def complete_name(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """For the shell: drills whose names begin so."""
+    from hotpatch_agent.drill.patches import demo_root, read_patches
+    from hotpatch_agent.drill.scenarios import drills
+
+    known = drills(read_patches(demo_root())).values()
+    return [CompletionItem(one.name, help=one.title) for one in known if one.name.startswith(incomplete)]
 
 
 @cli_command(
@@ -29,7 +39,7 @@ if TYPE_CHECKING:
         "hotpatch drill --all --json",
     ],
 )
-@click.argument("name", default="incident")
+@click.argument("name", default="incident", shell_complete=complete_name)
 @click.option("--list", "listing", is_flag=True, help="List the drills there are, and play none.")
 @click.option("--all", "everything", is_flag=True, help="Play all of them, one after another.")
 @click.option(

@@ -10,6 +10,7 @@ import click
 from hotpatch import errors
 from hotpatch_agent import clock
 from hotpatch_agent.cli import tell
+from hotpatch_agent.cli.amounts import SECONDS
 from hotpatch_agent.cli.command import cli_command, home_option
 from hotpatch_agent.cli.person import person
 from hotpatch_agent.cli.steer import answer_to, looks
@@ -37,7 +38,7 @@ from hotpatch_agent.home.status import Roll, read_roll
 @click.option("--reason", default="", help="Why, for the ledger.")
 @click.option(
     "--wait",
-    type=click.FloatRange(0),
+    type=SECONDS,
     metavar="SECONDS",
     default=300.0,
     show_default=True,

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from pathlib import Path
+from typing import Final
 
+import attrs
 import click
 
+from hotpatch.errors import NotWritable
 from hotpatch_agent.cli.command import cli_command, home_option
 from hotpatch_agent.cli.terminal import Terminal
 from hotpatch_agent.home.folder import Service, create, open_home
-from hotpatch_agent.home.terms import BadTerms, read_terms
+from hotpatch_agent.home.terms import BadTerms, Terms, read_terms
+
+KNOWN: Final = frozenset(field.name for field in attrs.fields(Terms)) | {
+    "barrier_ms",
+    "check_seconds",
+    "rehearsal_mib",
+    "step_seconds",
+    "version_header",
+}
+"""The settings that mean something; others are kept, since a newer hotpatch may know them."""
 
 
 @cli_command(
@@ -58,6 +71,9 @@ def command(
     if root and not Path(root).is_dir():
         raise click.UsageError(f"--root {root} is not a folder")
     chosen = _settings(settings)
+    for name in sorted(set(chosen) - KNOWN):
+        near = difflib.get_close_matches(name, KNOWN, 1)
+        terminal.warn(f"no part of hotpatch knows the setting {name!r}{f'; {near[0]}?' if near else ''}")
     place = home.absolute()
     existed = (place / "service.json").exists()
     before = open_home(place).service if existed else None
@@ -68,7 +84,11 @@ def command(
         str(Path(root).absolute()) if root else (before.root if before else ""),
         {**(before.settings if before else {}), **chosen},
     )
-    made = create(place, card)
+    try:
+        made = create(place, card)
+    except OSError as error:
+        reason = (error.strerror or "it can't be").lower()
+        raise NotWritable(f"{place} can't be made: {reason}; name another place") from error
     trusted = (made.trust / "root.json").exists()
     what = "is brought up to date" if existed else "is made"
     following = "" if trusted else f"; next: hotpatch keygen KEY --trust {place}"

@@ -6,9 +6,11 @@ list of commands is the table below, so `hotpatch --help` costs the import of cl
 
 from __future__ import annotations
 
+import difflib
 import errno
 import importlib
 import importlib.util
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -27,6 +29,14 @@ BROKEN_PIPE: Final = 141  # what a shell shows for a process that SIGPIPE ended
 
 COMPLETION: Final = "_HOTPATCH_COMPLETE"
 """By this variable a shell's completion script asks what comes next; the name is click's convention."""
+
+_PLAINER: Final = {
+    "is not a valid integer range": "is no whole number",
+    "is not a valid integer": "is no whole number",
+    "Directory '": "'",
+    "File '": "'",
+}
+"""click's words that say nothing to an operator, and what is said instead."""
 
 COMMANDS: Final[Mapping[str, Mapping[str, str]]] = {
     "Make a release": {
@@ -82,7 +92,9 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            raise click.UsageError(f"there is no command '{args[0]}'", ctx)
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
+            meant = f"; did you mean '{near[0]}'?" if near else ""
+            raise click.UsageError(f"there is no command '{args[0]}'{meant}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -119,6 +131,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; nothing is raised, whatever happens."""
+    _open_outputs()
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     as_json = "--json" in arguments
     try:
@@ -142,6 +155,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as problem:  # noqa: BLE001 - the outermost edge: a line, no traceback
         _debug()
         return _report_unexpected(problem, as_json)
+
+
+def _open_outputs() -> None:
+    """Somewhere to speak to, that takes every character: whoever started this may have closed stdout, or may
+    read ASCII alone."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open to the end
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _run(arguments: list[str]) -> int:
@@ -180,6 +204,8 @@ def _from_os_error(problem: OSError) -> HotpatchError | None:
 
 def _usage_text(problem: click.ClickException) -> str:
     text = _one_line(problem.format_message()).rstrip(".")
+    for theirs, ours in _PLAINER.items():
+        text = text.replace(theirs, ours)
     text = text[:1].lower() + text[1:]
     context = getattr(problem, "ctx", None)
     where = context.command_path if context is not None else "hotpatch"

@@ -56,7 +56,8 @@ def read_probe(text: str) -> Check:
     """A check by HTTP.  Raises a usage error if the text is none."""
     found = _HTTP.fullmatch(text.strip())
     if found is None:
-        raise click.BadParameter(f"{text!r} is no probe: write for example 'GET /cart -> 200 contains Total'")
+        example = "write for example 'GET /cart -> 200 contains Total'"
+        raise click.BadParameter(f"{text!r} is no probe: {example}", param_hint="'--http'")
     method, path = found["method"] or "GET", found["path"]
     return Check(
         name=_name(f"{method} {path.partition('?')[0]}"),

@@ -10,6 +10,7 @@ import click
 
 from hotpatch import errors
 from hotpatch_agent import clock
+from hotpatch_agent.cli.amounts import SECONDS
 from hotpatch_agent.cli.command import cli_command, home_option
 from hotpatch_agent.cli.ending import finish
 from hotpatch_agent.cli.follow import Glance, Trail, follow
@@ -54,7 +55,7 @@ _LEFT_OUT: Final = {
 @click.option(
     "--wait",
     "wait",
-    type=click.FloatRange(0),
+    type=SECONDS,
     metavar="SECONDS",
     help="How long to wait for the end, if not for as long as the release itself may take.",
 )
@@ -124,6 +125,8 @@ def flags_of(
     given = {"strategy": strategy, "key": "address" if key == "client" else key, "match": match}
     given["deadline"] = deadline
     found = {name: text for name, text in given.items() if text}
+    if (canary or match) and strategy not in (None, Kind.CANARY.value):
+        raise click.UsageError(f"--{'canary' if canary else 'match'} and --strategy {strategy} contradict")
     if canary or match:
         found.setdefault("strategy", "canary")
     shares = [share.strip() for share in canary.split(",")] if canary else []

@@ -11,6 +11,7 @@ import click
 
 from hotpatch import errors
 from hotpatch_agent.cli import tell
+from hotpatch_agent.cli.amounts import SECONDS
 from hotpatch_agent.cli.command import cli_command, home_option
 from hotpatch_agent.cli.terminal import Terminal
 from hotpatch_agent.decision.history import History
@@ -29,7 +30,7 @@ LOOK: Final = 0.1
 @click.option(
     "--wait",
     "wait",
-    type=click.FloatRange(0),
+    type=SECONDS,
     metavar="SECONDS",
     default=600.0,
     show_default=True,

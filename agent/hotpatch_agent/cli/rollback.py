@@ -8,6 +8,7 @@ import click
 
 from hotpatch import errors
 from hotpatch_agent import clock
+from hotpatch_agent.cli.amounts import SECONDS
 from hotpatch_agent.cli.command import cli_command, home_option
 from hotpatch_agent.cli.ending import finish
 from hotpatch_agent.cli.follow import Trail
@@ -37,7 +38,7 @@ from hotpatch_agent.home.status import read_roll
 @click.option(
     "--wait",
     "wait",
-    type=click.FloatRange(0),
+    type=SECONDS,
     metavar="SECONDS",
     default=300.0,
     show_default=True,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hotpatch_agent.cli import tell
+from hotpatch_agent.cli.amounts import SECONDS
 from hotpatch_agent.cli.command import cli_command, home_option
 from hotpatch_agent.cli.rollout_view import VERSIONS, clocks, data, plan, sentence, version_rows, versions
 from hotpatch_agent.cli.steer import looks
@@ -33,7 +34,7 @@ FOREVER = 30 * 86_400.0
     examples=["hotpatch rollout watch", "hotpatch rollout watch --wait 600", "hotpatch rollout watch --json"],
 )
 @home_option
-@click.option("--wait", type=click.FloatRange(0), metavar="SECONDS", help="Look no longer than that.")
+@click.option("--wait", type=SECONDS, metavar="SECONDS", help="Look no longer than that.")
 @click.argument("what", type=click.Choice(["watch"]))
 def command(terminal: Terminal, home: Path, wait: float | None, what: str) -> int:
     """Watch it: steps, shares, new against old, why.

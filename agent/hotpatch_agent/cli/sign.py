@@ -8,6 +8,7 @@ import click
 
 from hotpatch_agent.cli.amounts import count
 from hotpatch_agent.cli.command import cli_command
+from hotpatch_agent.cli.output import OUTPUT
 from hotpatch_agent.cli.signing import key_option, load_signers
 from hotpatch_agent.cli.terminal import Terminal
 
@@ -24,7 +25,7 @@ from hotpatch_agent.cli.terminal import Terminal
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OUTPUT,
     help="Where to write the signed bundle; the bundle itself if not given.",
 )
 def command(terminal: Terminal, bundle: Path, keys: tuple[str, ...], output: Path | None) -> int:

@@ -11,6 +11,7 @@ import click
 from hotpatch.errors import LedgerDamaged, NoWorkerAlive, OutcomeUnknown
 from hotpatch_agent import clock, wire
 from hotpatch_agent.cli import rollout_view, tell
+from hotpatch_agent.cli.amounts import SECONDS
 from hotpatch_agent.cli.command import cli_command, home_option
 from hotpatch_agent.cli.steer import looks
 from hotpatch_agent.cli.terminal import Terminal
@@ -42,7 +43,7 @@ _STAGES: Final = {
 @home_option
 @click.option(
     "--wait",
-    type=click.FloatRange(0),
+    type=SECONDS,
     metavar="SECONDS",
     is_flag=False,
     flag_value=86_400.0,

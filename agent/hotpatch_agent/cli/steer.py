@@ -11,6 +11,7 @@ import click
 
 from hotpatch import errors
 from hotpatch_agent.cli import tell
+from hotpatch_agent.cli.amounts import SECONDS
 from hotpatch_agent.cli.command import Command, cli_command, home_option
 from hotpatch_agent.cli.follow import GLANCE, watch_home
 from hotpatch_agent.cli.person import person
@@ -37,7 +38,7 @@ def verb_command(event: Event, summary: str, examples: list[str]) -> Command:
     @click.option("--reason", default="", help="Why, for the ledger.")
     @click.option(
         "--wait",
-        type=click.FloatRange(0),
+        type=SECONDS,
         metavar="SECONDS",
         default=60.0,
         show_default=True,

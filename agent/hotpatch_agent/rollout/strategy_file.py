@@ -87,7 +87,8 @@ def load(home: Path, flags: Mapping[str, str]) -> Strategy:
         text = ""
     except (OSError, UnicodeDecodeError) as error:
         raise StrategyInvalid(f"{path} can't be read: {error}; put it right or take it away") from error
-    return read(text, flags, str(path))
+    places = [str(path)] if text else []
+    return read(text, flags, " and ".join([*places, "the flags"] if flags else places) or NAME)
 
 
 def read(text: str, flags: Mapping[str, str], where: str = NAME) -> Strategy:
