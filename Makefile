@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= auto
 
-.PHONY: help drill test test-all lint docs conformance simulate failpoints clean
+.PHONY: help drill drills test test-all lint docs conformance simulate failpoints clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,6 +18,10 @@ $(STAMP): pyproject.toml requirements/dev.txt
 
 drill: $(STAMP)  ## the main job: faults found and fixed live in the demo app, under load
 	$(BIN)/hotpatch drill
+
+WORKER_CLASS ?= gthread
+drills: $(STAMP)  ## every drill there is, one after another (WORKER_CLASS=sync, asgi, uvicorn)
+	$(BIN)/hotpatch drill --all --worker-class $(WORKER_CLASS)
 
 test: $(STAMP)  ## all tests, in parallel
 	$(BIN)/python -m pytest -n $(JOBS)

@@ -17,6 +17,8 @@ from hotpatch_agent.drill.patches import demo_root, read_patches
 
 DRILL = [sys.executable, "-m", "hotpatch_agent.cli", "drill"]
 LONGEST = 170
+OF_ITS_OWN = pytest.mark.exhaustive
+"""Left to a run of its own (`make drills` plays all there are)."""
 
 
 @pytest.fixture
@@ -89,12 +91,13 @@ def test_a_single_drill_passes(environ: dict[str, str], name: str) -> None:
     [
         ("some-users", 9),
         ("two-percent", 5),
-        ("memory-leak", 4),
-        ("no-traffic", 7),
-        ("superseding-push", 8),
         ("leader-killed", 7),
         ("terminal-closed", 5),
         ("endless-stream", 6),
+        pytest.param("memory-leak", 4, marks=OF_ITS_OWN),
+        pytest.param("no-traffic", 7, marks=OF_ITS_OWN),
+        pytest.param("superseding-push", 8, marks=OF_ITS_OWN),
+        pytest.param("fresh-process", 6, marks=OF_ITS_OWN),
     ],
 )
 def test_a_rollout_or_an_outage_ends_as_it_must(environ: dict[str, str], name: str, steps: int) -> None:
@@ -104,7 +107,10 @@ def test_a_rollout_or_an_outage_ends_as_it_must(environ: dict[str, str], name: s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("worker_class", ["sync", "asgi", "uvicorn"])
+@pytest.mark.parametrize(
+    "worker_class",
+    ["asgi", pytest.param("sync", marks=OF_ITS_OWN), pytest.param("uvicorn", marks=OF_ITS_OWN)],
+)
 def test_the_incident_passes_on_other_workers(environ: dict[str, str], worker_class: str) -> None:
     score = played(environ, "--worker-class", worker_class)
     assert len(score["steps"]) == 12

@@ -14,7 +14,7 @@ from hotpatch_agent.drill.patches import Patch
 from hotpatch_agent.drill.play import Play
 from hotpatch_agent.drill.score import ERRED, MIB
 from hotpatch_agent.drill.visitor import KEY, OpenPage, asks_rollout
-from hotpatch_agent.load.account import Report
+from hotpatch_agent.load.account import Report, Sight
 from hotpatch_agent.rollout.states import Station
 
 BY_HAND = ("--canary", "25%", "--key", KEY)
@@ -179,11 +179,20 @@ def _alone(report: Report, watched: str, creeping: Patch, seen: Mapping[int, str
             answers += sight.count
             erred += sight.count if sight.label == ERRED else 0
             if sight.label != seen[int(who)]:
-                raise DrillFailed(f"visitor {who} got {sight.label}, and {seen[int(who)]} at another time")
+                where = (
+                    f"{sight.count} times, at worker {sight.worker}, after {_into(report, watched, sight)}"
+                )
+                raise DrillFailed(f"visitor {who} got {sight.label}, {where}; at first {seen[int(who)]}")
     if not erred:
         raise DrillFailed(f"of {answers} answers none erred: there was nothing to be seen")
     few = sum(label == ERRED for label in seen.values())
     return f"yes: {erred} errors in {answers:,} answers, all at the same {few} of {len(seen)} visitors"
+
+
+def _into(report: Report, phase: str, sight: Sight) -> str:
+    """How far into the phase that sight was."""
+    began = min(each.first for each in report.in_phase(phase))
+    return f"{sight.first - began:.2f} to {sight.last - began:.2f} s of that phase"
 
 
 def _over(play: Play, report: Report) -> str:
