@@ -54,9 +54,13 @@ class Program:
 
     def ops(self, sources: dict[str, str]) -> tuple[Op, ...]:
         """The ops from what the newest version has to `sources`, in order of import."""
+        return _Builder(self.modules, self.apart(sources)).ops()
+
+    def apart(self, sources: dict[str, str]) -> dict[str, ModuleType]:
+        """The modules that a process has which runs these sources and no others."""
         fresh = {name: ModuleType(name) for name in sources}
         self._execute(sources, fresh)
-        return _Builder(self.modules, fresh).ops()
+        return fresh
 
 
 def _importer(modules: dict[str, ModuleType]) -> Any:

@@ -1,11 +1,19 @@
-"""Any order of steps: each request's trace is that of a run on one version."""
+"""Any order of steps: what each request is answered is what a process answers that has only its version.
+
+Beside every request runs its reference: the sources of its version, executed in modules of their own, asked
+the same things in the same order.  So streams and closures are compared with all that they have been through.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, Final
 
 from attrs import define, field
 from hypothesis import HealthCheck, settings
@@ -13,43 +21,144 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from benchmarks.two_versions import Program
-from hotpatch.epochs import Version, install, is_plain, pins, tend
+from hotpatch.engine.commit import Undo, commit
+from hotpatch.epochs import Version, install, is_plain, one_step, pins, tend, version_in_effect
 from tests.epochs.requests import Open
 
-SOURCE = """
+SOURCE: Final = """
 import helper
+from dataclasses import dataclass
 from helper import STEP, shared
 X = {v}
+DERIVED = X * 10
+@dataclass
+class Row:
+    name: str
+    mark: int = {v}
+    {field}
 class C:
     k = {v}
     def __init__(self{extra}): self.made = {v}
     def method(self): return X, self.k, self.made, STEP, shared()
+    @property
+    def prop(self): return X, {v}
+    def __getitem__(self, key): return key, {v}
     {only}
-def call(a=0{extra}): return X, STEP, helper.STEP, helper.shared(), C().method()
+def call(a=0{extra}):
+    c = C()
+    return X, DERIVED, STEP, helper.STEP, helper.shared(), c.method(), c.prop, c[1], repr(Row("r")), {v}
+def counter():
+    n = 0
+    def up():
+        nonlocal n
+        n += {v}
+        return n, X
+    return up
 def stream():
     n = 0
     while True:
-        yield X, call(), STEP
+        n += 1
+        yield n, X, call(), STEP
+async def waits():
+    import asyncio
+    first = X, shared()
+    await asyncio.sleep(0)
+    return first, await asyncio.gather(later(), asyncio.create_task(later()))
+async def later(): return STEP, call()
 """
-HELPER = "STEP = {v}\ndef shared(): return STEP, {v}\n"
+HELPER: Final = "STEP = {v}\ndef shared(): return STEP, {v}\n"
 
 
 def sources(v: int) -> dict[str, str]:
-    extra = ", *, extra=None" if v % 2 else ""
-    only = f"def only{v % 3}(self): return {v}"
-    return {"helper": HELPER.format(v=v), "app": SOURCE.format(v=v, extra=extra, only=only)}
+    parts = {
+        "extra": ", *, extra=None" if v % 2 else "",
+        "only": f"def only{v % 3}(self): return {v}",
+        "field": f"more_{v % 2}: int = {v}",
+    }
+    return {"helper": HELPER.format(v=v), "app": SOURCE.format(v=v, **parts)}
 
 
-def flat(value: Any) -> set[int]:
-    return set().union(*map(flat, value)) if isinstance(value, tuple) else {value}
+@define(eq=False)
+class Side:
+    """A program as one request uses it: the live one in its epoch, or a reference."""
+
+    app: ModuleType
+    stream: Any = None
+    method: Any = None
+    counter: Any = None
+
+    def start(self) -> None:
+        self.stream, self.method, self.counter = self.app.stream(), self.app.C().method, self.app.counter()
+
+
+Act = Callable[[Side], Any]
+
+
+def in_thread(side: Side) -> Any:
+    seen: list[Any] = []
+    thread = threading.Thread(target=lambda: seen.append(side.app.call()))
+    thread.start()
+    thread.join()
+    return seen
+
+
+def in_pool(side: Side) -> Any:
+    with ThreadPoolExecutor(1) as pool:
+        return list(pool.map(lambda a: (a, side.app.call(a)), range(2)))
+
+
+ACTS: Final[dict[str, Act]] = {
+    "call": lambda side: side.app.call(),
+    "stream": lambda side: next(side.stream),
+    "method": lambda side: side.method(),
+    "counter": lambda side: side.counter(),
+    "new closure": lambda side: side.app.counter()(),
+    "names": lambda side: (side.app.X, side.app.helper.STEP, side.app.C.k, hasattr(side.app.C, "only1")),
+    "thread": in_thread,
+    "pool": in_pool,
+    "tasks": lambda side: asyncio.run(side.app.waits()),
+}
+
+
+@define(eq=False)
+class Request:
+    open: Open
+    version: int
+    live: Side
+    reference: Side
+    left_behind: list[LeftBehind] = field(factory=list)
+
+    def does(self, act: Act) -> None:
+        assert self.open.run(act, self.live) == act(self.reference)
+
+
+class LeftBehind:
+    """A thread that a request has started and does not wait for."""
+
+    def __init__(self, request: Request) -> None:
+        self._go = threading.Event()
+        self._seen: list[Any] = []
+        self._thread = threading.Thread(target=self._work, args=(request.live.app,))
+        request.open.run(self._thread.start)
+
+    def _work(self, app: ModuleType) -> None:
+        self._go.wait()
+        self._seen.append(app.call())
+
+    def ends(self) -> Any:
+        self._go.set()
+        self._thread.join()
+        return self._seen[0]
 
 
 @define
-class Request:
-    open: Open
-    expected: int
-    streams: list[Any] = field(factory=list)
-    methods: list[Any] = field(factory=list)
+class Undoable:
+    """Something that was committed, and what was there before."""
+
+    before: int
+    version: Version | None = None
+    undo: Undo | None = None
+    below: Version | None = None
 
 
 class Epochs(RuleBasedStateMachine):
@@ -57,69 +166,77 @@ class Epochs(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.program = Program(sources(1), Path(self.folder.name))
+        self.references = {1: self.program.apart(sources(1))}
         self.number = 1
         self.default = 1
         self.requests: list[Request] = []
         self.undecided: tuple[Version, int] | None = None
         self.share = 0
-        self.history: list[tuple[Version, int]] = []
+        self.history: list[Undoable] = []
 
-    def look(self, request: Request, function: Any, *args: Any) -> None:
-        assert flat(request.open.run(function, *args)) == {request.expected}
+    # -- requests ---------------------------------------------------------------------------------
 
     @rule(user=st.integers(1, 10))
     def begin(self, user: int) -> None:
         canary = self.undecided is not None and user <= self.share
-        expected = self.undecided[1] if canary and self.undecided else self.default
-        request = Request(Open(user), expected)
-        request.methods.append(request.open.run(self.program["app"].C).method)
+        version = self.undecided[1] if canary and self.undecided else self.default
+        sides = Side(self.program["app"]), Side(self.references[version]["app"])
+        request = Request(Open(user), version, *sides)
+        request.does(Side.start)
         self.requests.append(request)
 
     @precondition(lambda self: self.requests)
-    @rule(data=st.data())
-    def call(self, data: st.DataObject) -> None:
-        request = data.draw(st.sampled_from(self.requests))
-        self.look(request, self.program["app"].call)
+    @rule(data=st.data(), act=st.sampled_from(list(ACTS)))
+    def act(self, data: st.DataObject, act: str) -> None:
+        data.draw(st.sampled_from(self.requests)).does(ACTS[act])
 
     @precondition(lambda self: self.requests)
     @rule(data=st.data())
-    def stream(self, data: st.DataObject) -> None:
+    def leave_a_thread_behind(self, data: st.DataObject) -> None:
         request = data.draw(st.sampled_from(self.requests))
-        if not request.streams:
-            request.streams.append(request.open.run(self.program["app"].stream))
-        self.look(request, next, request.streams[0])
+        request.left_behind.append(LeftBehind(request))
 
     @precondition(lambda self: self.requests)
     @rule(data=st.data())
-    def spawn(self, data: st.DataObject) -> None:
+    def a_thread_ends_before_its_request(self, data: st.DataObject) -> None:
         request = data.draw(st.sampled_from(self.requests))
-        seen: list[Any] = []
-
-        def start() -> None:
-            thread = threading.Thread(target=lambda: seen.append(self.program["app"].call()))
-            thread.start()
-            thread.join()
-
-        request.open.run(start)
-        assert flat(tuple(seen)) == {request.expected}
+        for left in request.left_behind:
+            assert left.ends() == ACTS["call"](request.reference)
+        request.left_behind.clear()
 
     @precondition(lambda self: self.requests)
     @rule(data=st.data())
     def end(self, data: st.DataObject) -> None:
         request = data.draw(st.sampled_from(self.requests))
         self.requests.remove(request)
+        self._end(request)
+
+    def _end(self, request: Request) -> None:
         request.open.end()
-        request.streams.clear()  # hypothesis keeps what it has drawn
+        for left in request.left_behind:
+            assert left.ends() == self.reference.call(), "what is left behind follows the default"
+        request.left_behind.clear()
+        request.live.stream = request.live.method = request.live.counter = None  # hypothesis keeps requests
+
+    # -- releases ---------------------------------------------------------------------------------
+
+    @property
+    def reference(self) -> ModuleType:
+        return self.references[self.default]["app"]
+
+    def _next(self) -> dict[str, str]:
+        self.number += 1
+        self.references[self.number] = self.program.apart(sources(self.number))
+        return sources(self.number)
 
     @precondition(lambda self: self.undecided is None)
     @rule()
     def stage(self) -> None:
-        self.number += 1
-        self.undecided = install(self.program.ops(sources(self.number))), self.number
+        self.undecided = install(self.program.ops(self._next())), self.number
         self.share = 0
 
     @precondition(lambda self: self.undecided is not None)
-    @rule(share=st.integers(1, 10))
+    @rule(share=st.integers(0, 10))
     def canary(self, share: int) -> None:
         assert self.undecided is not None
         self.undecided[0].canary(lambda user: user <= share)
@@ -131,7 +248,7 @@ class Epochs(RuleBasedStateMachine):
         assert self.undecided is not None
         version, number = self.undecided
         version.flip()
-        self.history.append((version, self.default))
+        self.history.append(Undoable(self.default, version))
         self.undecided, self.default = None, number
 
     @precondition(lambda self: self.undecided is not None)
@@ -141,40 +258,59 @@ class Epochs(RuleBasedStateMachine):
         self.undecided[0].withdraw()
         self.undecided = None
 
+    @precondition(lambda self: self.undecided is None)
+    @rule()
+    def go_in_in_one_step(self) -> None:
+        """As what has no parallel form does: only while no request is open, and then for all that follow."""
+        below = version_in_effect()
+        with one_step(0) as hold:
+            assert hold.quiet == (not self.requests)
+            if not hold.quiet:
+                return
+            undo = commit(self.program.ops(self._next()))
+        self.history.append(Undoable(self.default, None, undo, below))
+        self.default = self.number
+
     @precondition(lambda self: self.undecided is None and self.history)
     @rule()
     def rollback(self) -> None:
-        version, before = self.history.pop()
-        version.rollback()
-        self.default = before
+        last = self.history[-1]
+        if last.version is not None:
+            last.version.rollback()
+        else:
+            assert last.undo is not None
+            with one_step(0, back_to=last.below) as hold:
+                if not hold.quiet:
+                    return
+                last.undo.revert()
+        self.history.pop()
+        self.default = last.before
 
     @rule()
     def collapse(self) -> None:
         tend()
 
-    @invariant()
-    def background_work_sees_the_default(self) -> None:
-        assert flat(self.program["app"].call()) == {self.default}
+    # -- always -----------------------------------------------------------------------------------
 
     @invariant()
-    def every_request_sees_its_version(self) -> None:
+    def background_work_sees_the_default(self) -> None:
+        assert self.program["app"].call() == self.reference.call()
+
+    @invariant()
+    def every_request_is_answered_as_by_its_version_alone(self) -> None:
         for request in self.requests:
-            self.look(request, self.program["app"].call)
-            for method in request.methods:
-                # The instance was made on the request's version, and so says each part of the answer.
-                self.look(request, method)
+            for act in ("call", "method"):
+                request.does(ACTS[act])
 
     def teardown(self) -> None:
         for request in self.requests:
-            request.open.end()
+            self._end(request)
         if self.undecided is not None:
             self.undecided[0].withdraw()
         tend()
         try:
             assert is_plain() and not pins.open_pins
-            assert flat(self.program["app"].call()) == {self.default}
-            for request in self.requests:
-                request.streams.clear()
+            assert self.program["app"].call() == self.reference.call()
             for name in ("app", "helper"):
                 assert not [alias for alias in vars(self.program[name]) if "@" in alias]
         finally:
