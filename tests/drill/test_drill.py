@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 from hotpatch_agent.drill.patches import demo_root, read_patches
+from hotpatch_agent.drill.scenarios import drills
 
 DRILL = [sys.executable, "-m", "hotpatch_agent.cli", "drill"]
 LONGEST = 170
@@ -52,6 +54,13 @@ def test_the_list_names_every_patch(environ: dict[str, str]) -> None:
     without_a_patch = {"incident", "no-traffic", "superseding-push", "leader-killed", "terminal-closed"}
     assert names == {*without_a_patch, *read_patches(demo_root())}
     assert done.returncode == 0
+
+
+def test_every_drill_that_is_no_patch_alone_is_described(environ: dict[str, str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "drills.md").read_text()
+    told = set(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE))
+    patches = {name for name, patch in read_patches(demo_root()).items() if patch.kind in ("fault", "bad")}
+    assert told == set(drills(read_patches(demo_root()))) - patches
 
 
 def test_an_unknown_drill_is_a_mistake_on_the_command_line(environ: dict[str, str]) -> None:

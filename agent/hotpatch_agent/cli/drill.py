@@ -92,7 +92,12 @@ def play(terminal: Terminal, drill: Drill, options: Options) -> Score:
     from hotpatch_agent.drill.scenarios import run
 
     terminal.say(f"drill {drill.name}: {drill.title}", style="bold")
-    score = run(drill, options, lambda step: show_step(terminal, step))
+    score = run(
+        drill,
+        options,
+        lambda step: show_step(terminal, step),
+        lambda url: terminal.say(f"to look on: {url}", style="dim"),
+    )
     show_timeline(terminal, score)
     show_account(terminal, score)
     return score

@@ -13,6 +13,7 @@ from hotpatch_agent.drill.failure import DrillFailed
 from hotpatch_agent.drill.patches import Patch
 from hotpatch_agent.drill.play import Play
 from hotpatch_agent.drill.score import Score, Step
+from hotpatch_agent.drill.service import HOST
 from hotpatch_agent.drill.stage import Options, Setting, stage
 
 INCIDENT: Final = "incident"
@@ -173,9 +174,16 @@ def refused(play: Play, bad: Patch) -> None:
     play.sees("old")
 
 
-def run(drill: Drill, options: Options, say: Callable[[Step], None]) -> Score:
-    """Play one drill to its end, or to the first step that goes wrong, and account for it."""
+def run(
+    drill: Drill,
+    options: Options,
+    say: Callable[[Step], None],
+    opened: Callable[[str], None] = lambda url: None,
+) -> Score:
+    """Play one drill to its end, or to the first step that goes wrong, and account for it.  `opened` is told
+    where the shop's page is, for whoever wants to look on."""
     with stage(options, (drill.fault, *drill.also_probed), drill.setting) as set_stage:
+        opened(f"http://{HOST}:{set_stage.service.port}/")
         play = Play(set_stage, drill.fault, say)
         # A step that failed is in the score, which says what happened to the requests as well.
         with contextlib.suppress(DrillFailed):
