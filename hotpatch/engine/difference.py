@@ -49,6 +49,9 @@ class Difference:
     """Functions of `functools.singledispatch` near which something changes."""
     living: frozenset[Pair] = frozenset()
     """Of those replaced: the old thing lives on in another place, so nothing is lost where it gives way."""
+    unmistakable: frozenset[int] = frozenset()
+    """Nodes of old found under keys that are objects, which are known again though they have gained something
+    (`gained`)."""
 
     @property
     def empty(self) -> bool:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import types
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from . import codes
 from .frozen import all_objects
+from .gained import found_again
 from .graph import HIDDEN, Code, Graph
 from .match import is_sequence
 from .reading import MAPPINGS, MISSING, PLAIN, is_python_class, raw_dict
@@ -30,8 +31,16 @@ MOST_WRAPPERS: Final = 50
 class Locator:
     """Looks nodes of `graph` up in this process.  Reads only; remembers what it found until it is dropped."""
 
-    def __init__(self, world: World, shapes: Shapes, graph: Graph, extra: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        world: World,
+        shapes: Shapes,
+        graph: Graph,
+        extra: Mapping[str, Any],
+        unmistakable: Collection[int] = (),
+    ) -> None:
         self.world, self.shapes, self.graph, self.extra = world, shapes, graph, extra
+        self.unmistakable = unmistakable
         self.found: dict[int, Any] = {}
         self._expanded: dict[int, tuple[Any, dict[Step, Any]]] = {}
 
@@ -77,6 +86,8 @@ class Locator:
                 return found
         kids = self.kids(above)
         found = kids.get(step, MISSING)
+        if found is MISSING and o in self.unmistakable and (again := found_again(step, kids)) is not None:
+            return kids[again]
         if is_sequence(step):  # it may have grown
             wanted = repr(label(o, self.graph.nodes.__getitem__))
             if found is MISSING or self.label(found) != wanted:

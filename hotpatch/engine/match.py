@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from typing import Any, Final
 
+from .gained import pair_up
 from .graph import HIDDEN, Graph
 from .pairing import SHARED, Places
 from .reading import plain_same, resolve
@@ -293,6 +294,10 @@ class Match:
                 else:
                     removed += left[i:i2]
                     added += right[j:j2]
+        for old, new in pair_up(removed, added) if self.here and removed and added else ():
+            matched.append((old[0], new[0], old[1], new[1]))
+            removed.remove(old)
+            added.remove(new)
         return matched, removed, added
 
     def _align(

@@ -21,7 +21,6 @@ from hotpatch.plan import Edit, Effect, Grade, Plan
 
 from .difference import Difference
 from .graph import Graph
-from .match import Pair
 from .shape import Step
 
 FORMAT: Final = 2
@@ -199,12 +198,13 @@ def _difference_out(difference: Difference) -> dict[str, Any]:
         "added": dict(difference.added),
         "removed": dict(difference.removed),
         "visits": list(difference.visits),
+        "unmistakable": sorted(difference.unmistakable),
         **{name: list(getattr(difference, name)) for name in PAIR_SETS},
     }
 
 
 def _difference_in(data: dict[str, Any]) -> Difference:
-    sets: dict[str, frozenset[Pair]] = {name: frozenset(data[name]) for name in PAIR_SETS}
+    sets: dict[str, Any] = {name: frozenset(data[name]) for name in PAIR_SETS}
     return Difference(
         old=Graph.decode(data["old"]),
         new=Graph.decode(data["new"]),
@@ -213,5 +213,6 @@ def _difference_in(data: dict[str, Any]) -> Difference:
         added=data["added"],
         removed=data["removed"],
         visits=tuple(data["visits"]),
+        unmistakable=frozenset(data["unmistakable"]),
         **sets,
     )

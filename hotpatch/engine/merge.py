@@ -22,6 +22,7 @@ from .difference import Difference, hidden
 from .heap import Note
 from .locate import Locator
 from .match import Pair, is_sequence
+from .merge_keys import Keys
 from .merge_objects import exchange_table, merge_class, merge_function, merge_instance, merge_lru_cache
 from .reading import MISSING
 from .shape import Shapes, Step, label
@@ -312,39 +313,6 @@ class Merger:
 def _place(step: Step) -> int:
     place: int = step if type(step) is int else step[1]
     return place
-
-
-class Keys:
-    """What the steps of one mapping mean as keys, in the old start, the new one and the live object."""
-
-    def __init__(self, merger: Merger, pair: Pair, mapping: Mapping[Any, Any], step_kind: str) -> None:
-        self.merger, self.kind = merger, step_kind
-        self.old, self.new = merger.old.kids(pair[0]), merger.new.kids(pair[1])
-        self.live: dict[Step, Any] = {}
-        if step_kind == "key" and any(
-            step[0] == "keyobj" for step in (*self.old, *self.new) if type(step) is tuple
-        ):
-            named = merger.shapes._named(list(mapping))
-            self.live = {("key", *name): key for name, key in named if name[0] == "obj"}
-
-    def concerns(self, step: Step) -> bool:
-        return type(step) is tuple and step[0] == self.kind
-
-    def lives(self, step: Step) -> bool:
-        return self.kind != "key" or step[1] != "obj" or step in self.live
-
-    def before(self, step: Step) -> Any:
-        return self._key(step, lambda: self.merger.locator.locate(self.old["keyobj", *step[1:]]))
-
-    def after(self, step: Step) -> Any:
-        return self._key(step, lambda: self.merger.builder.make(self.new["keyobj", *step[1:]]))
-
-    def _key(self, step: Step, find: Callable[[], Any]) -> Any:
-        if self.kind != "key":
-            return step[-1]
-        if step[1] != "obj":
-            return self.merger.builder.world.untidy(step[2]) if type(step[2]) is str else step[2]
-        return self.live[step] if step in self.live else find()
 
 
 def merge_module(merger: Merger, pair: Pair, live: Any) -> None:

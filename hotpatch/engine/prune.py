@@ -13,6 +13,7 @@ from attrs import evolve
 
 from . import codes
 from .difference import Difference
+from .gained import by_object, unmistakable
 from .graph import Code, Graph, Node
 from .match import FIXED, NAMELESS, Pair, is_sequence
 from .merge_objects import FIELDS
@@ -33,6 +34,7 @@ class _Pruner:
         self._built: set[int] = set()
         self._compared: set[int] = set()
         self._found: set[int] = set()
+        self._unmistakable: set[int] = set()
         self._whole: tuple[set[int], set[int]] = set(), set()
         """Nodes of old and new that are kept with their children."""
 
@@ -61,6 +63,7 @@ class _Pruner:
             renamed=self._known(difference.renamed),
             moved=self._known(difference.moved),
             living=self._known(difference.living),
+            unmistakable=frozenset(self._unmistakable),
         )
 
     def _known(self, pairs: frozenset[Pair]) -> frozenset[Pair]:
@@ -141,6 +144,8 @@ class _Pruner:
             parent, step = self.old.parents[o]
             if parent >= 0 and is_sequence(step):
                 self._label(o)
+            if by_object(step) and unmistakable(step, (s for s, _ in self.old.nodes[parent][2])):
+                self._unmistakable.add(o)
             o = parent
 
     def _label(self, o: int) -> None:

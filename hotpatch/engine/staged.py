@@ -109,7 +109,7 @@ def _stage(
     _all_measured(measurement, world)
     shapes = Shapes(world)
     extra = world.open(measurement.opened) | ({} if app is None else {APP: app})
-    locator = Locator(world, shapes, difference.old, extra)
+    locator = Locator(world, shapes, difference.old, extra, difference.unmistakable)
     files = {name: f"{world.root}/{file}" for name, file in measurement.files.items()}
     builder = Builder(difference, world, shapes, locator, files, measurement.source_root)
     statements = Statements(builder, measurement.sources)
