@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hotpatch_agent.drill.processes import in_group
 from hotpatch_agent.drill.service import HOST, Service, ServiceFailedError, ServicePlan
+from hotpatch_agent.drill.stage import WORKER_CLASSES
 from hotpatch_agent.load.conductor import Load, LoadPlan
 
 
@@ -25,12 +26,13 @@ def plan(tree: Callable[..., Path], tmp_path: Path) -> Callable[..., ServicePlan
 
 
 @pytest.mark.parametrize("preload", [False, True], ids=["", "preload"])
-@pytest.mark.parametrize("worker_class", ["sync", "gthread"])
+@pytest.mark.parametrize("worker_class", WORKER_CLASSES)
 def test_every_request_is_answered_rightly(
     plan: Callable[..., ServicePlan], worker_class: str, preload: bool
 ) -> None:
     arguments = ["--preload"] if preload else []
-    with Service(plan(worker_class=worker_class, arguments=arguments)) as service:
+    named, app = WORKER_CLASSES[worker_class]
+    with Service(plan(worker_class=named, app=app, arguments=arguments)) as service:
         workers = service.wait_until_ready()
         argument = {"probes": [], "share": 0}
         with Load(LoadPlan(service.port, "hotpatch_agent.drill.traffic:Shop", argument, clients=4)) as load:
