@@ -18,7 +18,8 @@ from hotpatch_agent.drill.patches import demo_root, read_patches
 from hotpatch_agent.drill.scenarios import drills
 
 DRILL = [sys.executable, "-m", "hotpatch_agent.cli", "drill"]
-LONGEST = 170
+LONGEST = 380
+pytestmark = pytest.mark.timeout(400)
 OF_ITS_OWN = pytest.mark.exhaustive
 """Left to a run of its own (`make drills` plays all there are)."""
 
