@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 
 import click
@@ -64,6 +65,29 @@ def test_help_imports_neither_commands_nor_heavy_libraries() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+OLD_CLICK = """
+import sys, click
+from click import exceptions
+if hasattr(exceptions, "NoArgsIsHelpError"):
+    del exceptions.NoArgsIsHelpError, click.ParamType.__class_getitem__, click.ParamType.__orig_bases__
+    setattr(click.ParamType, "__class_getitem__", None)
+from hotpatch_agent.cli.main import COMMANDS, main
+for section in COMMANDS.values():
+    for name in section:
+        assert main([name, "--help"]) == 0, name
+sys.exit(main(["show", "nowhere.bundle"]))
+"""
+"""Without what click 8.2 brought: an application may ask for 8.1."""
+
+
+def test_commands_work_with_the_click_that_applications_may_have(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OLD_CLICK], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == errors.NotABundle.exit_code, done.stderr
+    assert "nowhere.bundle" in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -24,7 +24,13 @@ def duration(text: str) -> timedelta:
     return span
 
 
-class Seconds(click.ParamType[float]):
+if TYPE_CHECKING:
+    _Number = click.ParamType[float]
+else:
+    _Number = click.ParamType  # click before 8.2, which applications may ask for, has no parameter there
+
+
+class Seconds(_Number):
     """A number of seconds, from none to ten years."""
 
     name = "seconds"

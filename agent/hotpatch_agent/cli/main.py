@@ -26,6 +26,8 @@ USAGE: Final = 64
 BUG: Final = 70
 INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141  # what a shell shows for a process that SIGPIPE ended
+_NO_ARGUMENTS: Final[Any] = getattr(click.exceptions, "NoArgsIsHelpError", ())
+"""Click before 8.2, which applications may ask for, prints its help and exits instead."""
 
 COMPLETION: Final = "_HOTPATCH_COMPLETE"
 """By this variable a shell's completion script asks what comes next; the name is click's convention."""
@@ -144,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BROKEN_PIPE
     except (click.Abort, KeyboardInterrupt):
         return _report("Interrupted", INTERRUPTED, "interrupted", as_json)
-    except click.exceptions.NoArgsIsHelpError as problem:
+    except _NO_ARGUMENTS as problem:
         sys.stderr.write(problem.format_message() + "\n")
         return USAGE
     except click.ClickException as problem:
