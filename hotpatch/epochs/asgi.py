@@ -37,6 +37,9 @@ def pin_asgi(app: ASGIApp, header: Header | None = None) -> ASGIApp:
                     pair = header[0].lower().encode("latin-1"), header[1](pin.epoch).encode("latin-1")
                     message = {**message, "headers": [*message.get("headers", ()), pair]}
                 answered(pin, message.get("status", 0) >= 500)
+            elif kind == "http.response.body" and not message.get("more_body"):
+                # Servers begin a connection's next request from here, in this context: it is no part of ours.
+                pin.running = False
             return send(message)
 
         token = EPOCH.set(pin)
