@@ -22,7 +22,8 @@ BY_HAND = ("--canary", "25%", "--key", KEY)
 VISITORS = range(1, 201)
 WATCHED_SECONDS = 3.0
 """How long the load runs beside a canary by hand, so that all visitors come by."""
-GIVEN_BACK_MIB = 64
+GIVEN_BACK_MIB = 80
+"""What a service grows by in the course of such a drill anyhow, with room; the leak is more than that."""
 IDLE_SECONDS = 2.0
 
 
