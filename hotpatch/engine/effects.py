@@ -15,11 +15,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from .build import FRESH
+from .graph import Graph
 from .libraries import IN_THE_GRAPH
 from .measurement import Problem
 from .outside import PROCESS
 from .start import Started
 from .syntax_changes import Act, Change, Changes
+from .syntax_effects import PURE
 from .syntax_follow import Place, Program
 from .syntax_reasons import unexplained
 from .syntax_units import Doing, module_name
@@ -186,6 +189,44 @@ def statements(
     return found
 
 
+def opaque(changes: Changes, differing: Iterable[Place], new: Graph) -> list[Problem]:
+    """Statements that changed, from which nothing measured follows, and whose value can't be looked into: an
+    object of a C type that does not say what it was made from."""
+    found = []
+    for change in unexplained(changes, differing):
+        for name in sorted(change.binds) if change.act is Act.CHANGED else ():
+            node = _node_of(new, change.module, name)
+            kind = None if node is None else _opaque_within(new, node)
+            if kind is not None:
+                place = f"{change.module}.{name}"
+                why = (
+                    f"{place}: `{change.label}` was changed, and a {kind} does not tell whether it is "
+                    f"another: {KEEP.format(place)}"
+                )
+                found.append(Problem(change.module, name, why, place))
+    return found
+
+
+def _node_of(graph: Graph, module: str, name: str) -> int | None:
+    node = graph.roots.get(module)
+    for part in name.split("."):
+        if node is None:
+            return None
+        kids = graph.kids(node)
+        node = kids.get(("name", part), kids.get(("attr", part)))
+    return node
+
+
+def _opaque_within(graph: Graph, node: int, depth: int = 2) -> str | None:
+    """The type of an opaque object that a value is or is made of; of those all alike when new, none."""
+    kind, head, kids, _ = graph.nodes[node]
+    if kind == "opaque":
+        return None if head in FRESH else str(head)
+    if not depth or kind not in ("tuple", "list", "dict", "set", "frozenset"):
+        return None
+    return next((said for _, child in kids if (said := _opaque_within(graph, child, depth - 1))), None)
+
+
 def containers_touched(changes: Changes) -> list[str]:
     """What changed statements with effects may change outside the program, by the names that `World.open`
     takes: of `urllib.parse.uses_netloc.append(...)` all that the dotted name passes through.  Which of them
@@ -219,6 +260,8 @@ def _reaches_out(change: Change, effect: Any, program: Program, accounted: Colle
     if origin is None:
         return False  # an object of the program: what becomes of it is measured
     source = origin[0]
+    if source == "builtins" and head in PURE and not rest:  # what its arguments call is told as well
+        return False
     if rest.rpartition(".")[2] in SAYING and source.partition(".")[0] == "logging":
         return False
     return source.partition(".")[0] not in accounted

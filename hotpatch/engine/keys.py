@@ -100,7 +100,12 @@ class _Name:
     owner: Symbol = None
 
 
-Symbol = _Made | _Const | _Name | None
+@frozen
+class _Sum:
+    """What `+=` and its like make."""
+
+
+Symbol = _Made | _Const | _Name | _Sum | None
 _INERT: Final = frozenset(
     ("RESUME", "NOP", "EXTENDED_ARG", "CACHE", "MAKE_CELL", "COPY_FREE_VARS", "TO_BOOL")
 )
@@ -113,6 +118,8 @@ PUTS: Final = frozenset(
     ("append", "appendleft", "add", "insert", "put", "put_nowait", "setdefault", "heappush")
 )
 """Methods by which things are put into containers."""
+_IN_PLACE: Final = 13
+"""The first of BINARY_OP's arguments that stands for an operation in place (`opcode._nb_ops`)."""
 _CATCHING: Final = frozenset(("KeyError", "LookupError"))
 
 
@@ -227,6 +234,10 @@ class _Walk:
         if depth <= len(self._stack):
             self._stack[-depth], self._stack[-1] = self._stack[-1], self._stack[-depth]
 
+    def _operate(self, step: dis.Instruction) -> None:
+        self._pop(2)
+        self._push(_Sum() if step.arg is not None and step.arg >= _IN_PLACE else None)
+
     # -- dictionaries
 
     def _new(self, keys: Any) -> None:
@@ -267,6 +278,8 @@ class _Walk:
     def _store_item(self, _: dis.Instruction) -> None:
         value, container, key = self._pop(3)
         self._put(container, value)
+        if type(value) is _Sum:  # `x[key] += 1`: it had the key
+            return
         if (name := _key(key)) is not None:
             self._amended(container).possible.add(name)
 
@@ -359,6 +372,7 @@ _ACTS: Final[dict[str, Callable[[_Walk, dis.Instruction], None]]] = {
     "STORE_FAST_LOAD_FAST": _Walk._store_and_load,
     "STORE_ATTR": _Walk._store_lasting,
     "STORE_GLOBAL": _Walk._store_lasting,
+    "BINARY_OP": _Walk._operate,
     "COPY": _Walk._copy,
     "SWAP": _Walk._swap,
     "BUILD_MAP": _Walk._build_map,

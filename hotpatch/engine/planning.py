@@ -67,7 +67,7 @@ def explain_it(
     that only the sources show."""
     edits = list(_edits(measurement, foresee or _coarsely(measurement.difference)))
     shapes = [_problem(problem, "shape") for problem in measurement.problems if not problem.choice]
-    measured = _plan([*shapes, *edits], measurement.notes)
+    measured = _plan([*shapes, *edits], (*measurement.notes, *_memoised(measurement.difference)))
     try:
         changes = explain(old, new)
     except PatchInvalid as why:  # a file that the program does not load
@@ -76,10 +76,19 @@ def explain_it(
         places = [(edit.module, edit.name) for edit in edits if edit.module]
         accounted = _packages(measurement.difference)
         found = effects.statements(changes, places, measurement.problems, accounted)
+        found += effects.opaque(changes, places, measurement.proof.new)
         measurement.problems += tuple(found)
         measured = explained(measured, changes)
     chosen = [_problem(problem, "effect") for problem in measurement.problems if problem.choice]
     measurement.plan = evolve(measured, edits=(*measured.edits, *chosen))
+
+
+def _memoised(difference: Difference) -> Iterator[str]:
+    for pair in sorted(difference.stale_caches):
+        yield (
+            f"{difference.old.path(pair[0])}: the answers that it has memoised are forgotten at the commit, and "
+            "again when no request runs the old code any more; in between both versions share them"
+        )
 
 
 def _problem(problem: Problem, kind: str) -> Edit:

@@ -17,6 +17,7 @@ import copyreg
 import functools
 import gc
 import logging
+import struct
 import sys
 import types
 import typing
@@ -171,6 +172,12 @@ def expand_instance(shapes: Shapes, obj: Any, cls: type) -> Shape:
     return "value" if by_value else "instance", (base.__name__, head), kids, None
 
 
+SAYING: Final[dict[type, Callable[[Any], tuple[Any, ...]]]] = {
+    struct.Struct: lambda obj: (struct.Struct, (obj.format,)),
+}
+"""C types that can't be copied, and say all the same what they were made from."""
+
+
 def expand_c_object(shapes: Shapes, obj: Any, kind: type) -> Shape:
     """Values of C types say themselves how to build them again; what doesn't is opaque.  So is what is large:
     it says so by a copy of its contents, and a serving process holds gigabytes of arrays."""
@@ -179,7 +186,8 @@ def expand_c_object(shapes: Shapes, obj: Any, kind: type) -> Shape:
         if sys.getsizeof(obj) > MOST_COPIED:
             return "opaque", name, [], None
         table = copyreg.dispatch_table
-        made = table[kind](obj) if kind in table else obj.__reduce_ex__(4)
+        say = SAYING.get(kind) or table.get(kind)
+        made = obj.__reduce_ex__(4) if say is None else say(obj)
     except Exception:  # noqa: BLE001  whatever a C type raises, it can't be copied
         return "opaque", name, [], None
     if type(made) is str or len(made) < 2 or kind.__name__.endswith("iterator"):
@@ -371,6 +379,8 @@ def label(thing: Any, expand: Callable[[Any], Any], depth: int = 0) -> Any:
         return kind, head[0], head[2]
     if kind == "code":
         return kind, code.co_qualname if type(code) is types.CodeType else code.qualname
+    if kind == "outside":
+        return kind, head
     if depth > 2:
         return kind, None
     if kind in ("instance", "value"):

@@ -13,6 +13,9 @@ from hotpatch.engine.syntax_names import dotted, root
 from hotpatch.engine.syntax_units import Doing, SideEffect
 
 _REGISTERING = ("register", "connect", "subscribe", "add_", "include_", "append", "install", "on_", "mount")
+PURE = {"bool", "callable", "chr", "divmod", "enumerate", "float", "hash", "hex", "id", "int", "isinstance"}
+PURE |= {"issubclass", "len", "object", "oct", "ord", "range", "repr", "slice", "str", "zip"}
+"""Builtins that leave nothing behind when nobody keeps what they answer: what they are given may."""
 _FIXED = (ast.Constant, ast.JoinedStr, ast.Tuple)
 
 
@@ -29,6 +32,9 @@ def _effects(node: ast.stmt, constants: Mapping[str, ast.expr]) -> Iterator[Side
     if isinstance(node, ast.Expr):
         for call in _dropped(node.value):
             yield _call(call)
+            if dotted(call.func) in PURE:
+                given = [*call.args, *call.keywords]
+                yield from (_call(c) for part in given for c in ast.walk(part) if isinstance(c, ast.Call))
     elif isinstance(node, ast.Delete):
         for target in node.targets:
             yield SideEffect(Doing.DELETE, ast.unparse(target))

@@ -128,3 +128,56 @@ def test_a_measured_effect_on_the_programs_objects_is_live(program: Program) -> 
     assert outcome.undo is not None
     outcome.undo.revert()
     assert m.TABLE == [] and m.log.level == 0
+
+
+@pytest.mark.parametrize(
+    "made", ["contextvars.ContextVar('v', default={})", "(1, contextvars.ContextVar('v', default={}))"]
+)
+def test_a_value_that_can_not_be_looked_into_and_whose_statement_changed_is_not_taken_for_the_same(
+    program: Program, made: str
+) -> None:
+    text = "import contextvars\nV = {}\ndef f():\n    return {}\n"
+    program.runs({"m.py": text.format(made.format(1), 1)})
+    m = program.module("m")
+    new = {"m.py": text.format(made.format(2), 2)}
+    outcome = program.patch(new)
+    assert outcome.effect is Effect.RELOAD and "m.V" in outcome.reasons[0] and m.f() == 1
+    outcome = program.patch(new, choices={"m.V": "keep"})
+    assert outcome and m.f() == 2, outcome.reasons
+
+
+def test_a_lock_is_as_good_as_another_however_it_is_made(program: Program) -> None:
+    text = "import threading\n{}\ndef f():\n    return {}\n"
+    program.runs({"m.py": text.format("LOCK = threading.Lock()", 1)})
+    m = program.module("m")
+    lock = m.LOCK
+    made = "make = threading.Lock\nLOCK = make()"
+    outcome = program.patch({"m.py": text.format(made, 2)})
+    assert outcome and m.f() == 2 and m.LOCK is lock, outcome.reasons
+
+
+def test_a_binary_format_says_what_it_was_made_from(program: Program) -> None:
+    program.runs({"m.py": "import struct\nS = struct.Struct('>I')\n"})
+    m = program.module("m")
+    outcome = program.patch({"m.py": "import struct\nS = struct.Struct('>H')\n"})
+    assert outcome and m.S.size == 2, outcome.reasons
+
+
+PURE = (
+    "DONE = []\ndef note(x):\n    DONE.append(x)\n    return [x]\ntry:\n    {}\nexcept TypeError:\n    pass\n"
+)
+
+
+def test_a_builtin_that_leaves_nothing_behind_may_be_called_for_what_it_raises(program: Program) -> None:
+    program.runs({"m.py": PURE.format("zip()")})
+    program.module("m")
+    outcome = program.patch({"m.py": PURE.format("zip(strict=True)") + "NEW = 1\n"})
+    assert outcome, outcome.reasons
+
+
+def test_what_its_arguments_do_is_an_effect(program: Program) -> None:
+    text = "import gc\n" + PURE
+    program.runs({"m.py": text.format("zip()")})
+    program.module("m")
+    outcome = program.patch({"m.py": text.format("zip([gc.collect()])") + "NEW = 1\n"})
+    assert outcome.effect is Effect.RELOAD and "gc.collect" in outcome.reasons[0]

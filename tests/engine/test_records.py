@@ -216,6 +216,27 @@ def login(user): RECORDS.append({"name": user, "age": 1, "label": 3})
 def tell(): return [r["label"] if "label" in r else r["name"] for r in RECORDS]
 """,
     ),
+    "gives a key that is only raised, and so was there": (
+        """
+RECORDS = []
+def login(user): RECORDS.append({"extra": user})
+def told(record):
+    record["extra"] = 2
+    return record
+def tell(): return [told(r)["extra"] for r in RECORDS]
+""",
+        """
+RECORDS = []
+def login(user): RECORDS.append({"extra": user})
+def told(record):
+    record["extra"] = 2
+    if "version" in record:
+        raised(record)
+    return record
+def raised(record): record["version"] += 1
+def tell(): return [told(r)["extra"] for r in RECORDS]
+""",
+    ),
     "lacks a key whose absence is caught": (
         """
 RECORDS = []
@@ -354,6 +375,7 @@ def amended(x, other):
     made = {"a": x}
     made["b"] = 1
     made["b"] += 1
+    made["z"] += 1
     made.update(c=1)
     made.update({"d": 2})
     made.setdefault("e", 3)
