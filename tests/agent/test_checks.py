@@ -38,7 +38,8 @@ NOTHING = json.dumps({"status": "success", "data": {"resultType": "vector", "res
 SPECS = {
     "http": "kind = 'http'\nurl = '{url}/health'",
     "python": "kind = 'python'\nfunction = 'health:look'",
-    "prometheus": "kind = 'prometheus'\nurl = '{url}'\nmost = 0.5\nquery = 'errors{{release=\"{{release}}\"}}'",
+    "prometheus": "kind = 'prometheus'\nurl = '{url}'\nmost = 0.5\n"
+    "query = 'errors{{release=\"{{release}}\"}}'",
 }
 
 
