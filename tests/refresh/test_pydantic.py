@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from hotpatch.engine.commit import commit
 from hotpatch.ops import Op
 from hotpatch.refresh import begin
+from hotpatch.refresh.plugins.pydantic import stand_in
 from tests.refresh.programs import Programs, asked_for_ever, item, new_code, on_class
 
 SOURCE = """
@@ -132,3 +133,17 @@ def test_requests_go_on_while_models_are_compiled_again(program: Programs) -> No
             fresh = FieldInfo(annotation=int, default=number)
             apply(program, item(m.Item.__pydantic_fields__, "count", fresh))
     assert m.Item().count == 19
+
+
+def test_stand_ins_are_asked_for_as_each_version_of_pydantic_wants_it() -> None:
+    told: list[tuple[object, ...]] = []
+
+    def since_2_11(cls: type, undefined_name: str | None = None) -> None:
+        told.append((cls, undefined_name))
+
+    def until_2_10(cls: type, cls_name: str, undefined_name: str = "all") -> None:
+        told.append((cls, cls_name, undefined_name))
+
+    stand_in(since_2_11, FieldInfo)
+    stand_in(until_2_10, FieldInfo)
+    assert told == [(FieldInfo, None), (FieldInfo, "FieldInfo", "all")]

@@ -11,7 +11,8 @@ stand-in waits, or compiles the model itself.  (`_mock_val_ser`, `__pydantic_com
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
 from pydantic import BaseModel, TypeAdapter
@@ -26,10 +27,13 @@ from hotpatch.refresh.update import Update
 def forget(update: Update) -> None:
     for cls in stale(update):
         cls.__pydantic_complete__ = False
-        if issubclass(cls, BaseModel):
-            set_model_mocks(cls)
-        else:
-            set_dataclass_mocks(cls)
+        stand_in(set_model_mocks if issubclass(cls, BaseModel) else set_dataclass_mocks, cls)
+
+
+def stand_in(place: Callable[..., None], cls: type) -> None:
+    """Has pydantic put its stand-ins on the class; 2.10 wants to be told how it is called."""
+    told = (cls.__qualname__,) if "cls_name" in inspect.signature(place).parameters else ()
+    place(cls, *told)
 
 
 def rebuild(update: Update) -> None:
