@@ -98,7 +98,8 @@ def _show(terminal: Terminal, home: Home, history: History, roll: Roll, dirty: t
         f"{one.version} ({one.message})" if one.message else str(one.version) for one in state.head
     )
     terminal.say(f"{service.name} ({service.environment}), head: {head or 'the code on disk'}", style="bold")
-    if state.rollout is not None:
+    # On trial it is built, and its rollout says where it stands.
+    if state.rollout is not None and not (state.underway and state.rollout.stage is Stage.REHEARSED):
         began = tell.span(clock.now().since(state.rollout.since))
         terminal.say(
             f"{tell.release(state.rollout.version)} {_STAGES[state.rollout.stage]}, since {began}",
