@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
+import optparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,9 @@ import pytest
 
 from hotpatch import patching
 from hotpatch.engine import gained
+from hotpatch.engine.shape import Shapes
+from hotpatch.engine.shape import label as label_of
+from hotpatch.engine.world import World
 
 PROGRAM = """
 class Kind:
@@ -118,3 +123,10 @@ def test_a_key_is_unmistakable_where_all_others_say_something_else() -> None:
     a, b, bare = (("key", "obj", text, 0) for text in (label(("name", "a")), label(("name", "b")), label()))
     assert gained.unmistakable(a, [a, b])
     assert not gained.unmistakable(a, [a, b, bare])
+
+
+def test_objects_of_different_classes_are_told_apart_however_deep_in_a_key() -> None:
+    shapes = Shapes(World("/nowhere"))
+    deep = [((argparse.Namespace(a=1),),), ((optparse.Values({"b": 1}),),)]
+    first, second = (("key", "obj", repr(label_of(each, shapes.expand)), 0) for each in deep)
+    assert gained.unmistakable(first, [first, second])
