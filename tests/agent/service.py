@@ -192,6 +192,11 @@ class Service:
     # -- looks ---------------------------------------------------------------------------------
 
     @property
+    def control_socket(self) -> str:
+        """Where the master listens for orders."""
+        return str(self._settings["control_socket"])
+
+    @property
     def master(self) -> int:
         assert self._process is not None
         return self._process.pid

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,12 +41,16 @@ def answer(path):
     return {**APP, "shop.py": text}
 
 
-@pytest.mark.parametrize("how", ["raise RuntimeError('not here')", "os._exit(1)", "raise SystemExit(3)"])
+HOW = ["raise RuntimeError('not here')", "os._exit(1)", "raise SystemExit(3)", "os._exit(3)", "os._exit(4)"]
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("worker_class", ["gthread", "sync"])
 def test_a_release_that_fails_in_a_fresh_process_is_taken_back_and_the_service_lives(
-    pusher: Pusher, tmp_path: Path, how: str
+    pusher: Pusher, tmp_path: Path, how: str, worker_class: str
 ) -> None:
     flag = tmp_path / "flag"
-    with make(pusher) as service:
+    with make(pusher, worker_class) as service:
         settled(pusher, service, 2)
         end = pusher.push(APP, brittle(flag, how))
         assert isinstance(end, facts.Settled)
@@ -106,3 +113,48 @@ def test_a_home_that_can_not_be_used_keeps_no_worker_from_serving(pusher: Pusher
     with service:
         assert set(bodies(service, 5)) == {"one"}
         assert "hotpatch is off in this worker" in service.text()
+
+
+@pytest.mark.parametrize("status", [3, 4])
+@pytest.mark.parametrize("worker_class", ["gthread", "sync"])
+def test_a_release_that_ends_workers_with_the_servers_own_word_for_no_is_quarantined(
+    pusher: Pusher, worker_class: str, status: int
+) -> None:
+    deadly = f"import os\n\ndef answer(path):\n    return 'two' if path != '/die' else os._exit({status})\n"
+    with make(pusher, worker_class) as service:
+        settled(pusher, service, 2)
+        assert isinstance(pusher.push(APP, {**APP, "shop.py": deadly}), facts.Settled)
+        for _ in range(2):
+            with pytest.raises((OSError, http.client.HTTPException)):
+                service.get("/die")
+            settled(pusher, service, 2)
+        wait_until(lambda: pusher.of_kind(facts.Quarantined), "the release is quarantined")
+        wait_until(lambda: set(bodies(service, 10)) == {"one"}, "all run the code on disk")
+        assert service.ended is None
+
+
+@pytest.mark.parametrize("status", [3, 4])
+def test_sources_on_disk_that_end_a_new_worker_leave_the_old_ones(pusher: Pusher, status: int) -> None:
+    with make(pusher) as service:
+        settled(pusher, service, 2)
+        old = service.workers()
+        service.write({"shop.py": f"import os\nos._exit({status})\n"})
+        with service.load(clients=2) as load:
+            line = [sys.executable, "-m", "hotpatch_agent.cli", "reload", "--home", str(pusher.home.path)]
+            assert subprocess.run(line, stdin=subprocess.DEVNULL, timeout=120).returncode != 0
+            wait_until(lambda: service.workers() == old, "no other worker is started any more")
+            load.settle()
+        (end,) = pusher.of_kind(facts.Reloaded)
+        assert isinstance(end, facts.Reloaded) and end.problem is not None
+        assert "ended while it was started" in end.problem.text
+        assert load.failed == []
+        assert load.bodies().keys() == {"one"}
+        assert service.ended is None
+
+
+def test_a_program_that_ends_itself_by_itself_ends_the_service_as_it_would_without(pusher: Pusher) -> None:
+    service = make(pusher, workers=1)
+    service.write({"app.py": "import os\nos._exit(3)\n"})
+    with pytest.raises(AssertionError, match="gunicorn ended with 3"):
+        service.start()
+    service.stop()

@@ -14,6 +14,7 @@ from typing import Final
 from hotpatch import errors
 from hotpatch_agent.decision.acts import Append, Decision, Forget
 from hotpatch_agent.decision.admission import problem
+from hotpatch_agent.decision.reloading import died_of_disk
 from hotpatch_agent.decision.states import Crash, Stage, State
 from hotpatch_agent.decision.trial import NEVER_STARTED, on_trial
 from hotpatch_agent.decision.view import View
@@ -35,7 +36,8 @@ def deaths(view: View) -> tuple[Decision, ...]:
         found = _charge(view, status)
         if found is not None and not _is_recorded(view.state, found):
             return (*done, Append(found))
-        done.append(Forget(status.worker))
+        if not died_of_disk(view.state, status):  # the reload goes by it
+            done.append(Forget(status.worker))
     return tuple(done)
 
 

@@ -10,6 +10,7 @@ import math
 
 from hotpatch import errors
 from hotpatch_agent.decision.acts import Append, Decision
+from hotpatch_agent.decision.states import State
 from hotpatch_agent.decision.view import View, plural
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.status import Life, Problem, Status
@@ -19,6 +20,13 @@ def is_outdated(view: View, status: Status) -> bool:
     """Was this worker started before the reload that is under way was asked for?"""
     reload = view.state.reload
     return reload is not None and reload.since.since(status.started) > 0
+
+
+def died_of_disk(state: State, dead: Status) -> bool:
+    """Did this worker die while it was started for the reload that is under way, on what is on disk?"""
+    if state.reload is None or dead.life is not Life.BOOTING or dead.adoption is not None:
+        return False
+    return 0 <= dead.started.since(state.reload.since) < math.inf
 
 
 def reloaded(view: View) -> tuple[Decision, ...]:
@@ -44,6 +52,9 @@ def _why_not(view: View) -> str:
     for one in view.seen.alive:
         if one.life is Life.FAILED and not is_outdated(view, one):
             return f"a new worker does not start: {one.note}"
+    for one in view.seen.dead:
+        if died_of_disk(view.state, one):
+            return f"a new worker ended while it was started ({one.worker}); the service's log may say why"
     current = view.state.replacement
     rules = view.state.top.terms if view.state.top else view.seen.terms
     if current is not None and view.now.since(current.since) > rules.replace:

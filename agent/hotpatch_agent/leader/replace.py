@@ -1,9 +1,9 @@
 """One worker replaced: a new one healthy on the head first, then the old one asked to finish.
 
-Every gunicorn's master has two levers: TTIN (one worker more) and TTOU (one less: it asks the oldest).  So
-that it asks the one that is meant, the leader names that worker in a file of the home folder and the master's
-own hook, which gunicorn calls before it chooses, puts this worker first (`choose_leaver`).  A worker that is
-asked to go answers what it has accepted and says `Connection: close`.
+Every gunicorn's master has two levers (`levers`): one worker more, and one less, for which it asks the
+oldest.  So that it asks the one that is meant, the leader names that worker in a file of the home folder and
+the master's own hook, which gunicorn calls before it chooses, puts this worker first (`choose_leaver`).  A
+worker that is asked to go answers what it has accepted and says `Connection: close`.
 
 Each call of `replace` does what can be done now; it is called at every step until the worker has gone.  What
 has been sent is remembered in the leader's memory alone: a leader that comes after a crash waits for
@@ -12,8 +12,6 @@ has been sent is remembered in the leader's memory alone: a leader that comes af
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -23,9 +21,12 @@ from hotpatch_agent.decision.acts import Replace
 from hotpatch_agent.decision.states import Replacement
 from hotpatch_agent.home.disk import write_whole
 from hotpatch_agent.home.status import Life, Status
+from hotpatch_agent.leader.levers import Levers
 
 LEAVER: Final = "leaver"
-"""The file of the home folder that names the worker to go: its pid, as text."""
+"""The file of the home folder that names the worker to go: its pid, as text, or `NEWEST`."""
+NEWEST: Final = "newest"
+"""The one that was started last, as the master sees it."""
 WANTED: Final = "wanted"
 """The file of the home folder in which the master says how many workers it means to have."""
 FRESH: Final = 10.0
@@ -42,9 +43,9 @@ LOOK: Final = 1.0
 class Replacer:
     """The leader's hand on the master.  Not thread-safe."""
 
-    def __init__(self, home: Path, master: int, log: Any) -> None:
+    def __init__(self, home: Path, levers: Levers, log: Any) -> None:
         self._home = home
-        self._master = master
+        self._levers = levers
         self._log = log
         self._asked_more: float | None = None
         self._asked_less: float | None = None
@@ -71,46 +72,48 @@ class Replacer:
     def take_over(self, former: Replacement) -> None:
         """Another leader's replacement ended, and that leader too, perhaps in between: it may have asked for
         one worker more and not for one less.  `give_up` sees to that."""
-        self._asked_more, self._asked_less = time.monotonic(), None
+        now = time.monotonic()
+        self._asked_more, self._asked_less = now, now - PATIENCE + TAKEOVER
         self._worker, self._among = former.worker, former.among
 
-    def give_up(self, alive: Sequence[Status]) -> bool:
+    def give_up(self) -> bool:
         """No worker is being replaced (any more): the one that was started for it goes again.  Says whether
-        it is still there."""
-        if self._asked_more is None or self._asked_less is not None:
+        that has still to be seen to."""
+        if self._asked_more is None:
+            return False
+        now = time.monotonic()
+        is_less_pending = self._asked_less is not None and now - self._asked_less < PATIENCE
+        if wanted(self._home) <= self._among:
+            # One less already; or it has not come to one more yet, or its number was set anew meanwhile.
+            if self._asked_less is None and now - self._asked_more < PATIENCE:
+                return True
             self._asked_more = self._asked_less = None
             return False
-        staying = [one for one in alive if one.life is not Life.LEAVING]
-        if len(staying) <= self._among or any(one.life is Life.BOOTING for one in staying):
-            # It is on its way, or it has gone by itself and its own successor is, or there never was one.
-            return time.monotonic() - self._asked_more < PATIENCE
-        failed = [one for one in staying if one.life is Life.FAILED]
-        self._name(max(failed or staying, key=lambda one: one.started.tick).pid)
-        self._pull(signal.SIGTTOU)
-        self._asked_more = None
-        return False
+        if is_less_pending:
+            return True
+        # It may have no status yet: one that dies while it is started is started again at once.
+        self._name(NEWEST)
+        self._levers.less()
+        self._asked_less = now
+        return True
 
     def _ask_more(self, act: Replace) -> None:
         if self._asked_more is not None and time.monotonic() - self._asked_more < PATIENCE:
             return
         self._log.info("hotpatch: starting a successor for worker %s", act.worker)
         self._asked_more = time.monotonic()
-        self._pull(signal.SIGTTIN)
+        self._levers.more()
 
     def _ask_less(self, act: Replace) -> None:
         if self._asked_less is not None and time.monotonic() - self._asked_less < PATIENCE:
             return
         self._log.info("hotpatch: worker %s may go: its successor serves", act.worker)
         self._asked_less = time.monotonic()
-        self._name(int(act.worker.partition("-")[0]))
-        self._pull(signal.SIGTTOU)
+        self._name(act.worker.partition("-")[0])
+        self._levers.less()
 
-    def _name(self, pid: int) -> None:
-        write_whole(str(self._home / LEAVER), f"{pid}\n".encode(), "leaver", durable=False)
-
-    def _pull(self, lever: signal.Signals) -> None:
-        if os.getppid() == self._master:  # else the master has gone, and this worker is about to
-            os.kill(self._master, lever)
+    def _name(self, leaver: str) -> None:
+        write_whole(str(self._home / LEAVER), f"{leaver}\n".encode(), "leaver", durable=False)
 
 
 def note_wanted(home: Path, workers: int) -> None:
@@ -135,10 +138,12 @@ def choose_leaver(server: Any, home: Path) -> None:
     try:
         if time.time() - path.stat().st_mtime > FRESH:
             return
-        pid = int(path.read_text(encoding="ascii"))
+        named = path.read_text(encoding="ascii").strip()
+        pid = 0 if named == NEWEST else int(named)
     except (OSError, ValueError):
         return
-    worker = server.WORKERS.get(pid)
+    newest = max(server.WORKERS.values(), key=lambda one: one.age, default=None)
+    worker = server.WORKERS.get(pid) if pid else newest
     if worker is not None:
         worker.age = 0
 

@@ -35,6 +35,7 @@ from hotpatch_agent.home.shelf import Shelf
 from hotpatch_agent.home.status import Board, Life, Phase, Status, read_roll
 from hotpatch_agent.home.watch import watch_over
 from hotpatch_agent.leader.lead import Leader
+from hotpatch_agent.leader.levers import Levers
 from hotpatch_agent.leader.lookout import Lookout
 from hotpatch_agent.leader.overseer import Overseer
 from hotpatch_agent.leader.rehearsing import Rehearsing, limits
@@ -85,7 +86,8 @@ class Agent:
         self._shelf = Shelf(home)
         self._tasks = Tasks(program, app, self._shelf, worker.log)
         self._rehearsing = Rehearsing(program, app, worker, self._watch.wake)
-        self._replacer = Replacer(home.path, os.getppid(), worker.log)
+        levers = Levers(os.getppid(), worker.cfg, worker.log)
+        self._replacer = Replacer(home.path, levers, worker.log)
         self._lookout = Lookout(home, status.worker, self._accept)
         self._leader = Leader(home, history, status.worker, now)
         self._overseer = Overseer(home, history, self._watch.wake, worker.log)
@@ -302,7 +304,7 @@ class Agent:
         state = self._history.state
         self._overseer.tell()
         wait = min(wake_in(state, seen, now()), self._overseer.due())
-        if state.replacement is not None or self._replacer.give_up(seen.alive):
+        if state.replacement is not None or self._replacer.give_up():
             wait = min(wait, LOOK)
         return wait
 

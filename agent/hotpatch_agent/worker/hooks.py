@@ -68,6 +68,7 @@ def engage(server: Any, new: int | None = None, old: int | None = None) -> None:
             server.log.warning("hotpatch is off; the service runs without it: %s", error, exc_info=not known)
         return
     _Master.said = ""
+    _guard(server, _Master.home)
     _note_wanted(server, new)
     _around(settings, "pre_fork", before=_pre_fork)
     _around(settings, "post_fork", before=_post_fork)
@@ -78,6 +79,12 @@ def engage(server: Any, new: int | None = None, old: int | None = None) -> None:
     server.log.info(
         "hotpatch is on for the service '%s', home %s", _Master.home.service.name, _Master.home.path
     )
+
+
+def _guard(server: Any, home: Home) -> None:
+    from hotpatch_agent.worker.halting import guard
+
+    guard(server, home)
 
 
 def _note_wanted(server: Any, new: int | None) -> None:

@@ -1,0 +1,99 @@
+"""The master is asked through its control socket where there is one that is its own, else by signals."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from gunicorn import config
+from hotpatch_agent.leader.levers import control_socket
+
+from tests.agent.pushing import Pusher, settled
+from tests.agent.shop import TWO, bodies, make
+
+HAS_SOCKET = "control_socket" in config.make_settings()
+
+
+@pytest.fixture
+def pusher(tmp_path: Path) -> Pusher:
+    return Pusher(tmp_path)
+
+
+def reload(pusher: Pusher) -> int:
+    command = [sys.executable, "-m", "hotpatch_agent.cli", "reload", "--home", str(pusher.home.path)]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, timeout=120).returncode
+
+
+@pytest.mark.skipif(not HAS_SOCKET, reason="this gunicorn has no control socket")
+@pytest.mark.parametrize("worker_class", ["gthread", "sync", "gevent"])
+def test_through_the_control_socket(pusher: Pusher, worker_class: str) -> None:
+    with make(pusher, worker_class, workers=2) as service:
+        settled(pusher, service, 2)
+        service.write({"shop.py": TWO["shop.py"]})
+        with service.load(clients=2) as load:
+            assert reload(pusher) == 0
+            load.settle()
+        assert load.failed == []
+        settled(pusher, service, 2)
+        assert set(bodies(service, 10)) == {"two"}
+        assert "worker add 1: the master means to have 3" in service.text()
+        assert "Handling signal: tt" not in service.text()
+
+
+@pytest.mark.parametrize("worker_class", ["gthread", "sync"])
+def test_by_signals_where_there_is_no_socket(pusher: Pusher, worker_class: str) -> None:
+    with make(pusher, worker_class, workers=2, control_socket_disable=True) as service:
+        settled(pusher, service, 2)
+        service.write({"shop.py": TWO["shop.py"]})
+        with service.load(clients=2) as load:
+            assert reload(pusher) == 0
+            load.settle()
+        assert load.failed == []
+        settled(pusher, service, 2)
+        assert set(bodies(service, 10)) == {"two"}
+        assert service.text().count("Handling signal: ttin") == 2
+
+
+@pytest.mark.skipif(not HAS_SOCKET, reason="this gunicorn has no control socket")
+def test_another_services_master_on_the_same_path_is_asked_for_nothing(pusher: Pusher) -> None:
+    with make(pusher, workers=1) as service:
+        settled(pusher, service, 1)
+        path = Path(service.control_socket)
+        asked: list[str] = []
+        path.unlink()
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(str(path))
+            other.listen()
+            threading.Thread(target=stranger, args=(other, asked), daemon=True).start()
+            assert reload(pusher) == 0
+        settled(pusher, service, 1)
+        assert set(asked) == {"show stats"}
+        assert "Handling signal: ttin" in service.text()
+
+
+def stranger(other: socket.socket, asked: list[str]) -> None:
+    """Another master: answers as ours would, and is none."""
+    while True:
+        try:
+            connection, _ = other.accept()
+        except OSError:
+            return
+        with connection:
+            (length,) = struct.unpack(">I", connection.recv(4))
+            asked.append(json.loads(connection.recv(length))["command"])
+            line = json.dumps({"id": 1, "status": "ok", "data": {"pid": 1, "total": 9}}).encode()
+            connection.sendall(struct.pack(">I", len(line)) + line)
+
+
+def test_no_socket_is_looked_for_where_the_configuration_has_none() -> None:
+    assert control_socket(SimpleNamespace()) is None
+    assert control_socket(SimpleNamespace(control_socket="/a", control_socket_disable=True)) is None
+    assert control_socket(SimpleNamespace(control_socket="/a", control_socket_disable=False)) == "/a"
+    assert control_socket(SimpleNamespace(control_socket="a")) == str(Path.cwd() / "a")
