@@ -27,6 +27,7 @@ Sender = Callable[[str, str, bytes, Mapping[str, str]], tuple[int, list[tuple[st
 NOISE = [
     (re.compile(r"0x[0-9a-f]{6,}"), "0xADDRESS"),
     (re.compile(r"\b[0-9a-f]{24,64}\b"), "HEX"),
+    (re.compile(r"\b\d{8}T\d{6}Z"), "TIME"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?"), "TIME"),
     (re.compile(r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} [\d:]+ GMT"), "DATE"),
 ]
@@ -95,7 +96,7 @@ def http_sender(host: str, port: int, seconds: float = 60.0) -> Sender:
         connection = http.client.HTTPConnection(host, port, timeout=seconds)
         try:
             connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-            for name, value in {**headers, "connection": "close"}.items():
+            for name, value in headers.items():
                 connection.putheader(name, value)
             connection.endheaders(body)
             answer = connection.getresponse()

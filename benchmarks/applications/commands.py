@@ -28,7 +28,7 @@ class Operator:
         """The home of the service, and a key that it trusts."""
         assert self.plan.home is not None
         self._must("init", "--service", SERVICE, "--environment", ENVIRONMENT, "--app", self.plan.target,
-                   "--root", self.plan.root)  # fmt: skip
+                   "--root", self.plan.root, "--set", f"deadline={self.seconds:g}")  # fmt: skip
         self._must("keygen", self.key, "--trust", self.plan.home)
 
     @property

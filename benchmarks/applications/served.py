@@ -83,12 +83,26 @@ class Row:
     def load(self) -> list[str]:
         return [line for line in self.application.requests if line.split(";; ")[-1].startswith("GET ")]
 
+    def put_data(self, at: int) -> None:
+        """What a release does not carry, templates and the like, put in place by the operator."""
+        for source in self.trees[at].rglob("*"):
+            place = self.plan.root / source.relative_to(self.trees[at])
+            if source.is_file() and source.suffix != ".py" and not _same_file(source, place):
+                place.parent.mkdir(parents=True, exist_ok=True)
+                fresh = place.with_name(f".{place.name}.new")
+                shutil.copyfile(source, fresh)
+                fresh.rename(place)
+
     def control(self, at: int) -> Control:
         key = at, tuple(sorted(self.cookies.items()))
         if key not in self.controls:
             place = plain(self.plan, self.trees[at], self.plan.folder / f"control-{len(self.controls)}")
             self.controls[key] = control(place, self.application.requests, self.load, self.most, self.cookies)
         return self.controls[key]
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    return other.is_file() and one.read_bytes() == other.read_bytes()
 
 
 def serve(application: Application, seconds: float) -> Served:
@@ -146,15 +160,25 @@ def _go(row: Row, service: Service, steps: list[Step]) -> None:
         if built.code:
             steps.append(Step(f"build {row.application.versions[at]}", "refused", built.message))
             return
-        steps.append(_step(row, service, browser, "push", at, lambda: row.operator.push(bundle)))  # noqa: B023
+        steps.append(_step(row, service, browser, "push", at, lambda: _push(row, at, bundle)))  # noqa: B023
         if steps[-1].verdict in ("refused", "crash"):
             return
     for at in reversed(range(len(row.trees) - 1)):
         steps.append(
-            _step(row, service, browser, "rollback to", at, lambda: row.operator.roll_back(at))  # noqa: B023
+            _step(row, service, browser, "rollback to", at, lambda: _roll_back(row, at))  # noqa: B023
         )
         if steps[-1].verdict in ("refused", "crash"):
             return
+
+
+def _push(row: Row, at: int, bundle: Path) -> Done:
+    row.put_data(at)
+    return row.operator.push(bundle)
+
+
+def _roll_back(row: Row, at: int) -> Done:
+    row.put_data(at)
+    return row.operator.roll_back(at)
 
 
 def _step(row: Row, service: Service, browser: Browser, what: str, at: int, do: Callable[[], Done]) -> Step:

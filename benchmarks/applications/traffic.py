@@ -35,7 +35,7 @@ class Asked:
             text = normal_text(answer.body.decode("utf-8", "replace"))
             return labels_of_line.get((answer.status, text))
 
-        request = Request(method, target, body.decode(), {**headers, "connection": "keep-alive"})
+        request = Request(method, target, body.decode(), headers)
         yield Ask(request, line, judge)
 
 
