@@ -164,3 +164,8 @@ def test_the_plan_gives_the_epochs_reason(both: Both, case: str) -> None:
 def test_a_canarys_edits_need_no_reason_for_their_grade(both: Both) -> None:
     assert {edit.grade_reason for edit in both.plan.edits if edit.grade is CANARY} == {""}
     assert both.plan.grade is BARRIER, "a release is as coarse as its coarsest edit"
+
+
+def test_the_plan_names_what_is_memoised_and_shared_by_both_versions(both: Both) -> None:
+    (note,) = [note for note in both.plan.notes if "memoised" in note]
+    assert note.startswith(f"{module('a memoised function')}.f: ")
