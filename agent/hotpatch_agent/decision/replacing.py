@@ -62,6 +62,7 @@ class _Due:
 def _due(view: View) -> list[_Due]:
     due = [_Due(status, reason) for status in view.behind if (reason := _due_because(view, status))]
     due += [_Due(one, "a reload was asked for") for one in view.voters if is_outdated(view, one)]
+    due += [_Due(one, one.worn) for one in view.voters if one.worn]
     return due + [_Due(one, reason) for one in view.voters if (reason := why_replaced(view, one))]
 
 
@@ -149,7 +150,7 @@ def _needless(view: View, current: Replacement, status: Status) -> str:
 
 def _is_there(view: View, status: Status) -> bool:
     there = runs_head(view.state, status) and not is_outdated(view, status)
-    return there and not why_replaced(view, status)
+    return there and not status.worn and not why_replaced(view, status)
 
 
 def _due_because(view: View, status: Status) -> str:

@@ -182,6 +182,8 @@ class Status:
     """The last record of the ledger that it has taken into account."""
     trouble: str = ""
     """What keeps its agent from doing its work: a full disk, a damaged ledger."""
+    worn: str = ""
+    """Why it asks to be replaced: it has answered as many requests as it may."""
     note: str = ""
     """What an operator should know for as long as it lives: started on an older release, forced commit."""
     written: float = 0.0

@@ -44,6 +44,7 @@ from hotpatch_agent.native import start_thread
 from hotpatch_agent.process.memory import used
 from hotpatch_agent.process.program import Program
 from hotpatch_agent.process.trials import answered, before
+from hotpatch_agent.process.wear import Wear
 from hotpatch_agent.rollout.counters import Measured
 from hotpatch_agent.worker.tasks import Tasks, requests
 
@@ -91,6 +92,7 @@ class Agent:
         self._lookout = Lookout(home, status.worker, self._accept)
         self._leader = Leader(home, history, status.worker, now)
         self._overseer = Overseer(home, history, self._watch.wake, worker.log)
+        self._wear = Wear(worker, home.service.settings)
         self._measured: Measured | None = None
         self._told: Status | None = None
         self._lock: Lock | None = None
@@ -180,7 +182,7 @@ class Agent:
         while True:
             self._history.refresh()
             before = self._history.state.seq
-            wait = min(self._do_duties(), self._tend())
+            wait = min(self._do_duties(), self._tend(), self._note_wear())
             lead_wait = self._lead()
             if self._history.state.seq == before and not self._is_due():
                 break
@@ -260,6 +262,15 @@ class Agent:
             self._measured, self._told = measured, None
             self._tell(self._status)
         return min(wait, COUNTED)
+
+    def _note_wear(self) -> float:
+        """Asks to be replaced once this worker has answered as many requests as it may."""
+        if self._status.life is not Life.SERVING:
+            return math.inf
+        worn = self._wear.worn(sum(one.requests for one in epochs.counts()))
+        if worn != self._status.worn:
+            self._tell(evolve(self._status, worn=worn))
+        return self._wear.look
 
     def _tell(self, status: Status) -> None:
         """This is so now, for all to see; written only if something other than a count has changed."""
