@@ -8,10 +8,10 @@ While a barrier is held only the request's own task waits, never the loop.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import suppress
+from time import monotonic
 from typing import Any
 
-from hotpatch.epochs.pins import ANSWERED, EPOCH, answered, enter_async, leave
+from hotpatch.epochs.pins import ANSWERED, EPOCH, UNANSWERED, Pin, answered, enter_async, enter_at_once, leave
 from hotpatch.epochs.wsgi import Header
 
 Message = MutableMapping[str, Any]
@@ -20,42 +20,73 @@ Receive = Callable[[], Awaitable[Message]]
 ASGIApp = Callable[[Message, Receive, Send], Awaitable[None]]
 
 PINNED_SCOPES = frozenset({"http", "websocket"})
+BEGINS = frozenset({"http.response.start", "websocket.accept"})
+"""Messages with which an answer begins."""
+
+
+class ASGIPin(Pin):
+    """A request's pin that is its `send` as well: nothing else has to be made for that."""
+
+    __slots__ = ()
+
+    def sending(self, message: Message) -> Awaitable[None]:
+        if message["type"] in BEGINS:
+            tally = self.tally
+            failed = message.get("status", 0) >= 500
+            if failed or tally is None or tally.listener is not None or self.outcome != UNANSWERED:
+                answered(self, failed)
+            else:  # nearly always: what `answered` comes to then, in line
+                tally.requests += 1
+                tally.recent.append(monotonic() - self.since)
+                self.outcome = ANSWERED
+        elif message["type"] == "http.response.body" and not message.get("more_body"):
+            # Servers begin a connection's next request from here, in this context: it is no part of ours.
+            self.running = False
+        reply: Send = self.reply
+        return reply(message)
+
+
+def _naming(header: Header) -> type[ASGIPin]:
+    name, value = header[0].lower().encode("latin-1"), header[1]
+
+    class NamingPin(ASGIPin):
+        """Names the version that answers."""
+
+        __slots__ = ()
+
+        def sending(self, message: Message) -> Awaitable[None]:
+            if message["type"] in BEGINS:
+                pair = name, value(self.epoch).encode("latin-1")
+                message = {**message, "headers": [*message.get("headers", ()), pair]}
+            return ASGIPin.sending(self, message)
+
+    return NamingPin
 
 
 def pin_asgi(app: ASGIApp, header: Header | None = None) -> ASGIApp:
     """The same application, each of its requests pinned to one epoch."""
+    kind_of_pin = ASGIPin if header is None else _naming(header)
 
     async def pinned_app(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] not in PINNED_SCOPES:
             return await app(scope, receive, send)
-        pin = await enter_async(scope)
-
-        def sending(message: Message) -> Awaitable[None]:
-            kind = message["type"]
-            if kind == "http.response.start" or kind == "websocket.accept":
-                if header is not None:
-                    pair = header[0].lower().encode("latin-1"), header[1](pin.epoch).encode("latin-1")
-                    message = {**message, "headers": [*message.get("headers", ()), pair]}
-                answered(pin, message.get("status", 0) >= 500)
-            elif kind == "http.response.body" and not message.get("more_body"):
-                # Servers begin a connection's next request from here, in this context: it is no part of ours.
-                pin.running = False
-            return send(message)
-
+        pin = enter_at_once(scope, kind_of_pin, send)
+        if pin is None:
+            pin = await enter_async(scope, kind_of_pin, send)
         token = EPOCH.set(pin)
         failed = False
         try:
-            await app(scope, receive, sending)
+            await app(scope, receive, pin.sending)
         except Exception as error:
             # Once the answer has begun, an OSError is the client hanging up.
             failed = not (isinstance(error, OSError) and pin.outcome == ANSWERED)
             raise
         finally:
             leave(pin, failed)
-            with suppress(
-                ValueError
-            ):  # closed by the collector, in another context: nothing to restore there
+            try:  # noqa: SIM105 - a context manager would cost as much as all of this
                 EPOCH.reset(token)
+            except ValueError:  # closed by the collector, in another context: nothing to restore there
+                pass
         return None
 
     pinned_app.__wrapped__ = app  # type: ignore[attr-defined]

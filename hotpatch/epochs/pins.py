@@ -18,9 +18,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -33,9 +33,12 @@ UNANSWERED, ANSWERED, FAILED = 0, 1, 2
 
 
 class Pin:
-    """One request, or another unit of work, held on one epoch.  Made by `enter` alone."""
+    """One request, or another unit of work, held on one epoch.  Made by `enter` alone.
 
-    __slots__ = ("epoch", "mark", "outcome", "running", "since", "tally", "what")
+    Whoever wraps a request may make it a class of its own, with methods and no further slots.
+    """
+
+    __slots__ = ("epoch", "mark", "outcome", "reply", "running", "since", "tally", "token", "what")
     epoch: int
     running: bool
     """Whether code of the request runs; not so while a body waits for its server between two chunks."""
@@ -48,6 +51,13 @@ class Pin:
     outcome: int
     mark: Any
     """What the tally's listener gave at entry; not set where there was none."""
+    reply: Any
+    """How the server takes the answer (WSGI's start_response, ASGI's send); None where there is none."""
+    token: Token[Pin] | None
+    """What takes the pin out of `EPOCH` again, where whoever ends it can't know that otherwise."""
+
+
+AnyPin = TypeVar("AnyPin", bound=Pin)
 
 
 class Released(Pin):
@@ -85,6 +95,7 @@ class Policy:
 DEFAULT: Final = Pin()
 DEFAULT.epoch, DEFAULT.since, DEFAULT.what = 0, 0.0, "work outside any request"
 DEFAULT.tally, DEFAULT.outcome, DEFAULT.running = None, UNANSWERED, False
+DEFAULT.reply = DEFAULT.token = None
 EPOCH: Final[ContextVar[Pin]] = ContextVar("hotpatch.epoch", default=DEFAULT)
 open_pins: Final[set[Pin]] = set()
 policy = Policy(epoch=0, tally=Tally(0))
@@ -126,46 +137,58 @@ def admit(pin: Pin, request: Any) -> Gate | None:
         open_pins.discard(pin)
 
 
-def fresh(what: Any) -> Pin:
+def fresh(what: Any, kind: type[AnyPin] = Pin, reply: Any = None) -> AnyPin:  # type: ignore[assignment]
     """A pin that is not let in yet."""
-    pin = Pin()
+    pin = kind()
     pin.since = monotonic()
     pin.what = what
+    pin.reply = reply
     pin.outcome = UNANSWERED
     pin.running = True
+    pin.token = None
     return pin
 
 
-def enter(request: Any = None) -> Pin:
-    """A request's first act.  Blocks while a barrier is held; otherwise takes well under a microsecond.
-
-    `request` is what a canary picks by (WSGI environ or ASGI scope); without one the unit gets the default
-    epoch.  The caller puts the pin into `EPOCH` around all code that runs for the request, and ends with
-    `leave`.  Under asyncio use `enter_async`, which does not block the loop.
-    """
+def enter_at_once(request: Any, kind: type[AnyPin], reply: Any) -> AnyPin | None:
+    """What `fresh` and `admit` come to nearly always, in line; None where it takes them."""
     seen = policy
     tally = seen.tally
     if seen.plain and tally.listener is None and EPOCH.get() is DEFAULT:
-        pin = Pin()  # nearly always: what `fresh` and `admit` come to then, in line
+        pin = kind()
         pin.since = monotonic()
         pin.what = request
+        pin.reply = reply
         pin.outcome = UNANSWERED
         pin.running = True
+        pin.token = None
         pin.epoch = seen.epoch
         pin.tally = tally
         open_pins.add(pin)
         if policy is seen:  # as in `admit`
             return pin
         open_pins.discard(pin)
-    pin = fresh(request)
+    return None
+
+
+def enter(request: Any = None, kind: type[AnyPin] = Pin, reply: Any = None) -> AnyPin:  # type: ignore[assignment]
+    """A request's first act.  Blocks while a barrier is held; otherwise takes well under a microsecond.
+
+    `request` is what a canary picks by (WSGI environ or ASGI scope); without one the unit gets the default
+    epoch.  The caller puts the pin into `EPOCH` around all code that runs for the request, and ends with
+    `leave`.  Under asyncio use `enter_async`, which does not block the loop.
+    """
+    at_once = enter_at_once(request, kind, reply)
+    if at_once is not None:
+        return at_once
+    pin = fresh(request, kind, reply)
     while (gate := admit(pin, request)) is not None:
         gate.wait()
     return pin
 
 
-async def enter_async(request: Any = None) -> Pin:
+async def enter_async(request: Any = None, kind: type[AnyPin] = Pin, reply: Any = None) -> AnyPin:  # type: ignore[assignment]
     """`enter` for a coroutine: while a barrier is held, only this task waits."""
-    pin = fresh(request)
+    pin = fresh(request, kind, reply)
     while (gate := admit(pin, request)) is not None:
         await gate.wait_async()
     return pin
@@ -196,12 +219,15 @@ def _tell(listener: Listener, pin: Pin, failed: bool) -> None:
 
 def leave(pin: Pin, failed: bool = False) -> None:
     """A request's last act, after its last byte.  Calling it twice is harmless."""
-    if pin not in open_pins:
+    if type(pin) is Released:
         return
     if failed or pin.outcome == UNANSWERED:
         answered(pin, failed)
     open_pins.discard(pin)
-    pin.what = None  # a thread left behind may carry the pin for long; the request's data must go
+    pin.what = pin.reply = pin.token = (
+        None  # a thread left behind may carry the pin for long; the request's data must go
+    )
+    pin.running = False
     pin.__class__ = Released
 
 

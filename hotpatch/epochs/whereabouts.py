@@ -1,9 +1,9 @@
 """Where a request is just now: thread, task or greenlet, function and line.  For people who wait for it.
 
 A pin says which request it is, not where that runs.  Threads are walked from their innermost frame to the
-wrapper that pinned the request; tasks and greenlets carry the pin in their context, and so do those that the
-request has started.  Of all frames that are found for a request the innermost one of the program's own tells
-most; one of a library is better than none.
+wrapper that pinned the request, or to the frame of a server that has the request in hand; tasks and greenlets
+carry the pin in their context, and so do those that the request has started.  Of all frames that are found
+for a request the innermost one of the program's own tells most; one of a library is better than none.
 
 O(frames), with one look at every object of the heap where gevent is in charge: greenlets are on no list.
 To be asked for a request that has lasted, not at every look.  It takes no lock but that of
@@ -49,7 +49,7 @@ def located(below: int, root: str) -> tuple[Located, ...]:
     """What is pinned to an epoch below this one, the longest first.  `root` is the program's folder."""
     wanted = {pin for pin in pins.open_pins.copy() if pin.epoch < below}
     found: dict[Pin, list[tuple[str, list[FrameType]]]] = {pin: [] for pin in wanted}
-    for pin, holder, frames in _everywhere():
+    for pin, holder, frames in _everywhere(wanted):
         if pin in found:
             found[pin].append((holder, frames))
     now = time.monotonic()
@@ -66,9 +66,9 @@ def located(below: int, root: str) -> tuple[Located, ...]:
     return tuple(sorted(places, key=lambda place: -place.seconds))
 
 
-def _everywhere() -> Iterator[tuple[Pin, str, list[FrameType]]]:
+def _everywhere(wanted: set[Pin]) -> Iterator[tuple[Pin, str, list[FrameType]]]:
     """Pin, holder, and the frames that run for it, innermost first."""
-    yield from _in_threads()
+    yield from _in_threads(wanted)
     for task in tasks():
         if (pin := _carried(task)) is not None:
             yield pin, f"task {task.get_name()}", [*awaiting(task.get_coro())][::-1]
@@ -80,7 +80,7 @@ def _everywhere() -> Iterator[tuple[Pin, str, list[FrameType]]]:
             yield pin, "greenlet", [*stack(getattr(each, "gr_frame", None))]
 
 
-def _in_threads() -> Iterator[tuple[Pin, str, list[FrameType]]]:
+def _in_threads(wanted: set[Pin]) -> Iterator[tuple[Pin, str, list[FrameType]]]:
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     for ident, top in sys._current_frames().items():
         inner: list[FrameType] = []
@@ -92,6 +92,22 @@ def _in_threads() -> Iterator[tuple[Pin, str, list[FrameType]]]:
                     inner = []
                     continue
             inner.append(frame)
+        yield from _served(wanted, f"thread {names.get(ident, ident)}", inner)
+
+
+def _served(
+    wanted: set[Pin], holder: str, frames: list[FrameType]
+) -> Iterator[tuple[Pin, str, list[FrameType]]]:
+    """A body that its server iterates by itself: the outermost frame that has the request's environ is the
+    server's, and what is further in runs for it."""
+    for depth in range(len(frames) - 1, -1, -1):
+        if "environ" not in frames[depth].f_code.co_varnames:
+            continue
+        request = frames[depth].f_locals.get("environ")
+        for pin in wanted:
+            if request is not None and pin.what is request:
+                yield pin, holder, frames[:depth]
+                return
 
 
 def _carried(task: Any) -> Pin | None:

@@ -9,47 +9,112 @@ finds it put in as needed.
 Two kinds of body are handed to the server as they are, because it looks at their type: an exact list or tuple
 (no code of the application runs any more: the pin ends at once) and an instance of `wsgi.file_wrapper`, which
 a server sends by `sendfile` (the pin ends at its `close`).
+
+A server that says when a request is over (`ends_requests`) gets every body as it is: that halves the cost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import Token
+from time import monotonic
+from types import FunctionType, MethodType
 from typing import Any, Final
 
-from hotpatch.epochs.pins import EPOCH, Pin, answered, enter, leave, open_pins
+from hotpatch.epochs.pins import (
+    ANSWERED,
+    EPOCH,
+    UNANSWERED,
+    Pin,
+    Released,
+    answered,
+    enter,
+    enter_at_once,
+    leave,
+)
 
 WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Header = tuple[str, Callable[[int], str]]
 """A response header that names the version that answered: its name, and its value for an epoch."""
 
 
+class WSGIPin(Pin):
+    """A request's pin that is its `start_response` as well: nothing else has to be made for that."""
+
+    __slots__ = ()
+
+    def starting(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        tally = self.tally
+        if status < "5" and tally is not None and tally.listener is None and self.outcome == UNANSWERED:
+            tally.requests += 1  # nearly always: what `answered` comes to then, in line
+            tally.recent.append(monotonic() - self.since)
+            self.outcome = ANSWERED
+        else:
+            answered(self, status >= "5")
+        reply = self.reply
+        return reply(status, headers) if exc_info is None else reply(status, headers, exc_info)
+
+
+def _naming(header: Header) -> type[WSGIPin]:
+    name, value = header
+
+    class NamingPin(WSGIPin):
+        """Names the version that answers."""
+
+        __slots__ = ()
+
+        def starting(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            return WSGIPin.starting(self, status, [*headers, (name, value(self.epoch))], exc_info)
+
+    return NamingPin
+
+
+_ending: Final[set[FunctionType]] = set()
+
+
+def ends_requests(start_response: FunctionType) -> Callable[[bool], None]:
+    """For a server that calls the application with a bound method of this function, in one thread or greenlet
+    from the call to the body's end, with no other request in between, and then, whatever happens, what is
+    given back here: in the same thread or greenlet, and with whether the application failed.
+    """
+    _ending.add(start_response)
+    return over
+
+
+def over(failed: bool) -> None:
+    """The request that runs here has ended.  Harmless where that has been said, or where there is none."""
+    pin = EPOCH.get()
+    while (token := pin.token) is not None:
+        leave(pin, failed)
+        EPOCH.reset(token)
+        pin = EPOCH.get()
+
+
 def pin_wsgi(app: WSGIApp, header: Header | None = None) -> WSGIApp:
     """The same application, each of its requests pinned to one epoch."""
+    kind_of_pin = WSGIPin if header is None else _naming(header)
 
     def pinned_app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        pin = enter(environ)
-
-        def starting(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            if header is not None:
-                headers = [*headers, (header[0], header[1](pin.epoch))]
-            answered(pin, status[0] == "5")
-            if exc_info is None:
-                return start_response(status, headers)
-            return start_response(status, headers, exc_info)
-
+        pin = enter_at_once(environ, kind_of_pin, start_response)
+        if pin is None:
+            pin = enter(environ, kind_of_pin, start_response)
         token = EPOCH.set(pin)
         try:
-            body = app(environ, starting)
+            body = app(environ, pin.starting)
+            if type(start_response) is MethodType and start_response.__func__ in _ending:
+                pin.token = token
+                return body
             kind = type(body)
             if kind is list or kind is tuple:
                 leave(pin)
             else:
                 wrapper = environ.get("wsgi.file_wrapper")
-                if not (isinstance(wrapper, type) and isinstance(body, wrapper) and _close_with(body, pin)):
-                    sized = hasattr(body, "__len__")
+                is_file = type(wrapper) is type and isinstance(body, wrapper)
+                if not (is_file and _close_with(body, pin)):
+                    pinned = SizedBody() if hasattr(body, "__len__") else PinnedBody()
+                    pinned._body, pinned._pin, pinned._token = body, pin, token
                     pin.running = False
-                    return SizedBody(pin, body, token) if sized else PinnedBody(pin, body, token)
+                    return pinned
         except BaseException:
             leave(pin, failed=True)
             EPOCH.reset(token)
@@ -83,42 +148,40 @@ def _close_with(body: Any, pin: Pin) -> bool:
     return True
 
 
-_END: Final[Any] = object()
-
-
 class PinnedBody:
     """A response body whose every step runs on its request's epoch; ends the pin when closed or dropped.
 
     Iterated by a generator: its end costs no exception, which in a `__next__` would be most of the cost.
     """
 
-    __slots__ = ("_body", "_pin", "_token")
-
-    def __init__(self, pin: Pin, body: Iterable[bytes], token: Token[Pin]) -> None:
-        self._body = body
-        self._token = token
-        self._pin = pin
+    __slots__ = ("_body", "_pin", "_token")  # set by `pinned_app`: a call of `__init__` costs as much again
+    _body: Iterable[bytes]
+    _pin: Pin
+    _token: Token[Pin]
 
     def __iter__(self) -> Iterator[bytes]:
         pin, current = self._pin, EPOCH.get
-        iterator: Iterator[bytes] | None = None
-        while True:
-            token = None if current() is pin else EPOCH.set(pin)
-            pin.running = True
-            try:
-                if iterator is None:
-                    iterator = iter(self._body)
-                item = next(iterator, _END)
-            except BaseException:
-                answered(pin, failed=True)
-                raise
-            finally:
+        token = None if current() is pin else EPOCH.set(pin)
+        pin.running = True
+        try:
+            for item in self._body:
                 pin.running = False
                 if token is not None:
                     EPOCH.reset(token)
-            if item is _END:
-                return
-            yield item
+                    token = None
+                yield item
+                if current() is not pin:
+                    token = EPOCH.set(pin)
+                pin.running = True
+        except GeneratorExit:  # the server has had enough; the pin ends at `close`
+            raise
+        except BaseException:
+            answered(pin, failed=True)
+            raise
+        finally:
+            pin.running = False
+            if token is not None:
+                EPOCH.reset(token)
 
     def close(self) -> None:
         pin = self._pin
@@ -136,8 +199,8 @@ class PinnedBody:
                 pass
 
     def __del__(self) -> None:
-        pin = getattr(self, "_pin", None)
-        if pin is not None and pin in open_pins:  # a server that forgot close() must not hold it for ever
+        pin = self._pin
+        if type(pin) is not Released:  # a server that forgot close() must not hold it for ever
             leave(pin)
             if EPOCH.get() is pin:
                 EPOCH.reset(self._token)

@@ -14,6 +14,7 @@ import pytest
 from hotpatch import epochs
 from hotpatch.epochs import pin_requests
 from hotpatch.epochs.whereabouts import BETWEEN, Located
+from hotpatch.epochs.wsgi import ends_requests
 from tests.epochs.waiting import until
 
 HERE = str(Path(__file__).parent)
@@ -73,6 +74,40 @@ def test_a_request_in_a_thread_is_where_the_programs_innermost_function_is() -> 
         assert one.what == "GET /a"
         assert one.holders == ("thread serving",)
         assert one.where.endswith(line_of(helper, 2))
+    assert epochs.located(sys.maxsize, HERE) == ()
+
+
+class Telling:
+    """A server that says when a request is over, and gets bodies as they are."""
+
+    def start_response(self, status: str, headers: object, exc_info: object = None) -> None: ...
+
+    def serve(self, app: Callable[..., object], over: Callable[[bool], None]) -> None:
+        environ = dict(ENVIRON)
+        list(pin_requests(app, "wsgi")(environ, self.start_response))
+        over(False)
+
+
+def test_a_request_whose_body_the_server_iterates_by_itself_is_in_the_generator() -> None:
+    go, begun = threading.Event(), threading.Event()
+    over = ends_requests(Telling.start_response)  # type: ignore[arg-type]
+
+    def app(environ: object, start: Callable[..., object]) -> Iterator[bytes]:
+        start("200 OK", [])
+        yield b"x"
+        begun.set()
+        go.wait()
+
+    thread = threading.Thread(target=Telling().serve, args=(app, over), name="serving")
+    thread.start()
+    try:
+        begun.wait()
+        one = found("app")
+        assert one.holders == ("thread serving",)
+        assert one.where.endswith(line_of(app, 4))
+    finally:
+        go.set()
+        thread.join()
     assert epochs.located(sys.maxsize, HERE) == ()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hotpatch.epochs import EPOCH, control, pin_requests, pins
+from hotpatch.epochs.wsgi import ends_requests
 
 Sent = list[tuple[str, list[tuple[str, str]]]]
 
@@ -303,3 +304,76 @@ def test_a_sub_request_inside_a_streamed_body_takes_its_epoch() -> None:
     list(chunks)
     body.close()
     assert len(seen) == 2 and seen[0] == seen[1] != epoch()
+
+
+class Telling:
+    """A server that says when a request is over."""
+
+    def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None: ...
+
+    def serve(self, app: Any, path: str = "/") -> Any:
+        return app({"REQUEST_METHOD": "GET", "PATH_INFO": path}, self.start_response)
+
+
+over = ends_requests(Telling.start_response)  # type: ignore[arg-type]
+
+
+def test_a_server_that_says_when_a_request_is_over_gets_the_body_itself_and_the_pin_lasts_until_then() -> (
+    None
+):
+    seen: list[int] = []
+
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        for _ in range(3):
+            seen.append(epoch())
+            yield b"x"
+
+    body = Telling().serve(pin_requests(app))
+    assert type(body) is type(app(None, None))
+    commit()
+    assert list(body) == [b"x"] * 3
+    assert len(pins.open_pins) == 1
+    over(False)
+    assert not pins.open_pins and EPOCH.get() is pins.DEFAULT
+    assert len(set(seen)) == 1 and seen[0] != epoch()
+
+
+def test_such_a_server_says_whether_the_request_failed_and_it_counts_once() -> None:
+    commit()
+    app = pin_requests(lambda environ, start: start("200 OK", []) or [b"x"])
+    for failed in (False, True):
+        Telling().serve(app)
+        over(failed)
+        over(failed)
+    assert (control.counts()[-1].requests, control.counts()[-1].errors) == (2, 1)
+
+
+def test_an_application_that_raises_has_ended_before_such_a_server_says_so() -> None:
+    commit()
+
+    @pin_requests
+    def app(environ: Any, start_response: Any) -> Any:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Telling().serve(app)
+    assert not pins.open_pins and EPOCH.get() is pins.DEFAULT
+    over(True)
+    assert (control.counts()[-1].requests, control.counts()[-1].errors) == (1, 1)
+
+
+def test_a_requests_data_goes_with_its_end_whoever_still_carries_its_pin() -> None:
+    server = Telling()
+    carried: list[Any] = []
+
+    @pin_requests
+    def app(environ: Any, start_response: Any) -> Any:
+        carried.append(EPOCH.get())
+        return [b"x"]
+
+    server.serve(app)
+    over(False)
+    (pin,) = carried
+    assert (pin.what, pin.reply, pin.token) == (None, None, None)
+    assert type(pin) is pins.Released

@@ -23,6 +23,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from typing import Any, Final
 
 from hotpatch_agent.native import under_gevent
+from hotpatch_agent.process import request_end
 
 LINGER: Final = 1.0
 """Seconds to wait for connections to end, beyond the keep-alive time."""
@@ -51,6 +52,8 @@ def put_application(worker: Any, app: Any) -> None:
     for name in APPLICATION:
         if getattr(worker, name, None) is not None:
             setattr(worker, name, _closing_app(app, worker) if name == "asgi" else app)
+    if hasattr(worker, "handle_request"):
+        request_end.put_in(worker)
 
 
 def lifespan_state(worker: Any) -> Mapping[str, Any]:
@@ -119,10 +122,11 @@ def _prepare_asgi(worker: Any, left: Callable[[], None]) -> None:
 def _closing_app(app: Any, worker: Any) -> Any:
     """An ASGI application that says `Connection: close` once the worker leaves."""
 
-    async def closing_app(scope: Any, receive: Any, send: Any) -> None:
+    def closing_app(scope: Any, receive: Any, send: Any) -> Awaitable[None]:
         if getattr(worker, LEAVING, None) and scope["type"] == "http":
             send = _closing(send)
-        await app(scope, receive, send)
+        called: Awaitable[None] = app(scope, receive, send)
+        return called
 
     closing_app.__wrapped__ = app  # type: ignore[attr-defined]
     return closing_app
