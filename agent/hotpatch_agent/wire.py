@@ -16,11 +16,12 @@ import json
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
 
 Value = TypeVar("Value")
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 
 
 class Malformed(ValueError):
@@ -56,15 +57,20 @@ def parse(line: bytes) -> Any:
 
 def unstructure(value: Any) -> Any:
     """A value as plain data."""
-    if value is None or type(value) in (str, int, float, bool):
+    kind = type(value)
+    if kind in _PLAIN:
         return value
+    if kind is tuple or kind is list:
+        return [unstructure(item) for item in value]
     if isinstance(value, enum.Enum):
         return value.value
+    if attrs.has(kind):
+        return {name: unstructure(getattr(value, name)) for name, _, _ in _fields(kind)}
     if isinstance(value, Mapping):
         return {key: unstructure(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [unstructure(item) for item in value]
-    return {name: unstructure(getattr(value, name)) for name, _, _ in _fields(value.__class__)}
+    raise TypeError(f"{kind.__name__} is nothing that can be written")
 
 
 def structure(kind: type[Value], data: Any) -> Value:

@@ -10,7 +10,7 @@ from hotpatch_agent.decision.decide import step
 from hotpatch_agent.decision.states import Stage, State
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import How
-from hotpatch_agent.home.status import Life, Phase, Problem, Status
+from hotpatch_agent.home.status import Life, Phase, Problem, Status, Trial
 
 from tests.agent.rounds import (
     COMMITTED,
@@ -160,3 +160,10 @@ def test_starts_that_failed_under_this_master_are_counted_where_no_leader_can() 
 
     assert died_starting(state, (*died, *others), digest(1)) == tuple(died)
     assert died_starting(State(), tuple(died), digest(1)) == ()
+
+
+def test_a_worker_that_was_on_trial_and_dies_long_after_the_release_went_in_counts_against_nothing() -> None:
+    tried = adopting(evolve(status(2, (1,)), trial=Trial("1.1.1", 1.0, True)), Phase.LIVE, 1, 1)
+    seen = see(status(1, (1,)), dead=(tried,))
+
+    assert decide(IN_PLACE, seen, 100.0) == (Forget("2-1"),)

@@ -8,7 +8,7 @@ from hotpatch_agent.decision.duty import NOTHING, Duty, Task, duty
 from hotpatch_agent.decision.states import State
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import How
-from hotpatch_agent.home.status import Life, Phase, Status
+from hotpatch_agent.home.status import Life, Phase, Status, Trial
 
 from tests.agent.rounds import COMMITTED, IN_PLACE, LIVE, NO, OFFERED, ONE, RELOAD, committed, here, lived
 from tests.agent.samples import adopting, digest, status, told
@@ -93,3 +93,11 @@ def test_what_its_disk_holds_already_counts_as_run() -> None:
 
     assert duty(state, fresh) == NOTHING
     assert duty(state, evolve(ONE, absorbs=(1,))).task is Task.ADOPT
+
+
+def test_a_worker_that_was_started_on_trial_is_no_longer_so_once_the_release_is_in() -> None:
+    state = told(*lived(1))
+    tried = adopting(evolve(status(2, (1,)), trial=Trial("1.1.1", 1.0, True)), Phase.LIVE, 1, state.errand)
+
+    assert duty(state, tried).task is Task.WITHDRAW
+    assert duty(state, evolve(tried, trial=None)).task is Task.NOTHING

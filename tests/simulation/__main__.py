@@ -13,6 +13,7 @@ import traceback
 
 from hotpatch_agent.cli import tell
 
+from tests.simulation import quick
 from tests.simulation.many import many, say
 from tests.simulation.service import SimService, finish
 
@@ -31,6 +32,7 @@ def main() -> int:
 
 def replay(seed: int) -> int:
     """One schedule again, with what it came to."""
+    quick.begin()
     service = SimService(seed)
     broken = False
     try:

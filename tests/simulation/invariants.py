@@ -14,19 +14,27 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 from hotpatch_agent import wire
+from hotpatch_agent.clock import Instant
 from hotpatch_agent.decision.folding import fold
 from hotpatch_agent.decision.states import Stage, State
+from hotpatch_agent.decision.view import runs_head
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.disk import is_temporary
 from hotpatch_agent.home.folder import Home
-from hotpatch_agent.home.ledger import Record, _NotWhole, _open
+from hotpatch_agent.home.ledger import Record, _NotWhole
 from hotpatch_agent.home.status import Life, _load
+from hotpatch_agent.home.terms import RELOAD, WAIT
+from hotpatch_agent.rollout.states import Station
 
 from tests.simulation.machine import Machine
+from tests.simulation.quick import OPEN
 
+COMMITTING = (Station.PROMOTING,)
+ENDINGS = (Station.PROMOTED, Station.ROLLED_BACK, Station.ABORTED, Station.SUPERSEDED)
 NEVER = ("failing", "endless")
 """Kinds of release that must never be committed."""
 
@@ -44,6 +52,12 @@ class Watcher:
         self.chain: list[Record] = []
         self.states: list[State] = [State()]
         self.stacks: set[tuple[int, ...]] = {()}
+        self.forced: dict[str, bool] = {}
+        """Pushes that ask to pass the deploy lock, by their names."""
+        self.reloads: list[Instant] = []
+        """Since when no older worker may serve: a reload has said that it is over."""
+        self.honest = True
+        """Has the disk kept what it said?  Else answers may be lost with the record that gave them."""
         self.lawful = True
         """Was there one leader at a time?  Only then is a bundle safe from those who tidy up."""
 
@@ -67,7 +81,7 @@ class Watcher:
             if node is None:
                 return
             try:
-                record = _open(node.data)
+                record = OPEN(node.data)
             except _NotWhole:
                 number += 1  # torn by a power cut: a `repaired` record has to follow
                 continue
@@ -85,6 +99,8 @@ class Watcher:
         self.states.append(state)
         for cut in range(len(state.head) + 1):
             self.stacks.add(state.versions[:cut])
+        if state.trying is not None:
+            self.stacks.add(state.stack_on(state.trying.version))
         self._check_state(record, state)
 
     def _check_state(self, record: Record, state: State) -> None:
@@ -98,8 +114,24 @@ class Watcher:
                 bundle = self.machine.disk.seen[str(self.home.bundles)].get(f"{record.fact.digest}.bundle")
                 assert bundle is not None or not self.lawful
                 assert bundle is None or bundle.synced
+                lock = before.lock
+                passes = lock is None or lock.owner == record.fact.by or self.forced.get(record.fact.name)
+                assert passes or not record.fact.name, "a push has passed another's lock"
             case facts.Committed():
                 assert self.kinds[record.fact.digest] not in NEVER
+                assert before.trying is None or before.trying.station in COMMITTING
+            case facts.Blocked():
+                assert before.transition is not None
+                assert record.fact.worker not in before.transition.blocked, "named twice"
+                assert record.fact.then in (WAIT, RELOAD) or not before.transition.back
+            case facts.Finishing():
+                assert len(state.forced) == len(before.forced) + record.fact.force
+            case facts.Reloaded(problem=None):
+                assert before.reload is not None
+                self.reloads.append(before.reload.since)
+            case facts.Moved():
+                ended = state.progress is not None and state.progress.ended
+                assert not ended or state.progress.station in ENDINGS  # type: ignore[union-attr]
             case facts.Snapshot():
                 assert wire.structure(State, record.fact.state) == before
             case _:
@@ -108,13 +140,32 @@ class Watcher:
         assert len(answers) == len(set(answers)), f"answered twice: {answers}"
 
     def _check_worker(self, worker: Any) -> None:
-        assert worker.running in self.stacks, f"{worker.me} runs {worker.running}, which was never decided"
         status = worker.status
+        absorbs = status.absorbs if status is not None else ()
+        known = worker.running in self.stacks or (*absorbs, *worker.running) in self.stacks
+        assert known, f"{worker.me} runs {worker.running}, which was never decided"
+        if status is not None and status.life is Life.SERVING and not worker.asked_to_go:
+            for since in self.reloads:
+                older = since.boot == status.started.boot and since.since(status.started) > 0
+                assert not older, f"{worker.me} is older than a reload that is over"
         if status is not None and status.life is not Life.BOOTING:
             assert status.stack == worker.running
         node = self.machine.disk.seen[str(self.home.workers)].get(f"{worker.me}.json")
         if node is not None and worker.process.idle and status is not None and status == worker.written:
             assert _load(node.data).stack == status.stack
+
+    def tear(self, number: int, rng: random.Random) -> None:
+        """The disk has lied: of this record, the last one, a part is left."""
+        names = self.machine.disk.seen[str(self.home.ledger)]
+        last = max((name for name in names if name.endswith(".rec")), default="")
+        if last != f"{number:010d}.rec" or not self.chain or self.chain[-1].seq != number:
+            return
+        node = names[last]
+        node.data = node.data[: rng.randrange(len(node.data))]
+        self.honest = False
+        self.chain.pop()
+        self.states.pop()
+        self.promised = [(seq, digest) for seq, digest in self.promised if seq != number]
 
     def after_power_cut(self) -> None:
         """What is left is the chain up to somewhere, and it holds all that was promised."""
@@ -126,13 +177,14 @@ class Watcher:
         lost = {record.seq for record in self.chain} - {record.seq for record in survives}
         for seq, digest in self.promised:
             assert seq not in lost, f"record {seq} ({digest}) was promised and is lost"
-        end = min(lost, default=len(self.chain) + 1)
+        end = min(lost, default=1 << 60)
         for record in survives:
             assert record.seq < end, f"record {end} is lost, and {record.seq} is not"
             if record.seq > base:
-                assert _open(left[record.seq]) == record, f"record {record.seq} became another"
+                assert OPEN(left[record.seq]) == record, f"record {record.seq} became another"
         self.chain = survives
         self.states = self.states[: len(survives) + 1]
+        self.reloads = []
 
     # -- in the end --------------------------------------------------------------------------------
 
@@ -145,7 +197,10 @@ class Watcher:
             and len(workers) == count
             and not any(name.endswith((".bundle", ".request")) for name in spool)
             and all(one.status is not None and one.status.life is Life.SERVING for one in workers)
-            and all(one.running == state.versions and one.process.idle for one in workers)
+            and state.reload is None
+            and state.underway is None
+            and all(runs_head(state, one.status) and one.process.idle for one in workers)
+            and not any(one.status.trial is not None and one.status.trial.share for one in workers)
             and len(self.machine.disk.seen[str(self.home.workers)]) == 2 * count
         )
 
@@ -153,10 +208,13 @@ class Watcher:
         state = self.states[-1]
         assert state.stage is Stage.IDLE, f"still {state.stage.value}: {state.rollout}"
         assert state.replacement is None
+        assert state.reload is None
+        assert state.underway is None, f"its rollout is still {state.underway}"
         assert len(workers) == count
         for worker in workers:
             assert worker.status.life is Life.SERVING
-            assert worker.running == state.versions, f"{worker.me}: {worker.running}, not {state.versions}"
+            assert runs_head(state, worker.status), f"{worker.me}: {worker.running}, not {state.versions}"
+            assert worker.status.trial is None or not worker.status.trial.share
             assert worker.status.trouble == ""
         for folder, names in self.machine.disk.seen.items():
             for name in names:
@@ -165,10 +223,17 @@ class Watcher:
         owned = {f"{worker.me}{ending}" for worker in workers for ending in (".json", ".lock")}
         assert set(self.machine.disk.seen[str(self.home.workers)]) == owned
         kept = {name.removesuffix(".bundle") for name in self.machine.disk.seen[str(self.home.bundles)]}
-        assert {entry.digest for entry in state.known} <= kept or not self.lawful
+        assert {entry.digest for entry in state.known} <= kept or not (self.lawful and self.honest)
+        progress = state.progress
+        if progress is not None and progress.station is Station.PROMOTED:
+            assert progress.version <= state.floor
+        if progress is not None and progress.ended and progress.station is not Station.PROMOTED:
+            backs = [one.fact for one in self.chain if isinstance(one.fact, facts.RolledBack)]
+            again = any(back.to >= progress.version for back in backs)
+            assert again or progress.version not in state.versions, "it was taken back, and is on the head"
         answered = {answer(record.fact) for record in self.chain}
         for name in self.pushed:
-            assert not name or name in answered, f"{name} was never answered"
+            assert not name or name in answered or not self.honest, f"{name} was never answered"
         chain = {record.seq: record.digest for record in self.chain}
         assert all(chain.get(seq) == digest for seq, digest in self.promised)
 
@@ -178,7 +243,11 @@ def answer(fact: facts.Fact) -> str:
     match fact:
         case facts.Offered(name=name) | facts.Refused(name=name):
             return name
-        case facts.RolledBack(request=name) | facts.Failed(request=name):
+        case facts.RolledBack(request=name) | facts.Failed(request=name) | facts.Reloading(request=name):
+            return name
+        case facts.Moved(request=name) | facts.Locked(request=name) | facts.Unlocked(request=name):
+            return name
+        case facts.Finishing(request=name):
             return name
         case _:
             return ""

@@ -6,24 +6,32 @@ any more, and the service has to come to rest where its ledger says.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from pathlib import Path
 from typing import Final
 
 from attrs import evolve
 from hotpatch_agent.decision.observe import Observations
+from hotpatch_agent.decision.rolling import WORDS
 from hotpatch_agent.home import facts, spool
 from hotpatch_agent.home.folder import Home, Service
 from hotpatch_agent.home.ledger import Record
 from hotpatch_agent.home.status import Status
+from hotpatch_agent.leader.replace import note_wanted
+from hotpatch_agent.rollout.judge import Outcome, Verdict
+from hotpatch_agent.rollout.progress import Progress
+from hotpatch_agent.rollout.seen import Seen
 
 from hotpatch.errors import DiskFull
+from tests.simulation import quick
+from tests.simulation.bundles import KINDS
 from tests.simulation.invariants import Watcher
 from tests.simulation.machine import Machine, Process
-from tests.simulation.worker import KINDS, SimWorker
+from tests.simulation.worker import SimWorker
 
 HOME: Final = Home(Path("/home"), Service("shop", "test", "a:a"))
-FOLDERS: Final = [f"/home/{name}" for name in ("ledger", "spool", "bundles", "workers")]
+FOLDERS: Final = ["/home", *(f"/home/{name}" for name in ("ledger", "spool", "bundles", "workers"))]
 EVENTS: Final = {
     "step": 100,
     "pass": 8,
@@ -39,8 +47,37 @@ EVENTS: Final = {
     "restart": 1,
     "cut": 1,
     "anarchy": 1,
+    "reload": 1,
+    "verb": 4,
+    "lock": 1,
+    "finish": 3,
+    "scale": 1,
+    "deploy": 1,
+    "lie": 1,
 }
 """What may happen next, and how often."""
+PEOPLE: Final = ("ann", "bob")
+TERMS: Final = (
+    "",
+    "",
+    "permanent=no",
+    "cumulative=yes",
+    "past_hold=reload,hold=5",
+    "past_hold=reverse,hold=5",
+    "past_transition=reload,transition=5",
+    "past_transition=reverse,transition=5",
+)
+STRATEGIES: Final[tuple[dict[str, str], ...]] = (
+    {},
+    {"strategy": "canary", "steps": "10% 1s,50% 2s", "deadline": "60s"},
+    {"strategy": "canary", "steps": "50% 1s..5s", "deadline": "20s", "keep": "3s", "on_worse": "freeze"},
+    {"strategy": "canary", "steps": "10%", "manual": "yes", "deadline": "90s"},
+    {"strategy": "canary", "by": "workers", "steps": "50% 1s", "deadline": "60s"},
+    {"strategy": "rolling", "healthy": "1s", "deadline": "60s"},
+    {"strategy": "blue-green", "keep": "5s"},
+    {"keep": "3s"},
+)
+quick.install()
 
 
 class SimService:
@@ -56,8 +93,14 @@ class SimService:
         self.pids = iter(range(100, 100_000))
         self.versions = 0
         self.kinds: dict[str, str] = {"": "good"}
+        self.numbers: dict[str, int] = {}
+        """Version of each bundle by its digest."""
         self.anarchy = False
         self.blurred = self.rng.random() < 0.3
+        self.trials = self.rng.random() < 0.5
+        """Do pushes come with strategies?"""
+        self.on_disk: frozenset[int] = frozenset()
+        """Releases whose sources a deployment has brought to disk."""
         self.patience = 3
         self.old: dict[str, Status] = {}
         self.quiet = False
@@ -67,6 +110,27 @@ class SimService:
 
     def kind(self, digest: str) -> str:
         return self.kinds[digest]
+
+    def kind_of(self, version: int) -> str:
+        """That of the release of this version that is known last."""
+        found = [entry.digest for state in self.watcher.states[-1:] for entry in state.known]
+        rollout = self.watcher.states[-1].rollout
+        found += [rollout.digest] if rollout is not None else []
+        return next((self.kinds[one] for one in found if self.numbers.get(one) == version), "good")
+
+    def absorbed(self, head: tuple[int, ...]) -> tuple[int, ...]:
+        """Releases of this head that are on disk, with all that they stand on."""
+        top = max((place for place, one in enumerate(head, 1) if one in self.on_disk), default=0)
+        return head[:top]
+
+    def judge(self, progress: Progress | None) -> Seen | None:
+        """What the leader sees of a rollout: a verdict, late, about another round, or none."""
+        if progress is None or (not self.quiet and self.rng.random() < 0.2):
+            return None
+        outcome = Outcome.BETTER_OR_EQUAL if self.quiet else self.rng.choice(list(Outcome))
+        window = progress.window if self.quiet or self.rng.random() < 0.8 else "0.0.0"
+        cause = "undecided" if outcome is Outcome.INCONCLUSIVE else "passed"
+        return Seen(0, False, window, Verdict(outcome, cause, "so it was drawn"))
 
     def note_promise(self, record: Record) -> None:
         self.watcher.note_promise(record)
@@ -85,16 +149,29 @@ class SimService:
         return evolve(seen, alive=late)
 
     def grow(self, among: int) -> None:
-        self.wanted = max(self.wanted, among + 1)
+        self._set_wanted(max(self.wanted, among + 1))
 
-    def give_up(self) -> None:
-        self.wanted = self.count
+    def give_up(self, leader: SimWorker) -> None:
+        """No worker is being replaced: one that was started for that goes again."""
+        self._set_wanted(self.count)
+
+    def _set_wanted(self, number: int) -> None:
+        """The master says how many workers it means to have, where the leader reads it."""
+        if number == self.wanted:
+            return
+        self.wanted = number
+
+        def say(process: Process) -> None:
+            with contextlib.suppress(DiskFull):
+                note_wanted(HOME.path, number, process.files)
+
+        self.machine.spawn("master", say)
 
     def retire(self, worker: str, among: int) -> None:
         for one in self.alive():
             if one.me == worker and not one.asked_to_go:
                 one.asked_to_go = True
-                self.wanted = max(self.count, self.wanted - 1)
+                self._set_wanted(max(self.count, self.wanted - 1))
 
     def alive(self) -> list[SimWorker]:
         return [one for one in self.workers if one.process.alive]
@@ -139,28 +216,56 @@ class SimService:
         if self.versions == 0 or self.rng.random() < 0.8:
             self.versions += 1
         kind = self.rng.choices(list(KINDS), list(KINDS.values()))[0]
-        extra = self.rng.choice(["", "", "permanent=no", "cumulative=yes", "past_hold=reload,hold=5"])
+        extra = self.rng.choice(TERMS)
         data = f"{self.versions} {kind} {extra} end".encode()
-        self.kinds[hashlib.sha256(data).hexdigest()] = kind
+        digest = hashlib.sha256(data).hexdigest()
+        self.kinds[digest], self.numbers[digest] = kind, self.versions
+        card = self._card()
         self.patience = 3
         name = f"{len(self.watcher.pushed):04d}"
 
         def push(process: Process) -> None:
             try:
-                self.watcher.pushed.append(spool.offer(HOME.spool, data, name, process.files))
+                self.watcher.pushed.append(spool.offer(HOME.spool, data, name, process.files, card))
             except DiskFull:
                 return
 
         self.watcher.pushed.append("")
         self.machine.spawn(f"push {name}", push)
 
+    def _card(self) -> spool.Card | None:
+        """What the pusher says beside the bundle."""
+        who, force = self.rng.choice(PEOPLE), self.rng.random() < 0.3
+        strategy = self.rng.choice(STRATEGIES) if self.trials else {}
+        card = spool.Card(who, strategy, self.rng.random() < 0.3, force)
+        self.watcher.forced[f"{len(self.watcher.pushed):04d}.bundle"] = force
+        return card
+
     def _rollback(self) -> None:
         to = self.rng.choice([None, None, 0, *range(1, self.versions + 1)])
+        self._ask(spool.Request("rollback", to, "ann"))
+
+    def _reload(self) -> None:
+        self._ask(spool.Request("reload", by="ann"))
+
+    def _verb(self) -> None:
+        if self.watcher.states[-1].underway is not None or self.rng.random() < 0.1:
+            self._ask(spool.Request(self.rng.choice(list(WORDS)), by="ann"))
+
+    def _lock(self) -> None:
+        kind, who = self.rng.choice(["lock", "unlock", "unlock"]), self.rng.choice(PEOPLE)
+        self._ask(spool.Request(kind, by=who, force=self.rng.random() < 0.3))
+
+    def _finish(self) -> None:
+        late = any(one.status is not None and one.status.blockers for one in self.alive())
+        if late or self.rng.random() < 0.1:
+            self._ask(spool.Request("finish", by="ann", force=self.rng.random() < 0.5))
+
+    def _ask(self, request: spool.Request) -> None:
         name = f"{len(self.watcher.pushed):04d}"
 
         def ask(process: Process) -> None:
             try:
-                request = spool.Request("rollback", to, "ann")
                 self.watcher.pushed.append(spool.ask(HOME.spool, request, name, process.files))
             except DiskFull:
                 return
@@ -175,6 +280,25 @@ class SimService:
     def _fuse(self) -> None:
         if self.machine.processes:
             self.rng.choice(self.machine.processes).fuse = self.rng.randrange(40)
+
+    def _scale(self) -> None:
+        """A person sends TTIN or TTOU."""
+        self.count = max(1, min(4, self.count + self.rng.choice([-1, 1])))
+        self._set_wanted(self.count)
+
+    def _deploy(self) -> None:
+        """A normal deployment brings what runs to disk, or a part of it."""
+        head = self.watcher.states[-1].versions
+        if head and not self.trials:
+            self.on_disk |= set(head[: self.rng.randint(1, len(head))])
+
+    def _lie(self) -> None:
+        """A power cut, and a disk that had not kept the last record as it said."""
+        last = self.watcher.chain[-1] if self.watcher.chain else None
+        self._cut()
+        # Two torn records one after another count as damage, and a snapshot may be all that there is.
+        if last is not None and not isinstance(last.fact, facts.Snapshot | facts.Repaired):
+            self.watcher.tear(last.seq, self.rng)
 
     def _term(self) -> None:
         if self.workers:
@@ -210,7 +334,7 @@ class SimService:
         self.anarchy = False
         self.machine.disk.full = False
         self.patience = 0
-        self.wanted = self.count
+        self._set_wanted(self.count)
         for process in self.machine.processes:
             process.fuse = None
         for round_ in range(300):
@@ -222,6 +346,8 @@ class SimService:
             self.watcher.look(self.alive())
             if round_ % 10 == 9 and self._rests():
                 break
+            if round_ % 60 == 30 and self.watcher.states[-1].underway is not None:
+                self._ask(spool.Request("abort", by="ann"))  # a rollout that is paused waits for a person
         self.watcher.at_rest(self.alive(), self.count)
 
     def _rests(self) -> bool:
@@ -230,6 +356,7 @@ class SimService:
 
 def run(seed: int, events: int = 120) -> SimService:
     """Go through one schedule; AssertionError if a promise is broken in it."""
+    quick.begin()
     service = SimService(seed, events)
     try:
         service.run()

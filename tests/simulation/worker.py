@@ -6,76 +6,44 @@ A release's bundle is `<version> <kind> <settings>`; the kind says what its code
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, Final
 
-from attrs import evolve
+from attrs import evolve, frozen
 from hotpatch_agent.clock import Instant
 from hotpatch_agent.decision.acts import Rehearse, Replace
 from hotpatch_agent.decision.duty import Duty, Task, duty
 from hotpatch_agent.decision.history import History
 from hotpatch_agent.decision.observe import Observations, Rehearsal
+from hotpatch_agent.decision.states import State
+from hotpatch_agent.decision.trial import on_trial
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import How
 from hotpatch_agent.home.folder import Home
 from hotpatch_agent.home.ledger import NameTaken, Record
-from hotpatch_agent.home.status import Adoption, Board, Life, Phase, Status, read_roll
+from hotpatch_agent.home.status import Adoption, Blocker, Board, Life, Phase, Problem, Status, read_roll
 from hotpatch_agent.leader.lead import Leader
 from hotpatch_agent.leader.lookout import Lookout, described
-from hotpatch_agent.worker.choice import choose
+from hotpatch_agent.worker.choice import choose, open_trial, place_on_trial
 from hotpatch_agent.worker.start import is_new_master
 
 from hotpatch.errors import CheckFailed, DiskFull, HotpatchError, NotABundle, OldVersion
-from hotpatch.plan import Plan
 from hotpatch.release import Release
+from tests.simulation.bundles import parse
 from tests.simulation.machine import Killed, Machine, Process
 
-EPOCH: Final = datetime(2030, 1, 1, tzinfo=UTC)
-KINDS: Final = {
-    "good": 10,
-    "rude": 4,
-    "failing": 2,
-    "refused": 2,
-    "endless": 1,
-    "unable": 2,
-    "held": 2,
-    "breaks": 2,
-    "murders": 1,
-    "poisons": 2,
-    "unbootable": 2,
-}
-"""What becomes of a release of this kind, and how often it is drawn.
-
-good goes live.  rude goes in by reload.  failing fails its check.  refused is refused by some workers.
-endless never ends its rehearsal.  unable can't be built in some workers.  held has to wait in some.
-breaks kills some workers when it is committed.  murders kills the worker that rehearses it.  poisons goes in
-by reload and kills whoever starts on it.  unbootable goes in by reload and fails in whoever starts on it.
-"""
+STREAM: Final = Blocker("request", "ticks (shop.py, line 7)", "GET /ticks", 1.0)
 
 
-def parse(data: bytes) -> Release:
-    """The release of a simulated bundle; NotABundle if it is cut short."""
-    parts = data.decode(errors="replace").split(" ")
-    if len(parts) != 4 or parts[1] not in KINDS or parts[3] != "end":
-        raise NotABundle("it is no bundle")
-    settings = dict(pair.split("=") for pair in parts[2].split(",") if pair)
-    return Release(
-        "shop",
-        "test",
-        int(parts[0]),
-        EPOCH,
-        EPOCH,
-        parts[1],
-        "",
-        "a:a",
-        {},
-        {},
-        b"",
-        Plan(()),
-        (),
-        "",
-        settings,
-    )
+@frozen
+class Chosen:
+    """What a worker starts on."""
+
+    stack: tuple[int, ...]
+    digest: str
+    absorbs: tuple[int, ...]
+    problem: Problem | None
+    meant: tuple[int, str]
+    """Version and digest of what it was to be started on."""
 
 
 class Noted(History):
@@ -108,6 +76,8 @@ class SimWorker:
         self.rehearsal: Rehearsal | None = None
         self.rehearsing = 0
         self.grown: Instant | None = None
+        self.prepared = ""
+        """Digest of the release that is built here."""
         self.process = machine.spawn(self.me, self.body)
 
     # -- its life ----------------------------------------------------------------------------------
@@ -144,26 +114,32 @@ class SimWorker:
             except NameTaken:
                 self.history.refresh()
         state = self.history.state
-        roll = read_roll(self.home.workers, self.process.files, self.process.locks)
-        releases, problem = choose(state, roll, self._committed)
-        stack = tuple(release.version for release in releases)
-        entry = state.entry(stack[-1]) if stack else None
-        errand, moment = state.errand, self.machine.now()
-        adoption = Adoption(errand, entry.digest, entry.version, Phase.COMMITTING, moment) if entry else None
-        self.status = Status(
-            self.me,
-            self.pid,
-            moment,
-            "sim",
-            "a:a",
-            "3",
-            life=Life.BOOTING,
-            stack=stack,
-            digest=entry.digest if entry else "",
-            adoption=adoption,
-        )
-        self._write()
-        kinds = {release.message for release in releases}
+        lock = self.process.locks.take(self.home.start_lock) if state.replacement else None
+        try:
+            found = self._choose(state)
+            errand, moment = state.errand, self.machine.now()
+            adoption = None
+            if found.stack:
+                adoption = Adoption(errand, found.digest, found.stack[-1], Phase.COMMITTING, moment)
+            self.status = Status(
+                self.me,
+                self.pid,
+                moment,
+                "sim",
+                "a:a",
+                "3",
+                life=Life.BOOTING,
+                stack=found.stack,
+                digest=found.digest,
+                adoption=adoption,
+                absorbs=found.absorbs,
+            )
+            self._write()
+        finally:
+            if lock is not None:
+                lock.release()
+        stack, problem = found.stack, found.problem
+        kinds = {self.service.kind_of(version) for version in stack}
         if "poisons" in kinds:
             self.process.kill()
             raise Killed
@@ -175,19 +151,39 @@ class SimWorker:
         self.running = stack
         if adoption is not None:
             adoption = evolve(adoption, phase=Phase.LIVE)
-        if problem is not None and state.top is not None:
-            top = state.top
-            adoption = Adoption(
-                errand, top.digest, top.version, Phase.FELL_BACK, moment, problem, "fell back"
-            )
+        if problem is not None and found.meant[0]:
+            version, digest = found.meant
+            adoption = Adoption(errand, digest, version, Phase.FELL_BACK, moment, problem, "fell back")
         self._tell(evolve(self.status, adoption=adoption, life=Life.SERVING))
+
+    def _choose(self, state: State) -> Chosen:
+        """What it starts on, as the agent's own start does it."""
+        roll = read_roll(self.home.workers, self.process.files, self.process.locks)
+        releases, problem = choose(state, roll, self._committed)
+        versions = tuple(release.version for release in releases)
+        absorbs = self.service.absorbed(state.versions)
+        stack = tuple(version for version in versions if version not in absorbs)
+        top = state.entry(stack[-1]) if stack else None
+        meant = (state.top.version, state.top.digest) if state.top else (0, "")
+        on_head = Chosen(stack, top.digest if top else "", absorbs, problem, meant)
+        trial = place_on_trial(state, roll)
+        if trial is None or problem is not None:
+            return on_head
+        release, problem = open_trial(state, roll, self._committed)
+        meant = trial.version, trial.digest
+        if release is None:
+            return evolve(on_head, problem=problem, meant=meant)
+        beyond = tuple(version for version in state.stack_on(trial.version) if version not in absorbs)
+        return Chosen(beyond, trial.digest, absorbs, None, meant)
 
     def _round(self) -> None:
         assert self.status is not None
         self._write()
         self.history.refresh()
+        if self.status.blockers and self.service.patience <= 0:
+            self._tell(evolve(self.status, blockers=()))
         for _ in range(4):
-            to = duty(self.history.state, self.status)
+            to = duty(self.history.state, self.status, self._peers())
             if to.task is Task.NOTHING:
                 break
             self._do(to)
@@ -214,15 +210,69 @@ class SimWorker:
             case Task.VERIFY:
                 self._verify(to, kind)
             case Task.STAGE:
-                self._report(to, Phase.STAGING)
-                stuck = kind == "unable" and self.wayward
-                self._report(
-                    to, Phase.UNABLE if stuck else Phase.READY, "it can't be built here" if stuck else ""
-                )
+                self._stage(to, kind)
+            case Task.TRY:
+                self._try(to, kind)
             case Task.ADOPT:
                 self._adopt(to, kind)
+            case Task.FORCE:
+                errand = self.history.state.errand
+                self._tell(evolve(self.status, forced=errand, blockers=()))
             case Task.WITHDRAW:
-                self._tell(evolve(self.status, adoption=None))
+                self.prepared = ""
+                self._tell(evolve(self.status, adoption=None, beside=False, trial=None))
+
+    def _stage(self, to: Duty, kind: str) -> None:
+        assert self.status is not None
+        self._report(to, Phase.STAGING)
+        if kind == "unable" and self.wayward:
+            self._report(to, Phase.UNABLE, "it can't be built here")
+            return
+        self.prepared = to.digest
+        rollout = self.history.state.rollout
+        cumulative = rollout is not None and rollout.terms.cumulative and bool(self.running)
+        self.status = evolve(self.status, beside=kind != "apart" and not cumulative, trial=None)
+        self._report(to, Phase.READY)
+
+    def _try(self, to: Duty, kind: str) -> None:
+        """As `worker.tasks` does it."""
+        assert self.status is not None
+        state, trial = self.history.state, to.trial
+        progress = state.trying
+        if progress is None or trial is None:
+            self._tell(evolve(self.status, adoption=None, trial=None))
+            return
+        whole = progress.by_start or on_trial(state, self.status)
+        if not whole and self.prepared != to.digest:
+            self._tell(evolve(self.status, adoption=None, trial=None))
+            return
+        beside = self.status.beside and not whole
+        if not beside and trial.alone != on_trial(state, self.status):
+            self._report(to, Phase.COMMITTING)
+            if kind == "held" and self.wayward and self.service.patience > 0:
+                self._report(to, Phase.HELD, "a stream")
+                return
+            if kind == "breaks" and self.wayward and trial.alone:
+                self.process.kill()
+                raise Killed
+            stack = state.stack_on(to.version) if trial.alone else state.versions
+            self.running = self._without_absorbed(stack)
+            digest = to.digest if trial.alone else (state.top.digest if state.top else "")
+            self.prepared = to.digest if trial.alone else ""
+            self.status = evolve(self.status, stack=self.running, digest=digest)
+            self._report(to, Phase.READY if trial.alone else Phase.VERIFIED)
+        self._tell(evolve(self.status, trial=trial))
+
+    def _without_absorbed(self, stack: tuple[int, ...]) -> tuple[int, ...]:
+        assert self.status is not None
+        return tuple(version for version in stack if version not in self.status.absorbs)
+
+    def _peers(self) -> tuple[Status, ...]:
+        assert self.status is not None
+        if self.history.state.trying is None:
+            return ()
+        roll = read_roll(self.home.workers, self.process.files, self.process.locks)
+        return tuple(self.status if one.worker == self.me else one for one in roll.alive)
 
     def _verify(self, to: Duty, kind: str) -> None:
         try:
@@ -235,6 +285,8 @@ class SimWorker:
             self._report(to, Phase.REFUSED, problem=described(error))
         else:
             assert release.version == to.version
+            self.prepared = ""
+            self.status = evolve(self.status, beside=False, trial=None) if self.status else None
             self._report(to, Phase.VERIFIED)
 
     def _adopt(self, to: Duty, kind: str) -> None:
@@ -246,11 +298,23 @@ class SimWorker:
         if kind == "breaks" and self.wayward and forward:
             self.process.kill()
             raise Killed
-        if kind == "held" and forward and self.wayward and self.service.patience > 0:
+        keeps = forward and self.wayward and self.service.patience > 0
+        if kind == "held" and keeps and not to.force:
+            self.status = evolve(self.status, blockers=(STREAM,))
             self._report(to, Phase.HELD, "a stream", since=since)
             return
-        self.running = to.stack
-        self.status = evolve(self.status, stack=to.stack, digest=to.digest)
+        self.prepared = ""
+        self.running = self._without_absorbed(to.stack)
+        lingers = kind == "lingers" and keeps and not to.force
+        self.status = evolve(
+            self.status,
+            stack=self.running,
+            digest=to.digest if self.running else "",
+            beside=False,
+            trial=None,
+            blockers=(STREAM,) if lingers else (),
+            forced=self.history.state.errand if to.force else self.status.forced,
+        )
         self._report(to, Phase.LIVE)
 
     def _report(self, to: Duty, phase: Phase, reason: str = "", **more: Any) -> None:
@@ -287,6 +351,7 @@ class SimWorker:
     def _lead(self) -> None:
         self.leader.begin()
         seen = self.service.blur(self.lookout.look(self.rehearsal))
+        seen = evolve(seen, rollout=self.service.judge(self.history.state.underway))
         for act in self.leader.turn(seen):
             match act:
                 case Rehearse():
@@ -294,7 +359,7 @@ class SimWorker:
                 case Replace():
                     self._replace(act, seen)
         if self.history.state.replacement is None:
-            self.service.give_up()
+            self.service.give_up(self)
 
     def _rehearse(self, act: Rehearse) -> None:
         assert self.status is not None

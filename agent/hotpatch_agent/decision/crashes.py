@@ -111,7 +111,8 @@ def _charge(view: View, dead: Status) -> facts.Crashed | None:
         phase = NEVER_STARTED if dead.life is Life.BOOTING else adoption.phase.value
         reason = adoption.problem.text if adoption.problem else ""
         return facts.Crashed(adoption.version, adoption.digest, dead.worker, phase, reason)
-    gave = dead.trial is not None and dead.trial.share > 0
+    going = adoption is not None and state.rollout is not None and state.rollout.digest == adoption.digest
+    gave = going and dead.trial is not None and dead.trial.share > 0
     if adoption is not None and (gave or (dead.life is Life.SERVING and on_trial(state, dead))):
         return facts.Crashed(adoption.version, adoption.digest, dead.worker, ON_TRIAL)
     top = state.top

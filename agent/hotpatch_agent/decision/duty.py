@@ -68,7 +68,7 @@ def duty(state: State, status: Status, peers: Sequence[Status] = ()) -> Duty:
     if rollout is not None and rollout.stage in (Stage.OFFERED, Stage.REHEARSED):
         return _before_commit(state, status, peers)
     adoption = status.adoption
-    if adoption is not None and adoption.phase is not Phase.LIVE:
+    if adoption is not None and (adoption.phase is not Phase.LIVE or status.trial is not None):
         return Duty(Task.WITHDRAW, adoption.version, adoption.digest, adoption.errand)
     lingers = adoption is not None and adoption.errand == state.errand and bool(status.blockers)
     if adoption is not None and lingers and is_forced(state, status):

@@ -50,7 +50,8 @@ class Leader:
 
     def begin(self) -> None:
         """On becoming the leader: take away what writers that died have left half-written."""
-        for folder in (self._home.ledger, self._home.spool, self._home.bundles, self._home.workers):
+        home = self._home
+        for folder in (home.path, home.ledger, home.spool, home.bundles, home.workers):
             sweep(str(folder), self._files)
         spool.sweep_cards(self._home.spool, self._clock().time, self._files)
 

@@ -63,7 +63,7 @@ class Lookout:
             roll.debris,
             items,
             rehearsal,
-            wanted(self._home.path),
+            wanted(self._home.path, self._files),
             self._terms,
         )
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from hotpatch_agent.decision.acts import Replace
 from hotpatch_agent.decision.states import Replacement
-from hotpatch_agent.home.disk import write_whole
+from hotpatch_agent.home.disk import OS_FILES, Files, write_whole
 from hotpatch_agent.home.status import Life, Status
 from hotpatch_agent.leader.levers import Levers
 
@@ -116,15 +116,15 @@ class Replacer:
         write_whole(str(self._home / LEAVER), f"{leaver}\n".encode(), "leaver", durable=False)
 
 
-def note_wanted(home: Path, workers: int) -> None:
+def note_wanted(home: Path, workers: int, files: Files = OS_FILES) -> None:
     """In the master: this many workers there are to be, whoever has just died or is just being started."""
-    write_whole(str(home / WANTED), f"{workers}\n".encode(), "wanted", durable=False)
+    write_whole(str(home / WANTED), f"{workers}\n".encode(), "wanted", files, durable=False)
 
 
-def wanted(home: Path) -> int:
+def wanted(home: Path, files: Files = OS_FILES) -> int:
     """How many workers the master means to have; 0 if it has not said."""
     try:
-        return int((home / WANTED).read_text(encoding="ascii"))
+        return int(files.read(str(home / WANTED), 32))
     except (OSError, ValueError):
         return 0
 
