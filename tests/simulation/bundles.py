@@ -17,13 +17,13 @@ KINDS: Final = {
     "refused": 2,
     "endless": 1,
     "unable": 2,
-    "held": 2,
+    "held": 6,
     "breaks": 2,
     "murders": 1,
     "poisons": 2,
     "unbootable": 2,
     "apart": 3,
-    "lingers": 4,
+    "lingers": 6,
 }
 """What becomes of a release of this kind, and how often it is drawn.
 

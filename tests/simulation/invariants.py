@@ -28,6 +28,7 @@ from hotpatch_agent.home.folder import Home
 from hotpatch_agent.home.ledger import Record, _NotWhole
 from hotpatch_agent.home.status import Life, _load
 from hotpatch_agent.home.terms import RELOAD, WAIT
+from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.states import Station
 
 from tests.simulation.machine import Machine
@@ -151,7 +152,7 @@ class Watcher:
         if status is not None and status.life is not Life.BOOTING:
             assert status.stack == worker.running
         node = self.machine.disk.seen[str(self.home.workers)].get(f"{worker.me}.json")
-        if node is not None and worker.process.idle and status is not None and status == worker.written:
+        if node is not None and worker.process.idle and status is not None and status is worker.written:
             assert _load(node.data).stack == status.stack
 
     def tear(self, number: int, rng: random.Random) -> None:
@@ -228,14 +229,31 @@ class Watcher:
         if progress is not None and progress.station is Station.PROMOTED:
             assert progress.version <= state.floor
         if progress is not None and progress.ended and progress.station is not Station.PROMOTED:
-            backs = [one.fact for one in self.chain if isinstance(one.fact, facts.RolledBack)]
-            again = any(back.to >= progress.version for back in backs)
-            assert again or progress.version not in state.versions, "it was taken back, and is on the head"
+            ended = max(one.seq for one in self.chain if _ends(one.fact, progress))
+            again = any(
+                isinstance(one.fact, facts.Committed | facts.RolledBack) and one.seq > ended
+                for one in self.chain
+            )
+            there = progress.digest in {entry.digest for entry in state.head}
+            assert again or not there, "it was taken back, and is on the head"
         answered = {answer(record.fact) for record in self.chain}
         for name in self.pushed:
             assert not name or name in answered or not self.honest, f"{name} was never answered"
         chain = {record.seq: record.digest for record in self.chain}
         assert all(chain.get(seq) == digest for seq, digest in self.promised)
+
+
+def _ends(fact: facts.Fact, progress: Progress) -> bool:
+    """May this record be the one by which the release went, for its rollout or for the service?"""
+    match fact:
+        case facts.Moved():
+            return True
+        case facts.RolledBack(version=version):
+            return version == progress.version
+        case facts.Failed(digest=digest) | facts.Quarantined(digest=digest):
+            return digest == progress.digest
+        case _:
+            return False
 
 
 def answer(fact: facts.Fact) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 from attrs import evolve
 from hotpatch_agent.decision.observe import Observations
 from hotpatch_agent.decision.rolling import WORDS
-from hotpatch_agent.home import facts, spool
+from hotpatch_agent.home import facts, spool, terms
 from hotpatch_agent.home.folder import Home, Service
 from hotpatch_agent.home.ledger import Record
 from hotpatch_agent.home.status import Status
@@ -33,40 +33,33 @@ from tests.simulation.worker import SimWorker
 HOME: Final = Home(Path("/home"), Service("shop", "test", "a:a"))
 FOLDERS: Final = ["/home", *(f"/home/{name}" for name in ("ledger", "spool", "bundles", "workers"))]
 EVENTS: Final = {
-    "step": 100,
-    "pass": 8,
-    "push": 5,
-    "rollback": 3,
-    "kill": 3,
-    "fuse": 4,
-    "term": 2,
-    "wait": 2,
-    "jump": 1,
-    "fill": 1,
-    "empty": 2,
-    "restart": 1,
-    "cut": 1,
-    "anarchy": 1,
-    "reload": 1,
-    "verb": 4,
-    "lock": 1,
-    "finish": 3,
-    "scale": 1,
-    "deploy": 1,
-    "lie": 1,
+    "step": 100.0,
+    "pass": 8.0,
+    "push": 3.0,
+    "verb": 3.0,
+    "finish": 3.0,
+    "fuse": 2.5,
+    "kill": 2.0,
+    "wait": 2.0,
+    "rollback": 1.5,
+    "term": 1.0,
+    "jump": 0.6,
+    "reload": 0.5,
+    "fill": 0.6,
+    "empty": 1.2,
+    "lock": 0.3,
+    "unlock": 0.6,
+    "scale": 0.5,
+    "deploy": 0.5,
+    "anarchy": 0.5,
+    "restart": 0.4,
+    "cut": 0.4,
+    "lie": 0.2,
 }
 """What may happen next, and how often."""
 PEOPLE: Final = ("ann", "bob")
-TERMS: Final = (
-    "",
-    "",
-    "permanent=no",
-    "cumulative=yes",
-    "past_hold=reload,hold=5",
-    "past_hold=reverse,hold=5",
-    "past_transition=reload,transition=5",
-    "past_transition=reverse,transition=5",
-)
+TERMS: Final = ("", "", "permanent=no", "cumulative=yes")
+PAST: Final = tuple(f"hold=2,transition=2,past_hold={one},past_transition={one}" for one in terms.PAST)
 STRATEGIES: Final[tuple[dict[str, str], ...]] = (
     {},
     {"strategy": "canary", "steps": "10% 1s,50% 2s", "deadline": "60s"},
@@ -101,7 +94,7 @@ class SimService:
         """Do pushes come with strategies?"""
         self.on_disk: frozenset[int] = frozenset()
         """Releases whose sources a deployment has brought to disk."""
-        self.patience = 3
+        self.patience = 8
         self.old: dict[str, Status] = {}
         self.quiet = False
         self.watcher = Watcher(self.machine, HOME, self.kinds)
@@ -204,7 +197,7 @@ class SimService:
 
     def _pass(self) -> None:
         self.machine.pass_time(self.rng.uniform(0.01, 2.0))
-        self.patience -= 1
+        self.patience -= self.rng.random() < 0.3
 
     def _wait(self) -> None:
         self.machine.pass_time(self.rng.uniform(10.0, 130.0))
@@ -216,12 +209,12 @@ class SimService:
         if self.versions == 0 or self.rng.random() < 0.8:
             self.versions += 1
         kind = self.rng.choices(list(KINDS), list(KINDS.values()))[0]
-        extra = self.rng.choice(TERMS)
+        extra = self.rng.choice(PAST if kind in ("held", "lingers") else TERMS)
         data = f"{self.versions} {kind} {extra} end".encode()
         digest = hashlib.sha256(data).hexdigest()
         self.kinds[digest], self.numbers[digest] = kind, self.versions
         card = self._card()
-        self.patience = 3
+        self.patience = 8
         name = f"{len(self.watcher.pushed):04d}"
 
         def push(process: Process) -> None:
@@ -252,9 +245,12 @@ class SimService:
         if self.watcher.states[-1].underway is not None or self.rng.random() < 0.1:
             self._ask(spool.Request(self.rng.choice(list(WORDS)), by="ann"))
 
-    def _lock(self) -> None:
-        kind, who = self.rng.choice(["lock", "unlock", "unlock"]), self.rng.choice(PEOPLE)
-        self._ask(spool.Request(kind, by=who, force=self.rng.random() < 0.3))
+    def _lock(self, kind: str = "lock") -> None:
+        self._ask(spool.Request(kind, by=self.rng.choice(PEOPLE), force=self.rng.random() < 0.3))
+
+    def _unlock(self) -> None:
+        if self.watcher.states[-1].lock is not None:
+            self._lock("unlock")
 
     def _finish(self) -> None:
         late = any(one.status is not None and one.status.blockers for one in self.alive())
@@ -337,6 +333,8 @@ class SimService:
         self._set_wanted(self.count)
         for process in self.machine.processes:
             process.fuse = None
+        for one in self.alive():
+            one.asked_to_go = one.asked_to_go or one.lock is not None  # whoever leads next sweeps
         for round_ in range(300):
             for process in [one for one in self.machine.processes if one.alive]:
                 process.step()

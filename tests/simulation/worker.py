@@ -76,6 +76,9 @@ class SimWorker:
         self.rehearsal: Rehearsal | None = None
         self.rehearsing = 0
         self.grown: Instant | None = None
+        self.lock: Any = None
+        self.begun = False
+        """Has it begun to lead?"""
         self.prepared = ""
         """Digest of the release that is built here."""
         self.process = machine.spawn(self.me, self.body)
@@ -89,7 +92,6 @@ class SimWorker:
         self.board = Board(self.home.workers, self.me, files, locks)
         self.leader = Leader(self.home, self.history, self.me, self.machine.now, files, locks)
         self.lookout = Lookout(self.home, self.me, self._accept, files, locks)
-        self.lock: Any = None
         while not self._guarded(self._boot):
             process.rest()
         while not self.asked_to_go:
@@ -189,7 +191,9 @@ class SimWorker:
             self._do(to)
             if self.status.adoption is not None and self.status.adoption.phase is Phase.HELD:
                 break
-        self.lock = self.lock or self.process.locks.try_take(self.home.leader_lock)
+        if self.lock is None:
+            self.lock = self.process.locks.try_take(self.home.leader_lock)
+            self.begun = False
         if self.lock is not None or self.service.anarchy:
             self._lead()
 
@@ -349,7 +353,9 @@ class SimWorker:
     # -- the leader's ------------------------------------------------------------------------------
 
     def _lead(self) -> None:
-        self.leader.begin()
+        if not self.begun:
+            self.leader.begin()
+            self.begun = True
         seen = self.service.blur(self.lookout.look(self.rehearsal))
         seen = evolve(seen, rollout=self.service.judge(self.history.state.underway))
         for act in self.leader.turn(seen):

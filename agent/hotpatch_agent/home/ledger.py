@@ -27,7 +27,6 @@ keeps such a person from running code is the signature on every bundle, which ea
 from __future__ import annotations
 
 import hashlib
-import re
 from pathlib import Path
 from typing import Final
 
@@ -44,7 +43,7 @@ MAX_BYTES: Final = 1 << 20
 """A record longer than this is no record of ours."""
 KEEP: Final = 256
 """Records kept below a snapshot, for `hotpatch log`."""
-_NAME: Final = re.compile(r"(\d{10})\.rec")
+_ENDING: Final = ".rec"
 _START: Final = "0" * 64
 
 __all__ = ["Ledger", "NameTaken", "Record"]
@@ -247,8 +246,9 @@ class Ledger:
         return _open(self._files.read(self._path(number), MAX_BYTES + 1))
 
     def _numbers(self) -> list[int]:
-        matches = (_NAME.fullmatch(name) for name in self._files.names(self._folder))
-        return sorted(int(match[1]) for match in matches if match)
+        names = (name for name in self._files.names(self._folder) if name.endswith(_ENDING))
+        numbers = (name[: -len(_ENDING)] for name in names)
+        return sorted(int(one) for one in numbers if len(one) == 10 and one.isascii() and one.isdecimal())
 
     def _path(self, number: int) -> str:
         return f"{self._folder}/{number:010d}.rec"

@@ -49,7 +49,7 @@ class Leader:
         self._locks = locks
 
     def begin(self) -> None:
-        """On becoming the leader: take away what writers that died have left half-written."""
+        """On becoming the leader, and now and then: take away what writers that died left half-written."""
         home = self._home
         for folder in (home.path, home.ledger, home.spool, home.bundles, home.workers):
             sweep(str(folder), self._files)
@@ -70,7 +70,8 @@ class Leader:
             if not self._carry_out(decisions, seen):
                 break
         try:
-            self._history.compact(self._me, self._clock())
+            if self._history.compact(self._me, self._clock()):
+                self.begin()
         except NameTaken:
             return wanted  # somebody else has decided something: the next turn is early enough
         return wanted
@@ -87,6 +88,7 @@ class Leader:
                     spool.remove(self._home.spool, name, self._files)
                 case Forget(worker):
                     forget(self._home.workers, worker, self._files, self._locks)
+                    sweep(str(self._home.workers), self._files)
                 case Append(fact):
                     changed = self._append(fact)
                     if changed and isinstance(fact, facts.Committed | facts.Quarantined | facts.Absorbed):
