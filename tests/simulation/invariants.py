@@ -57,6 +57,8 @@ class Watcher:
         """Pushes that ask to pass the deploy lock, by their names."""
         self.reloads: list[Instant] = []
         """Since when no older worker may serve: a reload has said that it is over."""
+        self.named: dict[tuple[int, str], int] = {}
+        """Workers that were named as held up, by errand: the record's number."""
         self.honest = True
         """Has the disk kept what it said?  Else answers may be lost with the record that gave them."""
         self.lawful = True
@@ -123,7 +125,9 @@ class Watcher:
                 assert before.trying is None or before.trying.station in COMMITTING
             case facts.Blocked():
                 assert before.transition is not None
-                assert record.fact.worker not in before.transition.blocked, "named twice"
+                named = before.errand, record.fact.worker
+                assert named not in self.named, f"{named} is named twice"
+                self.named[named] = record.seq
                 assert record.fact.then in (WAIT, RELOAD) or not before.transition.back
             case facts.Finishing():
                 assert len(state.forced) == len(before.forced) + record.fact.force
@@ -167,6 +171,7 @@ class Watcher:
         self.chain.pop()
         self.states.pop()
         self.promised = [(seq, digest) for seq, digest in self.promised if seq != number]
+        self.named = {named: seq for named, seq in self.named.items() if seq != number}
 
     def after_power_cut(self) -> None:
         """What is left is the chain up to somewhere, and it holds all that was promised."""
@@ -186,6 +191,7 @@ class Watcher:
         self.chain = survives
         self.states = self.states[: len(survives) + 1]
         self.reloads = []
+        self.named = {named: seq for named, seq in self.named.items() if seq < end}
 
     # -- in the end --------------------------------------------------------------------------------
 

@@ -329,7 +329,7 @@ class SimService:
         self.quiet = True
         self.anarchy = False
         self.machine.disk.full = False
-        self.patience = 0
+        self.patience = 3
         self._set_wanted(self.count)
         for process in self.machine.processes:
             process.fuse = None
@@ -340,6 +340,7 @@ class SimService:
                 process.step()
             self.machine.processes = [one for one in self.machine.processes if one.alive]
             self.machine.pass_time(0.2 if round_ % 10 else 20.0)
+            self.patience -= round_ % 10 == 0
             self._master()
             self.watcher.look(self.alive())
             if round_ % 10 == 9 and self._rests():

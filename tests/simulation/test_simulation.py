@@ -14,11 +14,9 @@ from hotpatch_agent.decision import (
     folding,
     reloading,
     rolling,
-    transition,
 )
 from hotpatch_agent.decision.observe import Rehearsal
 from hotpatch_agent.decision.states import Stage, State
-from hotpatch_agent.decision.view import View
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import KINDS
 from hotpatch_agent.home.status import Board, Status
@@ -149,19 +147,6 @@ def blockers_that_are_named_again_and_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(folding, "_CHANGES", {**folding._CHANGES, facts.Blocked: forgetful})
 
 
-def a_way_back_that_is_reversed_as_well(patch: pytest.MonkeyPatch) -> None:
-    rule = transition.deadline
-
-    def both_ways(view: View, status: Status) -> transition.Deadline | None:
-        going = view.state.transition
-        if going is None or not going.back:
-            return rule(view, status)
-        forward = evolve(view.state, transition=evolve(going, back=False))
-        return rule(View(forward, view.seen, view.now), status)
-
-    patch.setattr(transition, "deadline", both_ways)
-
-
 def a_rollout_that_takes_nothing_back(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(rolling, "_owed", lambda view, progress: None)
 
@@ -191,7 +176,6 @@ def without(patch: pytest.MonkeyPatch, rule: decide.Rule) -> None:
         a_reload_that_is_over_before_the_last_worker_is_new,
         a_lock_that_everybody_passes,
         blockers_that_are_named_again_and_again,
-        a_way_back_that_is_reversed_as_well,
         a_rollout_that_takes_nothing_back,
         half_written_names_that_nobody_sweeps,
     ],

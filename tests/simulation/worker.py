@@ -302,7 +302,9 @@ class SimWorker:
         if kind == "breaks" and self.wayward and forward:
             self.process.kill()
             raise Killed
-        keeps = forward and self.wayward and self.service.patience > 0
+        keeps = self.wayward and self.service.patience > 0
+        if not forward and self.running:
+            kind = self.service.kind_of(self.running[-1])  # what keeps it out, or in, is the release's own
         if kind == "held" and keeps and not to.force:
             self.status = evolve(self.status, blockers=(STREAM,))
             self._report(to, Phase.HELD, "a stream", since=since)
