@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
+import threading
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -15,7 +21,8 @@ from hotpatch_agent.rollout.states import Station
 
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import Service, wait_until
-from tests.agent.shop import APP, TWO, bodies, make
+from tests.agent.shop import APP, THREE, TWO, bodies, make
+from tests.rollout.servers import serving
 
 BY_HAND = ("--canary", "50%")
 
@@ -121,6 +128,79 @@ def test_the_watch_shows_each_decision_and_ends_with_the_rollout(pusher: Pusher)
         text, _ = watch.communicate(timeout=60)
     assert watch.returncode == 0
     assert "The rollout of release 1 is promoted" in text
+
+
+def test_what_is_held_or_not_over_in_time_is_2_for_scripts(pusher: Pusher) -> None:
+    with make(pusher) as service, serving(status=500) as site:
+        settled(pusher, service, 2)
+        gate = f"[[gate]]\nat = 'promotion'\nurl = '{site.url}/'\n"
+        (pusher.home.path / "rollout.toml").write_text(gate)
+        push(pusher, *BY_HAND)
+        timed_out = said(pusher, "status", "--wait", "0.2", code=2)
+        assert timed_out["rollout"]["station"] == "watching"
+        held = said(pusher, "promote", code=2)
+        assert held["rollout"]["station"] == "held" and "status 500" in held["rollout"]["reason"]
+        assert said(pusher, "status", "--wait", "20", code=2)["rollout"]["station"] == "held"
+        site.status = 200
+        assert said(pusher, "resume")["rollout"]["station"] == "promoted"
+        assert said(pusher, "status", "--wait", "20")["rollout"]["station"] == "promoted"
+
+
+def test_a_rollback_to_a_kept_release_takes_no_steps_even_out_of_a_rollout(pusher: Pusher) -> None:
+    with make(pusher) as service:
+        settled(pusher, service, 2)
+        push(pusher)
+        path = pusher.folder / "three.bundle"
+        path.write_bytes(pusher.bundle(TWO, THREE))
+        said(pusher, "push", str(path), *BY_HAND)
+        back = said(pusher, "rollback", "--to", "0")
+        assert back["outcome"] == "done"
+        assert set(bodies(service, 20)) == {"one"}
+        assert pusher.stands_at(Station.ROLLED_BACK).version == 2
+        forward = said(pusher, "rollback", "--to", "1")
+        assert forward["outcome"] == "done"
+        assert set(bodies(service, 20)) == {"two"}
+
+
+def test_on_a_terminal_the_watch_draws_steps_versions_and_why(pusher: Pusher) -> None:
+    with make(pusher) as service:
+        settled(pusher, service, 2)
+        push(pusher, *BY_HAND)
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        command = [sys.executable, "-m", "hotpatch_agent.cli", "rollout", "watch", "--wait", "60"]
+        environment = {**os.environ, "HOTPATCH_HOME": str(pusher.home.path), "TERM": "xterm"}
+        environment.pop("NO_COLOR", None)
+        watch = subprocess.Popen(command, env=environment, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        drawn = Drawn(ours)
+        wait_until(lambda: "canary: 50 %" in drawn.text and "back by itself" in drawn.text, "it is drawn")
+        bodies(service, 20)
+        assert all(word in drawn.text for word in ("version", "share", "p99", "step 1"))
+        said(pusher, "promote", "--reason", "looks well")
+        assert watch.wait(60) == 0
+        wait_until(lambda: "is promoted" in drawn.text, "its end is drawn")
+        drawn.close()
+    assert "looks well" in drawn.text
+
+
+class Drawn:
+    """What a program has drawn on a terminal of ours."""
+
+    def __init__(self, terminal: int) -> None:
+        self.text = ""
+        self._terminal = terminal
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):  # how Linux says that the other side is closed
+            while data := os.read(self._terminal, 4096):
+                self.text += data.decode("utf-8", "replace")
+
+    def close(self) -> None:
+        self._thread.join()
+        os.close(self._terminal)
 
 
 def test_a_response_header_names_the_version_that_answered(tmp_path: Path) -> None:
