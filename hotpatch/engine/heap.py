@@ -7,6 +7,7 @@ made once, and only if the edit needs it.
 from __future__ import annotations
 
 import gc
+import sys
 import types
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from . import codes
 from .frozen import thawed
 from .graph import Graph
 from .match import Pair
-from .reading import class_dict
+from .reading import class_dict, class_module
 from .view import View
 
 
@@ -106,7 +107,8 @@ def instances(
     for live, _ in exchanged.values():
         sub: type
         for sub in type.__subclasses__(live):
-            if id(sub) not in exchanged and id(sub) not in ours and id(sub) not in rebased:
+            known = id(sub) in exchanged or id(sub) in ours or id(sub) in rebased
+            if not known and not (_left_behind(sub) and not any(type(obj) is sub for obj in objects)):
                 raise PatchRefused(
                     f"{live.__qualname__} needs another class object, and has a subclass made at run time, "
                     f"{sub.__qualname__}"
@@ -141,6 +143,8 @@ def holders(gone: Mapping[int, tuple[Any, str]], ours: set[int], view: View) -> 
     for obj, _ in gone.values():
         if issubclass(type(obj), type):
             passed |= {id(obj.__mro__), id(obj.__bases__), *map(id, gc.get_referents(class_dict(obj)))}
+            left = [sub for sub in type.__subclasses__(obj) if _left_behind(sub)]
+            passed |= {id(part) for sub in left for part in (sub, sub.__mro__, sub.__bases__)}
     with thawed():
         for obj, name in gone.values():
             referrers = gc.get_referrers(obj)
@@ -169,8 +173,17 @@ def _in_undo(holder: Any, looking: list[Any], view: View) -> bool:
     )
 
 
+def _left_behind(cls: type) -> bool:
+    """Is this a class of a module that an earlier release took away: there for its undo, or for old
+    functions, whose variables that module's are?"""
+    return class_module(cls) not in sys.modules
+
+
 def _passes(holder: Any) -> bool:
     kind = type(holder)
+    if kind is dict and type(name := holder.get("__name__")) is str and "__spec__" in holder:
+        module = sys.modules.get(name)
+        return module is None or vars(module) is not holder  # a module that the edit took away
     if kind is tuple and holder and issubclass(type(holder[0]), type):
         return bool(holder is holder[0].__mro__)
     return kind in (

@@ -295,3 +295,32 @@ def test_a_stream_that_has_been_written_to_is_state(program: Program) -> None:
     assert outcome, outcome.reasons
     m.note("b")
     assert m.LOG.getvalue() == "aB"
+
+
+def test_a_module_that_is_taken_away_does_not_hold_the_classes_that_were_its_own(program: Program) -> None:
+    base = "class Base{}:\n    def told(self): return '{}'\n"
+    app = "from {} import Base\nclass App(Base): pass\nAPP = App()\n"
+    program.runs({"old_base.py": base.format("", "old"), "app.py": app.format("old_base")})
+    m = program.module("app")
+    held = m.APP
+    new = "class Root:\n    pass\n" + base.format("(Root)", "new")
+    outcome = program.patch({"old_base.py": None, "new_base.py": new, "app.py": app.format("new_base")})
+    assert outcome, outcome.reasons
+    assert held is m.APP and held.told() == "new" and m.Base.__module__ == "new_base"
+
+
+def test_a_class_that_an_earlier_release_took_away_is_in_nobodys_way(program: Program) -> None:
+    base = "class Base{}:\n    def told(self): return '{}'\n"
+    program.runs({"base.py": base.format("", 1), "more.py": "import base\nclass More(base.Base): pass\n"})
+    program.module("more")
+    m = program.module("base")
+    first = program.patch({"more.py": None})
+    assert first, first.reasons
+    (program.before / "more.py").unlink()
+    outcome = program.patch({"base.py": "class Root:\n    pass\n" + base.format("(Root)", 2)})
+    assert outcome, outcome.reasons
+    assert m.Base().told() == "2"
+    assert outcome.undo is not None and first.undo is not None
+    outcome.undo.revert()
+    first.undo.revert()
+    assert sys.modules["more"].More().told() == "1"
