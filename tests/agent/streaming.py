@@ -115,6 +115,8 @@ class Stream:
     failed: list[str] = field(factory=list)
     ended: bool = False
     headers: Mapping[str, str] = field(factory=dict)
+    worker: int = 0
+    """The pid of the one that answers, as the program's header says."""
 
     def read(self, service: Service) -> None:
         try:
@@ -127,7 +129,9 @@ class Stream:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT)
         with contextlib.closing(connection):
             connection.request("GET", "/events", headers=dict(self.headers))
-            for row in connection.getresponse():
+            response = connection.getresponse()
+            self.worker = int(response.headers["X-Worker"])
+            for row in response:
                 if row.strip():
                     self.events.append(row.decode().strip().removeprefix("data: "))
 

@@ -43,6 +43,8 @@ FACTS: dict[type[Fact], Fact] = {
     facts.Failed: facts.Failed(1, digest(1), NO),
     facts.RolledBack: facts.RolledBack(1, 0, ""),
     facts.Quarantined: facts.Quarantined(1, digest(1), ""),
+    facts.Blocked: facts.Blocked(1, "2-1", "wait", 15.0),
+    facts.Finishing: facts.Finishing(1, "ann"),
     facts.Crashed: facts.Crashed(1, digest(1), "2-1", "live"),
     facts.Replacing: facts.Replacing("2-1", 2),
     facts.Replaced: facts.Replaced("2-1"),
