@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,35 @@ def test_a_canary_that_is_promoted_ends_everywhere(pusher: Pusher, kind: str) ->
             load.settle(50)
     assert load.failed == []
     assert load.last_of("one") < done
+
+
+def test_blue_green_in_one_step_flips_everywhere_and_can_go_back(pusher: Pusher) -> None:
+    with make(pusher, files=BOX) as service:
+        settled(pusher, service, 2)
+        with service.load(clients=4, pause=0.002) as load:
+            pusher.begin(BOX, IN_ONE_STEP, strategy="blue-green", keep="90s")
+            pusher.stands_at(Station.KEEPING)
+            assert set(bodies(service, 20)) == {"two"}
+            pusher.ask(Event.ROLLBACK)
+            pusher.stands_at(Station.ROLLED_BACK)
+            assert set(bodies(service, 20)) == {"one"}
+    assert load.failed == []
+
+
+def test_the_leader_killed_while_a_worker_is_replaced_on_trial_is_succeeded(pusher: Pusher) -> None:
+    with make(pusher, workers=3) as service:
+        settled(pusher, service, 3)
+        pusher.begin(APP, RELOAD, strategy="canary", by="workers", steps="67%", manual="yes")
+        wait_until(lambda: pusher.of_kind(facts.Replacing), "a worker is being replaced")
+        service.signal(signal.SIGKILL, int(pusher.history()[-1].who.partition("-")[0]))
+        pusher.stands_at(Station.WATCHING)
+        settled(pusher, service, 3)
+        wait_until(lambda: len(on_new(pusher)) == 2, "two workers run it")
+        pusher.ask(Event.ABORT)
+        pusher.stands_at(Station.ABORTED)
+        wait_until(lambda: nobody_gives_it(pusher), "it is forgotten")
+        settled(pusher, service, 3)
+        assert set(bodies(service, 20)) == {"one"}
 
 
 def broken(files: dict[str, str]) -> dict[str, str]:
