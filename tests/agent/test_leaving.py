@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from hotpatch_agent.decision.states import State
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.status import Life, Status
 
+from hotpatch import errors
 from tests.agent.headcount import Headcount
 from tests.agent.pushing import Pusher, settled
 from tests.agent.rounds import decide, see, the_record
@@ -120,3 +122,24 @@ def test_a_stream_has_the_servers_graceful_timeout_not_its_timeout(tmp_path: Pat
             stream.goes_on(400)
             assert worker in service.workers()
         assert stream.failed == []
+
+
+def test_the_command_says_whom_it_waits_for(tmp_path: Path) -> None:
+    pusher = Pusher(tmp_path)
+    with make(pusher, files=version(WSGI, 0), threads=16, graceful_timeout=100) as service:
+        settled(pusher, service, 2)
+        with streams(service) as opened:
+            everywhere(service, opened)
+            told = command(pusher, "reload", "--wait", "40", "--json")
+            answer = json.loads(told.stdout.splitlines()[-1])
+            assert told.returncode == errors.OutcomeUnknown.exit_code
+            (first,) = leaving(pusher)
+            assert f"worker {first.pid} still answers GET /events" in answer["waits_for"][0]
+            assert answer["waits_for"][0] in answer["message"]
+            assert f"worker {first.pid} still answers" in command(pusher, "status").stdout
+        wait_until(lambda: pusher.of_kind(facts.Reloaded), "it goes on when the streams have ended")
+
+
+def command(pusher: Pusher, *words: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "hotpatch_agent.cli", *words, "--home", str(pusher.home.path)]
+    return subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -17,8 +17,8 @@ from hotpatch_agent.cli.terminal import Terminal
 from hotpatch_agent.decision.history import History
 from hotpatch_agent.home import facts, spool
 from hotpatch_agent.home.facts import Fact
-from hotpatch_agent.home.folder import open_home
-from hotpatch_agent.home.status import read_roll
+from hotpatch_agent.home.folder import Home, open_home
+from hotpatch_agent.home.status import Life, read_roll
 
 LOOK: Final = 0.1
 """Seconds between two looks into the ledger."""
@@ -58,17 +58,35 @@ def command(terminal: Terminal, home: Path, reason: str, wait: float) -> int:
                 data = {"outcome": "refused", "error": problem.error}
                 return terminal.finish(f"Refused: {problem.text}", data, problem.code)
             accepted = accepted or getattr(record.fact, "request", "") == name
+            if accepted and isinstance(record.fact, facts.Replacing | facts.Replaced):
+                terminal.say(tell.fact(record.fact))
             if accepted and (ended := _ended(record.fact)) is not None:
                 outcome, sentence, code = ended
-                return terminal.finish(sentence, {"outcome": outcome}, code)
+                return terminal.finish(sentence, {"outcome": outcome, **_figures(record.fact)}, code)
         if time.monotonic() > until:
             break
         time.sleep(LOOK)
     if not accepted:
         spool.remove(place.spool, name)
+    answering = _answering(place) if accepted else []
     what = "The reload goes on" if accepted else "The service has not answered"
-    sentence = f"{what} after {tell.span(wait)}; see `hotpatch status`."
-    return terminal.finish(sentence, {"outcome": "unknown"}, errors.OutcomeUnknown.exit_code)
+    held = "".join(f"; {one}" for one in answering)
+    sentence = f"{what} after {tell.span(wait)}{held}; see `hotpatch status`."
+    unknown: dict[str, Any] = {"outcome": "unknown", "waits_for": answering}
+    return terminal.finish(sentence, unknown, errors.OutcomeUnknown.exit_code)
+
+
+def _answering(home: Home) -> list[str]:
+    """The old workers that have been asked to go and still answer, with what."""
+    leaving = [one for one in read_roll(home.workers).alive if one.life is Life.LEAVING]
+    return [
+        f"worker {one.pid} still answers {', '.join(blocker.what for blocker in one.blockers) or 'requests'}"
+        for one in leaving
+    ]
+
+
+def _figures(fact: Fact) -> dict[str, Any]:
+    return {"workers": fact.workers, "seconds": fact.seconds} if isinstance(fact, facts.Reloaded) else {}
 
 
 def _ended(fact: Fact) -> tuple[str, str, int] | None:
