@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import ast
 import functools
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 from .shape import Step
 
 OBJECTS = ("instance", "value")
+MOST_COMPARED = 40_000
 Named = tuple[Step, int]
 """A step, and the node it leads to."""
 
@@ -78,13 +80,22 @@ def _read(text: str) -> Any:
         return text
 
 
-def pair_up(gone: list[Named], come: list[Named]) -> list[tuple[Named, Named]]:
-    """Keys of the live process that have gained something, and those of the start that they were, both out
-    of what found no partner by label."""
-    pairs = []
-    for new in come:
-        if by_object(new[0]) and (step := found_again(new[0], [s for s, _ in gone])) is not None:
-            rivals = [s for s, _ in come if by_object(s) and s[0] == step[0] and covers(step[2], s[2])]
-            if len(rivals) == 1:
-                pairs.append((next(old for old in gone if old[0] == step), new))
-    return pairs
+def pair_up(gone: list[Named], come: list[Named], here: bool) -> list[tuple[Named, Named]]:
+    """Keys that one side knows by more than the other, out of what found no partner by its label.  Where one
+    side is the live process, `here`, it is the one that has gained something."""
+    keys = [step for step, _ in gone if by_object(step)], [step for step, _ in come if by_object(step)]
+    if len(keys[0]) * len(keys[1]) > MOST_COMPARED:
+        return []
+
+    def may_be(old: Step, new: Step) -> bool:
+        same = old[0] == new[0] and old[3] == new[3] == 0
+        return same and (covers(old[2], new[2]) or (not here and covers(new[2], old[2])))
+
+    pairs = [(old, new) for old in keys[0] for new in keys[1] if may_be(old, new)]
+    count = Counter((side, step) for pair in pairs for side, step in enumerate(pair))
+    old_node, new_node = dict(gone), dict(come)
+    return [
+        ((old, old_node[old]), (new, new_node[new]))
+        for old, new in pairs
+        if count[0, old] == count[1, new] == 1
+    ]

@@ -294,7 +294,7 @@ class Match:
                 else:
                     removed += left[i:i2]
                     added += right[j:j2]
-        for old, new in pair_up(removed, added) if self.here and removed and added else ():
+        for old, new in pair_up(removed, added, self.here) if removed and added else ():
             matched.append((old[0], new[0], old[1], new[1]))
             removed.remove(old)
             added.remove(new)

@@ -75,6 +75,22 @@ def test_values_under_keys_that_have_gained_an_attribute_follow(folders: tuple[P
     assert (module.found(module.TEA), module.found(module.CUP)) == ((1, "tea"), (1, "cup"))
 
 
+def test_a_key_that_the_new_start_knows_by_more_is_the_same_key(folders: tuple[Path, Path, Path]) -> None:
+    module = start(folders, PROGRAM.format(price=1, more=""), PROGRAM.format(price=2, more="TEA.text()"))
+    outcome = patch(folders)
+    assert outcome, outcome.reasons
+    assert (module.found(module.TEA), module.found(module.CUP)) == ((2, "tea"), (2, "cup"))
+    assert (len(module.TABLE), vars(module.TEA)) == (2, {"name": "tea", "kept": "<tea>"})
+
+
+def test_a_key_that_the_old_start_knew_by_more_is_the_same_key(folders: tuple[Path, Path, Path]) -> None:
+    module = start(folders, PROGRAM.format(price=1, more="TEA.text()"), PROGRAM.format(price=2, more=""))
+    outcome = patch(folders)
+    assert outcome, outcome.reasons
+    assert (module.found(module.TEA), module.found(module.CUP)) == ((2, "tea"), (2, "cup"))
+    assert len(module.TABLE) == 2
+
+
 def test_a_key_that_has_gained_an_attribute_is_taken_out(folders: tuple[Path, Path, Path]) -> None:
     more = 'TABLE[POT, "price"] = 3, "pot"'
     module = start(folders, PROGRAM.format(price=1, more=more), PROGRAM.format(price=1, more=""))
