@@ -88,12 +88,13 @@ def make(
     **settings: object,
 ) -> Service:
     """A service of this program, with a home, not started yet."""
-    return Service(
-        pusher.folder,
-        files,
-        home=pusher.make_home(),
-        settings={"worker_class": worker_class, "workers": workers, "threads": 4, **settings},
-    )
+    chosen = {"worker_class": worker_class, "workers": workers, "threads": threads(worker_class), **settings}
+    return Service(pusher.folder, files, home=pusher.make_home(), settings=chosen)
+
+
+def threads(worker_class: str) -> int:
+    """How many a worker gets: gunicorn makes of a sync worker with several a gthread one."""
+    return 1 if worker_class == "sync" else 4
 
 
 def bodies(service: Service, count: int, path: str = "/") -> list[str]:

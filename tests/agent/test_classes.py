@@ -12,7 +12,7 @@ from hotpatch_agent.home import facts
 from hotpatch.release import Check
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import Service, wait_until
-from tests.agent.shop import APP, bodies
+from tests.agent.shop import APP, bodies, threads
 
 ASGI = {
     "app.py": """
@@ -72,7 +72,7 @@ def pusher(tmp_path: Path) -> Pusher:
 
 def make(pusher: Pusher, name: str, **settings: object) -> tuple[Service, Mapping[str, str]]:
     worker_class, files = CLASSES[name]
-    chosen = {"worker_class": worker_class, "workers": 2, "threads": 4, **settings}
+    chosen = {"worker_class": worker_class, "workers": 2, "threads": threads(worker_class), **settings}
     return Service(pusher.folder, files, home=pusher.make_home(), settings=chosen), files
 
 
