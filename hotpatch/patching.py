@@ -99,7 +99,7 @@ def patch(
         return _failed(Effect.REFUSE, str(why))
     except PatchRefused as why:
         return _failed(Effect.RELOAD, str(why))
-    return apply(measurement, home, app, choices, transformers)
+    return apply(measurement, home, app, choices, transformers, seconds)
 
 
 def apply(
@@ -108,13 +108,15 @@ def apply(
     app: Any = None,
     choices: Mapping[str, str] | None = None,
     transformers: str = "",
+    seconds: float = 60.0,
 ) -> Outcome:
-    """Bring a measured difference live in this process: staged, committed, proven, or as it was before."""
+    """Bring a measured difference live in this process: staged, committed, proven, or as it was before.
+    `seconds` are the longest that the proof may take."""
     planned = engine.plan(measurement, choices)
     try:
         written = authored.read(transformers)
         staged = engine.stage(measurement, root, app, choices, transformers=written.transformers)
-        if findings := proven_aside(staged, extra=written.handlers):
+        if findings := proven_aside(staged, seconds, written.handlers):
             return _failed(Effect.RELOAD, *findings, plan=planned)
         with refresh.begin(staged.ops, app=app, root=staged.root, extra=written.handlers) as round_:
             undo = Undo(engine.commit_quietly(staged), app, staged.root, written.handlers)
@@ -144,12 +146,14 @@ def proven_aside(
         _answer(staged, writer, extra)
     os.close(writer)
     with open(reader, "rb") as pipe:
-        if not select.select([pipe], [], [], seconds)[0]:
+        in_time = bool(select.select([pipe], [], [], seconds)[0])
+        if not in_time:
             os.kill(child, signal.SIGKILL)
         data = pipe.read()
-    os.waitpid(child, 0)
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if not data:
-        raise PatchRefused("the proof in a forked child gave no answer: the child died or took too long")
+        why = f"the child ended with {ended}" if in_time else f"it took longer than {seconds:g} s"
+        raise PatchRefused(f"the proof in a forked child gave no answer: {why}")
     found: list[str] = json.loads(data)
     return tuple(found)
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
+import signal
 import sys
 import threading
 import types
+from collections.abc import Callable
 from typing import Any, List, Optional  # noqa: UP035
 
 import pytest
 
+from hotpatch import engine, patching
 from hotpatch.plan import Effect
 
 from .conftest import Program
@@ -324,3 +328,43 @@ def test_a_class_that_an_earlier_release_took_away_is_in_nobodys_way(program: Pr
     outcome.undo.revert()
     first.undo.revert()
     assert sys.modules["more"].More().told() == "1"
+
+
+def test_a_package_gains_a_folder_that_is_no_package_of_its_own(program: Program) -> None:
+    program.runs({"shop/__init__.py": "", "shop/app.py": "def f(): return 1\n"})
+    app = program.module("shop.app")
+    files = {"shop/app.py": "from .sub.base import g\ndef f(): return g()\n", "shop/sub/base.py": BASE}
+    program._write(program.root, files)
+    outcome = program.patch(files)
+    assert outcome, outcome.reasons
+    assert app.f() == 2 and sys.modules["shop"].sub.base.g() == 2
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert app.f() == 1 and not hasattr(sys.modules["shop"], "sub")
+
+
+BASE = "def g(): return 2\n"
+
+
+@pytest.mark.parametrize(
+    ("instead", "seconds", "said"),
+    [
+        (lambda staged: os.kill(os.getpid(), signal.SIGKILL), 60.0, "the child ended with -9"),
+        (lambda staged: signal.pause(), 0.2, "it took longer than 0.2 s"),
+    ],
+)
+def test_a_proof_that_gives_no_answer_says_why(
+    program: Program,
+    monkeypatch: pytest.MonkeyPatch,
+    instead: Callable[[object], None],
+    seconds: float,
+    said: str,
+) -> None:
+    program.runs({"shop.py": "def price():\n    return 1"})
+    shop = program.module("shop")
+    measurement = program.measure({"shop.py": "def price():\n    return 2"})
+    monkeypatch.setattr(engine, "prove", instead)
+    outcome = patching.apply(measurement, str(program.root), seconds=seconds)
+    assert outcome.effect is Effect.RELOAD
+    assert outcome.reasons == (f"the proof in a forked child gave no answer: {said}",)
+    assert shop.price() == 1
