@@ -17,6 +17,7 @@ import importlib
 import io
 import itertools
 import json
+import os
 import sys
 import threading
 import time
@@ -129,12 +130,13 @@ CONTENDERS: dict[str, Callable[[Path], Contender]] = {
 
 
 class Ticker:
-    """A thread that asks for the GIL all the time.  What it finds missing between two ticks is the time
-    during which the main thread let nobody in: by the wall clock, and by the CPU time that the
-    main thread took meanwhile, which leaves out what other processes took from both."""
+    """A thread that asks for the GIL all the time.  What it finds missing between two ticks is the time in
+    which the main thread let nobody in: by the wall clock; and by the CPU time that the main thread took
+    meanwhile, less the time for which the ticking thread could have run and had no processor.  The second
+    leaves out what other processes took from both."""
 
     def __init__(self) -> None:
-        self._wall, self._cpu = array("q"), array("q")
+        self._wall, self._cpu, self._queued = array("q"), array("q"), array("q")
         self._clock = time.pthread_getcpuclockid(threading.main_thread().ident or 0)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -159,18 +161,22 @@ class Ticker:
         sys.setswitchinterval(self._before)
 
     def _run(self) -> None:
-        while not self._stop.is_set():
-            self._wall.append(time.perf_counter_ns())
-            self._cpu.append(time.clock_gettime_ns(self._clock))
-            time.sleep(TICK_SECONDS)
+        with open("/proc/thread-self/schedstat", "rb") as scheduler:
+            while not self._stop.is_set():
+                queued = int(os.pread(scheduler.fileno(), 128, 0).split()[1])
+                self._queued.append(queued)
+                self._wall.append(time.perf_counter_ns())
+                self._cpu.append(time.clock_gettime_ns(self._clock))
+                time.sleep(TICK_SECONDS)
 
     def longest(self) -> tuple[float, float]:
         """Milliseconds: by the wall clock, by CPU time."""
-        return _longest(self._wall), _longest(self._cpu)
+        gaps = zip(_gaps(self._cpu), _gaps(self._queued), strict=True)
+        return max(_gaps(self._wall)) / 1e6, max(cpu - queued for cpu, queued in gaps) / 1e6
 
 
-def _longest(ticks: Sequence[int]) -> float:
-    return max(b - a for a, b in itertools.pairwise(ticks)) / 1e6
+def _gaps(ticks: Sequence[int]) -> list[int]:
+    return [b - a for a, b in itertools.pairwise(ticks)]
 
 
 def _applied(contender: Contender, order: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,8 @@ back.
     ms            time to apply.  hotpatch: read the measurement, stage, commit; the measurement was made
                   by the builder and the proof belongs to a forked child.  The others read their files.
     hold_ms       the longest time during which the ticking thread did not get the GIL, by the wall clock;
-                  hold_cpu_ms leaves out what other processes took
+                  hold_cpu_ms leaves out what other processes took, and the time for which the ticking
+                  thread had no processor
     right         whether the process answered, each time, as one does that started on the new
                   sources and lived the same life
     times_faster  the fastest contender that is right, over hotpatch: the median of the rounds' ratios,

@@ -21,9 +21,10 @@ from hotpatch.plan import Edit, Effect, Grade, Plan
 
 from .difference import Difference
 from .graph import Graph
+from .portions import cut, join
 from .shape import Step
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 MOST_BYTES: Final = 1 << 30
 """No measurement is unpacked beyond this."""
 
@@ -97,7 +98,7 @@ class Measurement:
         packed = _pack(
             marshal.dumps((proof.old.encode(blobs=False), proof.new.encode(blobs=False), list(proof.noise)))
         )
-        edit = _pack(marshal.dumps(_difference_out(self.difference)))
+        edit = _pack(marshal.dumps(cut(_difference_out(self.difference))))
         rest = {
             "format": FORMAT,
             "python": self.python,
@@ -138,7 +139,7 @@ class Measurement:
                 source_root=rest["source_root"],
                 app=rest["app"],
                 opened=tuple(rest["opened"]),
-                difference=_difference_in(marshal.loads(_unpack(rest["edit"]))),
+                difference=_difference_in(join(marshal.loads(_unpack(rest["edit"])))),
                 problems=tuple(Problem(*p) for p in rest["problems"]),
                 notes=tuple(rest["notes"]),
                 sources=marshal.loads(_unpack(rest["sources"])),
