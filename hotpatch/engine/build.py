@@ -130,6 +130,19 @@ def make_outside(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) 
     return found
 
 
+def make_outside_module(builder: Builder, head: str) -> types.ModuleType:
+    """An import puts the module into its package; where that is the program's (a folder without
+    `__init__.py` in it, say), the edit itself does so."""
+    package, _, name = head.rpartition(".")
+    above = builder.world.local.get(package)
+    space = {} if above is None else vars(above)
+    stood = name in space
+    module = importlib.import_module(head)
+    if not stood:
+        space.pop(name, None)
+    return module
+
+
 def make_c_class(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -> Any:
     found = resolve(*head) if type(head[0]) is str else MISSING
     if found is MISSING:
@@ -331,7 +344,7 @@ Maker = Callable[[Builder, int, Any, Mapping[Step, int]], Any]
 MAKERS: Final[dict[str, Maker]] = {
     "plain": lambda b, n, head, kids: b.world.untidy(head) if type(head) is str else head,
     "outside": make_outside,
-    "outside-module": lambda b, n, head, kids: importlib.import_module(head),
+    "outside-module": lambda b, n, head, kids: make_outside_module(b, head),
     "c-class": make_c_class,
     "module": make_module,
     "code": lambda b, n, head, kids: b.code(n),

@@ -17,7 +17,7 @@ from hotpatch.ops import ABSENT, Op, SlotKind
 
 from . import codes
 from .alike import Alike
-from .build import Builder, Unbuildable
+from .build import Builder, Unbuildable, make_outside_module
 from .difference import Difference, hidden
 from .heap import Note
 from .locate import Locator
@@ -82,6 +82,11 @@ class Merger:
         import sys
 
         self.emit(sys, SlotKind.MODULE, name, ABSENT, module, f"new module {name}")
+        package, _, last = name.rpartition(".")
+        if package and package not in self.new.roots:  # a folder without `__init__.py`: no graph tells of it
+            above = make_outside_module(self.builder, package)
+            if last not in vars(above):
+                self.emit(above, SlotKind.GLOBAL, last, ABSENT, module, name)
 
     def _visit(self, pair: Pair) -> None:
         o, n = pair
