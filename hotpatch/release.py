@@ -58,7 +58,7 @@ class Release:
     transformers: str = ""
     """Source of the bundle's state transformers and refresh callbacks; may be empty."""
     settings: Mapping[str, str] = field(factory=dict)
-    """Choices of the author: `barrier_ms`, `past_hold` (reload | reverse | wait), `permanent`, `cumulative` ..."""
+    """Choices of the author: `barrier_ms`, `hold`, `past_hold`, `permanent`, `cumulative` ..."""
     data: Mapping[str, str] = field(factory=dict)
     """SHA-256 of other files of the program that differ, as they are in the new version.  No release carries
     them: it was measured with them in place, and asks for them."""
