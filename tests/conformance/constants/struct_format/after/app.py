@@ -1,0 +1,7 @@
+import struct
+
+HEADER = struct.Struct(">H")
+
+
+def pack(number):
+    return HEADER.pack(number)
