@@ -86,8 +86,8 @@ def explain_it(
 def _memoised(difference: Difference) -> Iterator[str]:
     for pair in sorted(difference.stale_caches):
         yield (
-            f"{difference.old.path(pair[0])}: the answers that it has memoised are forgotten at the commit, and "
-            "again when no request runs the old code any more; in between both versions share them"
+            f"{difference.old.path(pair[0])}: the answers that it has memoised are forgotten at the commit, "
+            "and again when no request runs the old code any more; in between both versions share them"
         )
 
 
