@@ -460,3 +460,29 @@ def _record_of(sleeper: Ledger) -> bytes:
     from hotpatch_agent.home.ledger import _line, _seal
 
     return _line(_seal(sleeper.seq + 1, at(99), "sleeper", started(99), sleeper._digest))
+
+
+def test_a_torn_record_whose_repair_a_compaction_removes_under_a_reader_is_no_damage(tmp_path: Path) -> None:
+    write(tmp_path, 1)
+    record_file(tmp_path, 1).write_bytes(b"{")
+    history = History(tmp_path)
+    history.refresh()
+    for number in range(6):
+        history.append(started(number), ME, at(number))
+
+    class Overtaken(OsFiles):
+        reads = 0  # the first is the search for a snapshot
+
+        def read(self, path: str, limit: int = -1) -> bytes:
+            data = super().read(path, limit)
+            self.reads += path.endswith("0000000001.rec")
+            if self.reads == 2:
+                self.reads += 1
+                history.compact(ME, at(9), after=1, keep=1)
+            return data
+
+    found = History(tmp_path, Overtaken())
+    while found.state.seq < history.state.seq:
+        found.refresh()
+    assert found.state == history.state
+    assert not record_file(tmp_path, 2).exists()

@@ -200,14 +200,11 @@ class Ledger:
             if number != (self.torn or self.seq) + 1:
                 raise _Missing(f"{self._folder}: missing: record {number - 1} is not there")
             try:
-                record = self._load(number)
+                record = self._load_or_pass(number, numbers)
             except FileNotFoundError:
+                self.torn = None
                 break  # a compaction has removed it under us; the next call starts from its snapshot
-            except _NotWhole as reason:
-                if number != numbers[-1] and not self._is_passed_over(number):
-                    raise LedgerDamaged(
-                        f"{self._path(number)}: damaged: {reason}; restore it from a backup"
-                    ) from reason
+            if record is None:
                 self.torn = number
                 continue
             if record.seq != number or record.before != self._digest:
@@ -219,11 +216,22 @@ class Ledger:
             found.append(record)
         return tuple(found)
 
+    def _load_or_pass(self, number: int, numbers: list[int]) -> Record | None:
+        """The record; None if it is torn, and is the last one or passed over.  Raises LedgerDamaged."""
+        try:
+            return self._load(number)
+        except _NotWhole as reason:
+            if number == numbers[-1] or (number + 1 in numbers and self._is_passed_over(number)):
+                return None
+            raise LedgerDamaged(
+                f"{self._path(number)}: damaged: {reason}; restore it from a backup"
+            ) from reason
+
     def _is_passed_over(self, torn: int) -> bool:
-        """Does the record after a torn one say that it repairs it?"""
+        """Does the record after a torn one say that it repairs it?  FileNotFoundError if it has just gone."""
         try:
             after = self._load(torn + 1)
-        except (_NotWhole, FileNotFoundError):
+        except _NotWhole:
             return False
         return after.before == self._digest and after.fact == Repaired(torn)
 
