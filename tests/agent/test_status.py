@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from tests.agent.samples import adopting, status
 
 WORKER = """
 import os, sys
+import shutil
 from pathlib import Path
 from attrs import evolve
 from hotpatch_agent.home.status import Board, worker_id
@@ -137,3 +139,18 @@ def test_a_worker_that_took_its_lock_after_it_was_taken_for_dead_is_not_forgotte
     board.write(evolve(status(os.getpid()), worker=worker_id()))
     assert [one.worker for one in read_roll(tmp_path).alive] == [worker_id()]
     board.leave()
+
+
+def test_a_worker_whose_home_was_removed_and_put_back_counts_as_alive_again(tmp_path: Path) -> None:
+    folder = tmp_path / "workers"
+    folder.mkdir()
+    board = Board(folder, "7-1")
+    board.write(status(7))
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+    board.keep()
+
+    assert [one.worker for one in read_roll(folder).alive] == ["7-1"]
+    board.leave()
+    assert list(folder.iterdir()) == []

@@ -93,6 +93,10 @@ class Lock:
     def release(self) -> None:
         self._machine.locks.pop(self._path, None)
 
+    def is_in_place(self) -> bool:
+        folder, name = self._machine.disk.place(self._path)
+        return name in folder
+
 
 class ProcessLocks:
     """The kernel's locks as one process takes them."""

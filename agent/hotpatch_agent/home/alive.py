@@ -20,6 +20,8 @@ class Held(Protocol):
     """A lock that is held."""
 
     def release(self) -> None: ...
+    def is_in_place(self) -> bool:
+        """Is it still the lock of its name?  Not so once somebody has removed the file."""
 
 
 class Locks(Protocol):
@@ -78,6 +80,9 @@ class Lock:
         """Give the lock back; harmless if it is given back already."""
         _held.discard(self)
         self._close()
+
+    def is_in_place(self) -> bool:
+        return self._descriptor >= 0 and _is_at(self._descriptor, self.path)
 
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1

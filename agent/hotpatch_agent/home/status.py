@@ -231,8 +231,9 @@ class Board:
     def __init__(self, folder: Path, worker: str, files: Files = OS_FILES, locks: Locks = OS_LOCKS) -> None:
         self._path = folder / f"{worker}.json"
         self._files = files
+        self._locks = locks
         self._last: Status | None = None
-        self._lock = locks.take(folder / f"{worker}.lock")
+        self._lock = locks.take(self._path.with_suffix(".lock"))
 
     def write(self, status: Status) -> bool:
         """Put the status on disk if it differs from what is there; says whether it was written.
@@ -241,9 +242,21 @@ class Board:
         """
         if status == self._last:
             return False
+        self._keep_lock()
         write_whole(str(self._path), wire.dump(status), "status", self._files, durable=False)
         self._last = status
         return True
+
+    def keep(self) -> None:
+        """See to it that status and lock are there: whoever removed the home and put it back took them."""
+        if self._last is not None and not self._lock.is_in_place():
+            status, self._last = self._last, None
+            self.write(status)
+
+    def _keep_lock(self) -> None:
+        if not self._lock.is_in_place():
+            self._lock.release()
+            self._lock = self._locks.take(self._path.with_suffix(".lock"))
 
     def leave(self) -> None:
         """Take the file away and end being alive: the last act of a worker that ends in good order."""

@@ -178,6 +178,7 @@ class Agent:
     def _round(self) -> float | None:
         """Everything that there is to do now.  Gives the seconds until the next look; None: until woken."""
         self._watch.add(self._home.ledger)
+        self._board.keep()
         self._note_life()
         while True:
             self._history.refresh()
