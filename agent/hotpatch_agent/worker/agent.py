@@ -201,9 +201,14 @@ class Agent:
         if life is not self._status.life:
             self._tell(evolve(self._status, life=life, memory=used()))
         if life is Life.LEAVING and self._lock is not None:
-            self._leads = False
-            self._overseer.stop()
-            lock, self._lock = self._lock, None
+            self._resign()
+
+    def _resign(self) -> None:
+        """This worker leads no more."""
+        self._leads = False
+        self._overseer.stop()
+        lock, self._lock = self._lock, None
+        if lock is not None:
             lock.release()
 
     # -- a worker's part ---------------------------------------------------------------------------
@@ -295,6 +300,12 @@ class Agent:
     def _lead(self) -> float:
         """Decides, if this worker leads; seconds until a decision may be due for no reason but time."""
         if self._lock is None or self._status.life is not Life.SERVING:
+            return math.inf
+        if not self._lock.is_in_place():
+            self._resign()
+            start_thread(
+                self._succeed, "hotpatch-succession"
+            )  # who leads is decided by the lock that is there
             return math.inf
         if not self._leads:
             self._leader.begin()
