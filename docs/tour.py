@@ -107,7 +107,8 @@ STEPS: Final = (
     ),
     Step(
         "And pushed. Every worker verifies the bundle for itself; one rehearses it in a forked copy of "
-        "itself, where the check runs and the result is compared with a fresh start; then all commit at once.",
+        "itself, where the check runs and the result is compared with a fresh start; then all commit at "
+        "once.",
         ("hotpatch push fix.bundle", "curl -s http://127.0.0.1:8000/", "hotpatch status"),
     ),
     Step(
