@@ -43,7 +43,7 @@ class Server:
 
 def by_hotpatch(_service: Service, operator: Operator) -> None:
     """`hotpatch reload`."""
-    operator.must("reload", "--wait", "120")
+    operator.must("reload", "--wait", "280")
 
 
 def by_hup(service: Service, _operator: Operator) -> None:
