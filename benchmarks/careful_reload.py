@@ -149,7 +149,8 @@ def summary(found: Sequence[Measured]) -> dict[str, Any]:
 
 def show(result: dict[str, Any]) -> None:
     print(
-        f"{'way':26}{'last old answer':>24}{'dropped':>9}{'cut':>6}{'sent':>8}{'p99':>7}{'longest':>9}{'memory':>8}"
+        f"{'way':26}{'last old answer':>24}{'dropped':>9}{'cut':>6}{'sent':>8}"
+        f"{'p99':>7}{'longest':>9}{'memory':>8}"
     )
     for name, way in result["ways"].items():
         old = way["seconds_to_last_old_answer"]

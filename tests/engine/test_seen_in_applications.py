@@ -264,7 +264,7 @@ def test_a_class_gets_a_base_of_another_layout_between_and_its_objects_follow(pr
     assert outcome, outcome.reasons
     assert [each.tell() for each in (kept, special, later)] == ["middle"] * 3
     assert (later.name, later.marked) == ("later", 1)
-    assert module.KEPT == [kept, special]
+    assert [kept, special] == module.KEPT
     assert type(kept) is type(later) is module.Model is module.TABLE["model"]
     assert module.Special.__mro__[1:3] == (module.Model, module.Middle)
     assert outcome.undo is not None
