@@ -51,11 +51,12 @@ def _asked(
 
 
 def _note(port: int, known: dict[str, set[tuple[int, str]]]) -> None:
-    """Ask the load's requests; those that answer otherwise the second time are no good for it."""
+    """Ask the load's requests, all of them twice over; those that answer otherwise the second time are no
+    good for it: they tell of the requests between."""
+    rounds = [{line: told(Browser(http_sender(HOST, port)).ask(line)) for line in known} for _ in range(2)]
     for line in list(known):
-        first, second = (told(Browser(http_sender(HOST, port)).ask(line)) for _ in range(2))
-        if first == second:
-            known[line].add(first)
+        if rounds[0][line] == rounds[1][line]:
+            known[line].add(rounds[0][line])
         else:
             del known[line]
 
