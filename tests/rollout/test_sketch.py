@@ -58,6 +58,17 @@ def test_a_latency_longer_by_a_factor_lies_no_further_than_steps_for_says(
     assert sketch.index_of(longer) - sketch.index_of(seconds) <= sketch.steps_for(factor) + 1
 
 
+@given(latencies, st.floats(1.0, 50.0), st.floats(0.0, 10.0))
+def test_what_is_allowed_is_the_larger_of_factor_and_margin(
+    seconds: float, factor: float, margin: float
+) -> None:
+    index = sketch.index_of(seconds)
+    border = sketch.later(index, factor, margin)
+    assert border >= index + sketch.steps_for(factor)
+    assert sketch.index_of(min(seconds + margin, sketch.LONGEST)) <= border
+    assert border in (index + sketch.steps_for(factor), sketch.index_of(sketch.GAMMA**index + margin))
+
+
 @pytest.mark.parametrize("odd", [0.0, -1.0, 1e-300, 1e12, math.inf, -math.inf])
 def test_what_is_out_of_range_counts_as_the_nearest_in_range(odd: float) -> None:
     nearest = sketch.SHORTEST if odd < 1 else sketch.LONGEST

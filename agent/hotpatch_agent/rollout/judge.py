@@ -3,9 +3,9 @@
 Four *tests* compare the versions in each scope (all requests, and each route that has enough): the error
 rate, and the share of answers slower than the old version's median, 90th and 99th percentile.  Those three
 borders are fixed before the step begins (`borders_of`), from what the old version did until then; the new
-version's border is `latency_factor` times as far.  So "p99 may rise by the factor y" is the same kind of
-statement as "the error rate may not rise": of the new version's answers no larger share is slower than y * b
-than of the old version's is slower than b.
+version's border is `latency_factor` times as far, and by `latency_margin` at least.  So "p99 may rise by the
+factor y" is the same kind of statement as "the error rate may not rise": of the new version's answers no
+larger share is slower than y * b than of the old version's is slower than b.
 
 Each test is a bet of `evidence`, which has the proof.  All tests of a step together raise a false alarm with
 probability at most `alpha`, over the whole life of the step, looked at after every request or never: test i
@@ -70,7 +70,10 @@ class Rules:
     error_margin: float = 0.0
     """The error rate may be higher by this (0.001: a tenth of a percent of all requests)."""
     latency_factor: float = 1.1
-    """Median, p90 and p99 may be longer by this factor."""
+    """Median, p90 and p99 may be longer by this factor, and"""
+    latency_margin: float = 0.001
+    """by so many seconds in any case: two versions in one process cost some microseconds, and a page that is
+    answered in ten of them is none the worse for that."""
     error_tolerance: float = 0.01
     """A rise of the error rate that must be ruled out before traffic grows."""
     slow_tolerance: tuple[float, ...] = (0.10, 0.05, 0.01)

@@ -23,7 +23,7 @@ from hotpatch_agent.rollout.errands import Errands
 from hotpatch_agent.rollout.judge import Comparison, Course, Verdict, begin, borders_of, look
 from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.seen import Answer, Asked, CheckResult, Seen
-from hotpatch_agent.rollout.sketch import steps_for
+from hotpatch_agent.rollout.sketch import later
 from hotpatch_agent.rollout.states import COMMITTED
 from hotpatch_agent.rollout.steps import gate, target, watched
 from hotpatch_agent.rollout.sticky import true_share
@@ -193,10 +193,14 @@ def comparison(progress: Progress, workers: int) -> Comparison:
 
 
 def new_borders(progress: Progress) -> dict[str, Borders]:
-    """Above which latencies the new version counts as slow: further than the old one by the factor."""
-    further = steps_for(progress.strategy.rules.latency_factor)
+    """Above which latencies the new version counts as slow: longer than the old one's by what is allowed."""
+    rules = progress.strategy.rules
+
+    def allowed(border: int) -> int:
+        return later(border, rules.latency_factor, rules.latency_margin)
+
     return {
-        scope: (middle + further, high + further, highest + further)
+        scope: (allowed(middle), allowed(high), allowed(highest))
         for scope, (middle, high, highest) in progress.borders.items()
     }
 

@@ -95,6 +95,12 @@ def steps_for(factor: float) -> int:
     return math.ceil(math.log(factor) * _PER_LOG - 1e-9)
 
 
+def later(index: int, factor: float, margin: float) -> int:
+    """The bucket up to which a latency may lie that is longer than those of this bucket by the factor, or by
+    `margin` seconds: by the larger of the two, rounded up."""
+    return max(index + steps_for(factor), index_of(math.pow(GAMMA, index) + margin))
+
+
 def to_wire(counts: Counts) -> dict[str, int]:
     """As JSON has it: keys are texts."""
     return {str(index): counts[index] for index in sorted(counts)}

@@ -233,6 +233,8 @@ def _rules(given: Mapping[str, Any]) -> Rules:
             found[name] = _number(name, value, 1, 100)
         elif name == "error_margin":
             found[name] = _number(name, value, 0, 1)
+        elif name == "latency_margin":
+            found[name] = _number(name, value, 0, 3600)
         else:
             found[name] = _number(name, value, 1e-9, 0.5)
     return Rules(**found)
