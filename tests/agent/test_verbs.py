@@ -247,3 +247,70 @@ def test_a_gate_s_command_is_told_what_it_is_asked_and_its_silence_is_a_no(pushe
         assert set(bodies(service, 10)) == {"one"}
         assert isinstance(pusher.ask(Event.PROMOTE), Moved)  # a person may pass a gate
         pusher.stands_at(Station.PROMOTED)
+
+
+@contextmanager
+def stopped(service: Service, pusher: Pusher) -> Iterator[int]:
+    """The worker that doesn't lead stands still; the leader's pid."""
+    leader = pusher.history()[-1].who
+    (other,) = [one for one in settled(pusher, service, 2) if one.worker != leader]
+    service.signal(signal.SIGSTOP, other.pid)
+    try:
+        yield int(leader.partition("-")[0])
+    finally:
+        service.signal(signal.SIGCONT, other.pid)
+
+
+@pytest.mark.parametrize(
+    ("verb", "station", "ends", "body"),
+    [
+        (Event.PROMOTE_FULL, Station.PROMOTING, Station.PROMOTED, "two"),
+        (Event.ABORT, Station.ABORTING, Station.ABORTED, "one"),
+        (Event.ROLLBACK, Station.REVERTING, Station.ROLLED_BACK, "one"),
+    ],
+    ids=lambda one: getattr(one, "value", one),
+)
+def test_the_leader_killed_on_the_way_out_of_a_canary_is_succeeded_by_one_that_ends_it(
+    pusher: Pusher, verb: Event, station: Station, ends: Station, body: str
+) -> None:
+    with make(pusher) as service:
+        settled(pusher, service, 2)
+        pusher.begin(APP, TWO, strategy="canary", steps="50%", manual="yes")
+        pusher.stands_at(Station.WATCHING)
+        with stopped(service, pusher) as leader:
+            assert isinstance(pusher.ask(verb), Moved)
+            pusher.stands_at(station)
+            service.signal(signal.SIGKILL, leader)
+            wait_until(lambda: leader not in service.workers(), "the leader is gone")
+        pusher.stands_at(ends)
+        settled(pusher, service, 2)
+        assert set(bodies(service, 20)) == {body}
+
+
+def test_the_leader_killed_while_the_old_version_is_kept_leaves_the_way_back_open(
+    pusher: Pusher,
+) -> None:
+    with make(pusher) as service:
+        settled(pusher, service, 2)
+        pusher.begin(APP, TWO, strategy="blue-green", keep="90s")
+        pusher.stands_at(Station.KEEPING)
+        leader = int(pusher.history()[-1].who.partition("-")[0])
+        service.signal(signal.SIGKILL, leader)
+        wait_until(lambda: leader not in service.workers(), "the leader is gone")
+        settled(pusher, service, 2)
+        assert isinstance(pusher.ask(Event.ROLLBACK), Moved)
+        pusher.stands_at(Station.ROLLED_BACK)
+        assert set(bodies(service, 20)) == {"one"}
+
+
+def test_a_gate_at_rollback_is_told_and_holds_nothing_up(pusher: Pusher) -> None:
+    with make(pusher) as service, serving(status=500) as site:
+        settled(pusher, service, 2)
+        text = f"[[gate]]\nat = 'rollback'\nurl = '{site.url}/rollback'\n"
+        (pusher.home.path / "rollout.toml").write_text(text)
+        pusher.begin(APP, TWO, strategy="canary", steps="50%", manual="yes")
+        pusher.stands_at(Station.WATCHING)
+        assert isinstance(pusher.ask(Event.ABORT), Moved)
+        pusher.stands_at(Station.ABORTED)
+        assert set(bodies(service, 20)) == {"one"}
+        wait_until(lambda: [path for _, path, *_ in site.asked] == ["/rollback"], "the gate is told")
