@@ -381,8 +381,6 @@ def label(thing: Any, expand: Callable[[Any], Any], depth: int = 0) -> Any:
         return kind, code.co_qualname if type(code) is types.CodeType else code.qualname
     if kind == "outside":
         return kind, head
-    if kind == "outside":
-        return kind, head
     if depth > 2:
         return kind, None
     if kind in ("instance", "value"):
