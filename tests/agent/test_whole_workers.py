@@ -92,6 +92,7 @@ def test_a_canary_that_is_promoted_ends_everywhere(pusher: Pusher, kind: str) ->
             pusher.stands_at(Station.WATCHING)
             pusher.ask(Event.PROMOTE)
             pusher.stands_at(Station.PROMOTED)
+            load.settle()
             done = max(answer.began for answer in load.answers)
             load.settle(50)
     assert load.failed == []

@@ -99,7 +99,7 @@ def test_a_single_drill_passes(environ: dict[str, str], name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "steps"),
     [
-        ("some-users", 9),
+        ("some-users", 10),
         ("two-percent", 5),
         ("leader-killed", 7),
         ("terminal-closed", 5),
