@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import _abc  # type: ignore[import-not-found]
 import collections
+import contextlib
+import types
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +20,7 @@ from .reading import (
     MAPPINGS,
     MISSING,
     class_attribute,
+    class_dict,
     raw_dict,
     slot_value,
     slots_of,
@@ -141,11 +145,12 @@ def exchange_table(merger: Merger, pair: Pair, live: dict[Any, Any], since: int)
         return
     if step == FIELDS:
         kind, key = SlotKind.CLASS, FIELDS[1]
-        stands = merger.view.attributes(owner).get(key)
+        owners = [owner, *_made_before(owner)]
+        owners = [one for one in owners if merger.view.attributes(one).get(key) is live]
     else:
         kind, key = SlotKind.FUNCTION, "__kwdefaults__"
-        stands = merger.view.part(owner, key)
-    if stands is not live:
+        owners = [owner] if merger.view.part(owner, key) is live else []
+    if not owners:
         return
     table: dict[Any, Any] = dict(live)
     for op in changes:
@@ -156,7 +161,22 @@ def exchange_table(merger: Merger, pair: Pair, live: dict[Any, Any], since: int)
     order = [s[2] for s in merger.new.kids(pair[1]) if s[0] == "key" and s[2] in table]
     after = {name: table[name] for name in (*order, *table)}
     del merger.ops[since:]
-    merger.emit(owner, kind, key, live, after, merger.old.path(pair[0]))
+    for one in owners:
+        merger.emit(one, kind, key, live, after, merger.old.path(pair[0]))
+
+
+def _made_before(owner: type) -> list[type]:
+    """A dataclass with slots is made twice, and its methods may know the class without them by a cell: that
+    one has the same table of fields."""
+    functions = [each for each in class_dict(owner).values() if type(each) is types.FunctionType]
+    cells = {id(cell): cell for each in functions for cell in each.__closure__ or ()}
+    known = {id(content): content for cell in cells.values() for content in _contents(cell)}
+    return [one for one in known.values() if issubclass(type(one), type) and one is not owner]
+
+
+def _contents(cell: types.CellType) -> Iterator[Any]:
+    with contextlib.suppress(ValueError):
+        yield cell.cell_contents
 
 
 def _merge_bases(merger: Merger, pair: Pair, live: Any, where: str) -> None:
