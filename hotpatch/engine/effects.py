@@ -25,7 +25,7 @@ from .syntax_changes import Act, Change, Changes
 from .syntax_effects import PURE
 from .syntax_follow import Place, Program
 from .syntax_reasons import unexplained
-from .syntax_units import Doing, module_name
+from .syntax_units import Doing, Kind, module_name
 from .witness import LASTING, Row
 from .world import OUTSIDE
 
@@ -194,7 +194,8 @@ def opaque(changes: Changes, differing: Iterable[Place], new: Graph) -> list[Pro
     object of a C type that does not say what it was made from."""
     found = []
     for change in unexplained(changes, differing):
-        for name in sorted(change.binds) if change.act is Act.CHANGED else ():
+        of_value = change.act is Act.CHANGED and change.kind is not Kind.ANNOTATION
+        for name in sorted(change.binds) if of_value else ():
             node = _node_of(new, change.module, name)
             kind = None if node is None else _opaque_within(new, node)
             if kind is not None:

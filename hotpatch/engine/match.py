@@ -46,6 +46,8 @@ FIXED: Final = frozenset(
 )
 # Of these the identity says nothing, or is given from outside.
 NAMELESS: Final = frozenset({"plain", "outside", "outside-module", "code", "c-class"})
+KEPT_BY_FLAG: Final = ("attr", "_value2member_map_")
+"""Where `enum.Flag` keeps all that it was ever asked for."""
 HEAD_ONLY: Final = NAMELESS | {"opaque", "object"}
 
 
@@ -197,7 +199,8 @@ class Match:
         if not self._heads_agree(pair, kind, a, b):
             return
         matched, removed, added = self._children(o, n)
-        removed = [r for r in removed if not self._only_kept(r[1])]
+        if self.old.parents[o][1] == KEPT_BY_FLAG:
+            removed = [r for r in removed if not self._only_kept(r[1])]
         if self.noise:
             matched = [m for m in matched if (n, m[1]) not in self.noise]
             removed = [r for r in removed if (n, r[0]) not in self.noise]

@@ -146,6 +146,15 @@ def test_a_value_that_can_not_be_looked_into_and_whose_statement_changed_is_not_
     assert outcome and m.f() == 2, outcome.reasons
 
 
+def test_an_annotation_says_nothing_of_the_value(program: Program) -> None:
+    text = "import contextvars\nV: {} = contextvars.ContextVar('v')\ndef f():\n    return {}\n"
+    program.runs({"m.py": text.format("object", 1)})
+    m = program.module("m")
+    held = m.V
+    outcome = program.patch({"m.py": text.format("contextvars.ContextVar[int]", 2)})
+    assert outcome and m.f() == 2 and m.V is held, outcome.reasons
+
+
 def test_a_lock_is_as_good_as_another_however_it_is_made(program: Program) -> None:
     text = "import threading\n{}\ndef f():\n    return {}\n"
     program.runs({"m.py": text.format("LOCK = threading.Lock()", 1)})

@@ -118,3 +118,12 @@ def test_an_exception_gets_another_base_and_those_that_were_raised_follow(progra
     outcome = program.patch({"m.py": "class Gone(LookupError):\n    pass\n"})
     assert outcome, outcome.reasons
     assert isinstance(raised, LookupError) and type(raised) is m.Gone
+
+
+def test_a_name_for_a_combination_of_flags_that_is_gone_from_the_sources_is_gone(program: Program) -> None:
+    program.runs({"m.py": "import re\nBOTH = re.IGNORECASE | re.UNICODE\nONE = 1\n"})
+    m = program.module("m")
+    outcome = program.patch({"m.py": "import re\nONE = 2\n"})
+    assert outcome, outcome.reasons
+    assert m.ONE == 2
+    assert not hasattr(m, "BOTH")
