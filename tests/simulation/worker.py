@@ -22,7 +22,7 @@ from hotpatch_agent.home.folder import Home
 from hotpatch_agent.home.ledger import NameTaken, Record
 from hotpatch_agent.home.status import Adoption, Blocker, Board, Life, Phase, Problem, Status, read_roll
 from hotpatch_agent.leader.lead import Leader
-from hotpatch_agent.leader.lookout import Lookout, described
+from hotpatch_agent.leader.lookout import Lookout
 from hotpatch_agent.worker.choice import choose, open_trial, place_on_trial
 from hotpatch_agent.worker.start import is_new_master
 
@@ -146,7 +146,7 @@ class SimWorker:
             self.process.kill()
             raise Killed
         if "unbootable" in kinds and adoption is not None:
-            why = described(NotABundle("it does not start"))
+            why = Problem.of(NotABundle("it does not start"))
             self._tell(evolve(self.status, adoption=evolve(adoption, problem=why)))
             self.process.kill()
             raise Killed
@@ -284,9 +284,9 @@ class SimWorker:
             if kind == "refused" and self.wayward:
                 raise OldVersion("it was not built against this")
         except FileNotFoundError:
-            self._report(to, Phase.REFUSED, problem=described(NotABundle("the bundle is gone")))
+            self._report(to, Phase.REFUSED, problem=Problem.of(NotABundle("the bundle is gone")))
         except HotpatchError as error:
-            self._report(to, Phase.REFUSED, problem=described(error))
+            self._report(to, Phase.REFUSED, problem=Problem.of(error))
         else:
             assert release.version == to.version
             self.prepared = ""
@@ -380,7 +380,7 @@ class SimWorker:
             self.process.kill()
             raise Killed
         if kind == "failing":
-            self.rehearsal = Rehearsal(act.errand, None, described(CheckFailed("the check said no")))
+            self.rehearsal = Rehearsal(act.errand, None, Problem.of(CheckFailed("the check said no")))
         else:
             reload = kind in ("rude", "poisons", "unbootable")
             self.rehearsal = Rehearsal(act.errand, How.RELOAD if reload else How.LIVE)

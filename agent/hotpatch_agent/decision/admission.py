@@ -40,11 +40,6 @@ def admit(view: View) -> tuple[Decision, ...]:
     return ()
 
 
-def problem(error: type[errors.HotpatchError], text: str) -> Problem:
-    """An error of ours as a value."""
-    return Problem(error.__name__, error.exit_code, text)
-
-
 def _answer_bundle(view: View, item: BundleSeen) -> tuple[Decision, ...]:
     course = lock.admit(view.state.lock, view.state.underway, item.by, item.supersede, item.force)
     gives_way = view.state.trying is not None and view.state.trying.ended
@@ -64,7 +59,7 @@ def unfit(view: View, item: BundleSeen) -> Problem | None:
     state = view.state
     course = lock.admit(state.lock, state.underway, item.by, item.supersede, item.force)
     if course.course is lock.Course.REFUSE:
-        return problem(errors.DeployLocked if course.locked else errors.Busy, course.reason)
+        return Problem.of((errors.DeployLocked if course.locked else errors.Busy)(course.reason))
     busy = _busy(view) if course.course is lock.Course.GO else None
     return busy or _unwanted(state, item)
 
@@ -72,52 +67,54 @@ def unfit(view: View, item: BundleSeen) -> Problem | None:
 def _busy(view: View) -> Problem | None:
     state, rollout = view.state, view.state.rollout
     if rollout is not None and rollout.stage is Stage.REVERTING:
-        return problem(
-            errors.Busy,
-            f"the service is on its way from {_release(rollout.leaving)} to {_release(rollout.version)}; "
-            "push again when `hotpatch status` says that it is there",
+        return Problem.of(
+            errors.Busy(
+                f"the service is on its way from {_release(rollout.leaving)} to {_release(rollout.version)}; "
+                "push again when `hotpatch status` says that it is there"
+            )
         )
     if rollout is not None:
-        return problem(
-            errors.Busy,
-            f"release {rollout.version} is on its way through this service; wait for it, "
-            "or call it off with `hotpatch rollback`",
+        return Problem.of(
+            errors.Busy(
+                f"release {rollout.version} is on its way through this service; wait for it, "
+                "or call it off with `hotpatch rollback`"
+            )
         )
     if state.reload is not None:
         text = f"the workers are being replaced, as {state.reload.by} asked; do it again when that is done"
-        return problem(errors.Busy, text)
+        return Problem.of(errors.Busy(text))
     if state.replacement is not None:
-        return problem(
-            errors.Busy, f"worker {state.replacement.worker} is being replaced; push again when it is done"
+        return Problem.of(
+            errors.Busy(f"worker {state.replacement.worker} is being replaced; push again when it is done")
         )
     if view.behind:
-        return problem(
-            errors.Busy,
-            f"{names(view.behind)} still on the way to what the service runs; push again when "
-            "`hotpatch status` shows every worker there",
+        return Problem.of(
+            errors.Busy(
+                f"{names(view.behind)} still on the way to what the service runs; push again when "
+                "`hotpatch status` shows every worker there"
+            )
         )
     return None
 
 
 def _unwanted(state: State, item: BundleSeen) -> Problem | None:
     if item.digest in state.quarantined:
-        return problem(
-            errors.ReleaseQuarantined,
-            f"release {item.version} is quarantined: workers crashed under it; build a new release",
+        return Problem.of(
+            errors.ReleaseQuarantined(
+                f"release {item.version} is quarantined: workers crashed under it; build a new release"
+            )
         )
     if item.version <= state.floor:
-        return problem(
-            errors.OldVersion,
-            f"release {item.version} is not newer than release {state.floor}, which this service has run; "
-            f"give it a version of {state.floor + 1} or more, or go back with `hotpatch rollback --to`",
-        )
+        old = f"release {item.version} is not newer than release {state.floor}, which this service has run"
+        more = f"give it a version of {state.floor + 1} or more, or go back with `hotpatch rollback --to`"
+        return Problem.of(errors.OldVersion(f"{old}; {more}"))
     return None
 
 
 def _answer_request(view: View, item: RequestSeen) -> Append:
     request = item.request
     if item.problem is not None or request is None:
-        refusal = item.problem or problem(errors.BadRequest, "it is no request")
+        refusal = item.problem or Problem.of(errors.BadRequest("it is no request"))
         return Append(facts.Refused(item.name, refusal))
     if request.kind in ("lock", "unlock"):
         return Append(_lock(view.state, item.name, request))
@@ -129,14 +126,14 @@ def _answer_request(view: View, item: RequestSeen) -> Append:
         text = (
             f"this hotpatch knows no request of the kind {request.kind!r}; use the one that the service uses"
         )
-        return Append(facts.Refused(item.name, problem(errors.BadRequest, text)))
+        return Append(facts.Refused(item.name, Problem.of(errors.BadRequest(text))))
     return Append(_roll_back(view.state, item.name, request))
 
 
 def _lock(state: State, name: str, request: Request) -> facts.Fact:
     by = request.by or "somebody"
     if why := lock.may_lock(state.lock, by, request.force):
-        return facts.Refused(name, problem(errors.DeployLocked, why))
+        return facts.Refused(name, Problem.of(errors.DeployLocked(why)))
     if request.kind == "lock":
         return Locked(by, request.reason, name)
     return Unlocked(by, name)
@@ -145,10 +142,10 @@ def _lock(state: State, name: str, request: Request) -> facts.Fact:
 def _reload(view: View, name: str, request: Request) -> facts.Fact:
     by = request.by or "a person"
     if why := lock.may_lock(view.state.lock, by, request.force):
-        return facts.Refused(name, problem(errors.DeployLocked, why))
+        return facts.Refused(name, Problem.of(errors.DeployLocked(why)))
     if view.state.underway is not None:
         text = f"the rollout of release {view.state.underway.version} is under way; reload when it is over"
-        return facts.Refused(name, problem(errors.Busy, text))
+        return facts.Refused(name, Problem.of(errors.Busy(text)))
     busy = _busy(view)
     return facts.Refused(name, busy) if busy else facts.Reloading(by, request.reason, name)
 
@@ -162,7 +159,7 @@ def _roll_back(state: State, name: str, request: Request) -> facts.Fact:
         # With a target that is not what runs anyway, the request is answered in the next round.
         answers = name if request.to is None or request.to == top else ""
         text = f"release {rollout.version} was called off by {by}; the old code never stopped serving"
-        called_off = problem(errors.ReleaseFailed, text)
+        called_off = Problem.of(errors.ReleaseFailed(text))
         return facts.Failed(rollout.version, rollout.digest, called_off, request=answers)
     to = request.to
     if to is None and rollout is not None and rollout.stage is Stage.REVERTING:
@@ -170,19 +167,19 @@ def _roll_back(state: State, name: str, request: Request) -> facts.Fact:
             f"the service is on its way from {_release(rollout.leaving)} to {_release(rollout.version)} "
             "already; to go elsewhere, name the release with --to"
         )
-        return facts.Refused(name, problem(errors.Busy, text))
+        return facts.Refused(name, Problem.of(errors.Busy(text)))
     if to is None:
         if state.top is None:
             text = "there is nothing to roll back: the service runs the code as it is on disk"
-            return facts.Refused(name, problem(errors.NoSuchRelease, text))
+            return facts.Refused(name, Problem.of(errors.NoSuchRelease(text)))
         to = state.way_back
     if to == top:
         text = f"the service's head is {_release(to)} already"
-        return facts.Refused(name, problem(errors.NoSuchRelease, text))
+        return facts.Refused(name, Problem.of(errors.NoSuchRelease(text)))
     if state.stack_under(to) is None:
         known = ", ".join(str(one.version) for one in state.known) or "none"
         text = f"release {to} is not kept here; those that are: {known}; 0 is the code on disk"
-        return facts.Refused(name, problem(errors.NoSuchRelease, text))
+        return facts.Refused(name, Problem.of(errors.NoSuchRelease(text)))
     return facts.RolledBack(top, to, reason, request=name)
 
 

@@ -13,14 +13,13 @@ from typing import Final
 
 from hotpatch import errors
 from hotpatch_agent.decision.acts import Append, Decision, Forget
-from hotpatch_agent.decision.admission import problem
 from hotpatch_agent.decision.reloading import died_of_disk
 from hotpatch_agent.decision.states import Crash, Stage, State
 from hotpatch_agent.decision.trial import NEVER_STARTED, on_trial
 from hotpatch_agent.decision.view import View
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import How
-from hotpatch_agent.home.status import Life, Phase, Status
+from hotpatch_agent.home.status import Life, Phase, Problem, Status
 
 LIMIT: Final = 2
 """The crash that is one too many."""
@@ -98,7 +97,7 @@ def _quarantine(state: State, version: int, digest: str, crashes: list[Crash]) -
     if rollout is not None and rollout.stage in (Stage.OFFERED, Stage.REHEARSED) and rollout.digest != digest:
         # The release in progress was built on the one that has to go.
         text = f"release {version}, on which release {rollout.version} was built, is quarantined"
-        return facts.Failed(rollout.version, rollout.digest, problem(errors.ReleaseFailed, text))
+        return facts.Failed(rollout.version, rollout.digest, Problem.of(errors.ReleaseFailed(text)))
     return facts.Quarantined(version, digest, reason)
 
 

@@ -21,7 +21,7 @@ from typing import Final
 from hotpatch import errors
 from hotpatch_agent.clock import Instant
 from hotpatch_agent.decision.acts import Append, Decision, Rehearse
-from hotpatch_agent.decision.admission import admit, problem, tidy
+from hotpatch_agent.decision.admission import admit, tidy
 from hotpatch_agent.decision.crashes import deaths, failed_starts, judge
 from hotpatch_agent.decision.observe import Observations
 from hotpatch_agent.decision.reloading import reloaded
@@ -32,7 +32,7 @@ from hotpatch_agent.decision.transition import blocked
 from hotpatch_agent.decision.view import View, names, plural
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import How
-from hotpatch_agent.home.status import Phase
+from hotpatch_agent.home.status import Phase, Problem
 from hotpatch_agent.rollout import steps
 
 Rule = Callable[[View], tuple[Decision, ...]]
@@ -76,7 +76,7 @@ def refused(view: View) -> tuple[Decision, ...]:
     for status in view.in_phase(rollout, Phase.REFUSED):
         adoption = status.adoption
         told = adoption.problem if adoption else None
-        reason = told or problem(errors.ReleaseFailed, adoption.reason if adoption else "")
+        reason = told or Problem.of(errors.ReleaseFailed(adoption.reason if adoption else ""))
         return (Append(facts.Failed(rollout.version, rollout.digest, reason, status.worker)),)
     return ()
 
@@ -89,7 +89,7 @@ def rehearsed(view: View) -> tuple[Decision, ...]:
     if found.problem is not None and view.state.trying is not None:
         return ()  # its rollout goes back
     if found.problem is not None or found.how is None:
-        reason = found.problem or problem(errors.PatchRefused, found.reason)
+        reason = found.problem or Problem.of(errors.PatchRefused(found.reason))
         return (Append(facts.Failed(rollout.version, rollout.digest, reason, view.seen.me)),)
     if not view.voters or view.not_in_phase(rollout, *_ACCEPTED):
         return ()
@@ -139,7 +139,7 @@ def overdue(view: View) -> tuple[Decision, ...]:
     else:
         who = "its rehearsal had not ended"
     text = f"after {rollout.terms.deadline:g} s {who}; the old code never stopped serving; push again"
-    reason = problem(errors.ReleaseFailed, text)
+    reason = Problem.of(errors.ReleaseFailed(text))
     return (Append(facts.Failed(rollout.version, rollout.digest, reason)),)
 
 

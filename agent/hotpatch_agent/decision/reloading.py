@@ -39,9 +39,7 @@ def reloaded(view: View) -> tuple[Decision, ...]:
     seconds = 0.0 if math.isinf(seconds) else round(seconds, 3)
     if why := _why_not(view):
         many = f"{plural(len(left), 'worker')} started before it " + ("serves" if len(left) == 1 else "serve")
-        given_up = Problem(
-            errors.ReleaseFailed.__name__, errors.ReleaseFailed.exit_code, f"{why}; {many} on as before"
-        )
+        given_up = Problem.of(errors.ReleaseFailed(f"{why}; {many} on as before"))
         return (Append(facts.Reloaded(len(view.voters), seconds, given_up)),)
     if left or view.booting or view.state.replacement is not None:
         return ()

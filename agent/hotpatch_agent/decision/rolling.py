@@ -50,7 +50,7 @@ def begins(view: View, rollout: Rollout) -> facts.Fact:
         if needs_company(strategy) and len(view.voters) < 2:
             raise errors.StrategyInvalid(ALONE)
     except errors.StrategyInvalid as error:
-        return facts.Failed(rollout.version, rollout.digest, _problem(type(error), str(error)))
+        return facts.Failed(rollout.version, rollout.digest, Problem.of(error))
     return Began(rollout.version, rollout.digest, strategy, rollout.name, by_start)
 
 
@@ -85,7 +85,7 @@ def roll(view: View) -> tuple[Decision, ...]:
     )
     for decision in steps.step(progress, seen, view.now):
         if isinstance(decision, Refuse):
-            return (Append(facts.Refused(decision.request, _problem(errors.VerbRefused, decision.reason))),)
+            return (Append(facts.Refused(decision.request, Problem.of(errors.VerbRefused(decision.reason)))),)
         if not _too_early(view, progress, decision.fact):
             return (Append(decision.fact),)
     return ()
@@ -115,7 +115,7 @@ def _owed(view: View, progress: Progress) -> facts.Fact | None:
 def _ended(progress: Progress) -> Problem:
     words = {Station.ABORTED: "was aborted", Station.SUPERSEDED: "gave way"}
     said = words.get(progress.station, "was rolled back")
-    return _problem(errors.ReleaseFailed, f"{said}: {progress.reason}; every request gets the old version")
+    return Problem.of(errors.ReleaseFailed(f"{said}: {progress.reason}; every request gets the old version"))
 
 
 def _lost(view: View, progress: Progress) -> str:
@@ -203,7 +203,7 @@ def is_verb(state: State, item: RequestSeen) -> bool:
 
 def _refuse(asked: Asked, why: str) -> Append:
     text = f"can't {asked.verb.value}: {why}"
-    return Append(facts.Refused(asked.request, _problem(errors.VerbRefused, text)))
+    return Append(facts.Refused(asked.request, Problem.of(errors.VerbRefused(text))))
 
 
 def _cannot_retry(state: State, progress: Progress) -> str:
@@ -230,7 +230,3 @@ def _newer(view: View) -> str:
             if course.course is lock.Course.SUPERSEDE:
                 return f"{course.reason} (release {item.version})"
     return ""
-
-
-def _problem(error: type[errors.HotpatchError], text: str) -> Problem:
-    return Problem(error.__name__, error.exit_code, text)

@@ -120,9 +120,10 @@ def finish(view: View, item: RequestSeen) -> facts.Fact:
     if state.stage in (Stage.OFFERED, Stage.REHEARSED):
         assert state.rollout is not None
         text = f"release {state.rollout.version} is not committed yet; call it off with `hotpatch rollback`"
-        return facts.Refused(item.name, _problem(text))
+        return facts.Refused(item.name, Problem.of(errors.VerbRefused(text)))
     if state.transition is None or is_over(view):
-        return facts.Refused(item.name, _problem("no worker runs old code: there is nothing to finish"))
+        text = "no worker runs old code: there is nothing to finish"
+        return facts.Refused(item.name, Problem.of(errors.VerbRefused(text)))
     version = state.top.version if state.top else 0
     by = request.by or "a person"
     return facts.Finishing(version, by, request.force, request.reason, item.name)
@@ -151,7 +152,3 @@ def _named(status: Status) -> str:
     first = min(status.blockers, key=lambda one: one.since)
     what = " ".join(part for part in (first.kind, first.what) if part)
     return f": {what}" + (f" in {first.where}" if first.where else "")
-
-
-def _problem(text: str) -> Problem:
-    return Problem(errors.VerbRefused.__name__, errors.VerbRefused.exit_code, text)

@@ -15,6 +15,7 @@ from typing import Final
 
 from attrs import field, frozen
 
+from hotpatch.errors import HotpatchError
 from hotpatch_agent import wire
 from hotpatch_agent.clock import Instant
 from hotpatch_agent.home.alive import OS_LOCKS, Locks
@@ -68,6 +69,11 @@ class Problem:
     error: str
     code: int
     text: str
+
+    @classmethod
+    def of(cls, error: HotpatchError) -> Problem:
+        """For the ledger and for statuses."""
+        return cls(type(error).__name__, error.exit_code, str(error))
 
 
 @frozen

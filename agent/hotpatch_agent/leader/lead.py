@@ -22,8 +22,8 @@ from hotpatch_agent.home.alive import OS_LOCKS, Locks
 from hotpatch_agent.home.disk import OS_FILES, Files, discard, is_temporary, sweep, write_whole
 from hotpatch_agent.home.folder import Home
 from hotpatch_agent.home.ledger import NameTaken
-from hotpatch_agent.home.status import forget
-from hotpatch_agent.leader.lookout import MAX_BUNDLE, described
+from hotpatch_agent.home.status import Problem, forget
+from hotpatch_agent.leader.lookout import MAX_BUNDLE
 
 ROUNDS: Final = 64
 """Records that one turn writes at most; the next wake goes on from there."""
@@ -117,10 +117,10 @@ class Leader:
             version = next(
                 (one.version for one in seen.spool if isinstance(one, BundleSeen) and one.name == name), 0
             )
-            return facts.Refused(name, described(error), version, digest)
+            return facts.Refused(name, Problem.of(error), version, digest)
         except FileNotFoundError:
             gone = NotABundle("the file was taken out of the spool before it could be read; push it again")
-            return facts.Refused(name, described(gone), 0, digest)
+            return facts.Refused(name, Problem.of(gone), 0, digest)
         return None
 
     def _forget_bundles(self) -> None:

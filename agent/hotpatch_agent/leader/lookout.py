@@ -81,7 +81,7 @@ class Lookout:
             card = spool.read_card(self._home.spool, name, self._files)
         except wire.Malformed as error:
             unread = f"what was said with the push can't be read: {error}; push again"
-            return evolve(found, problem=described(BadRequest(unread)))
+            return evolve(found, problem=Problem.of(BadRequest(unread)))
         return with_card(found, card, self._home)
 
     def _request(self, name: str) -> RequestSeen | None:
@@ -89,7 +89,7 @@ class Lookout:
         if found is None:
             return None
         if isinstance(found, spool.Unreadable):
-            return RequestSeen(name, None, Problem(BadRequest.__name__, BadRequest.exit_code, found.reason))
+            return RequestSeen(name, None, Problem.of(BadRequest(found.reason)))
         return RequestSeen(name, found)
 
 
@@ -102,11 +102,9 @@ def bundle_seen(name: str, data: bytes, accept: Accept, home: Home) -> BundleSee
         release = accept(data)
         terms = read_terms(release.settings, home.service.settings)
     except HotpatchError as error:
-        return BundleSeen(name, digest, problem=described(error))
+        return BundleSeen(name, digest, problem=Problem.of(error))
     except BadTerms as error:
-        return BundleSeen(
-            name, digest, problem=Problem(NotABundle.__name__, NotABundle.exit_code, str(error))
-        )
+        return BundleSeen(name, digest, problem=Problem.of(NotABundle(str(error))))
     return BundleSeen(name, digest, release.version, release.message, terms)
 
 
@@ -116,7 +114,7 @@ def with_card(found: BundleSeen, card: spool.Card, home: Home) -> BundleSeen:
     try:
         return evolve(asked, strategy=strategy_file.load(home.path, card.strategy))
     except HotpatchError as error:
-        return evolve(asked, problem=asked.problem or described(error))
+        return evolve(asked, problem=asked.problem or Problem.of(error))
 
 
 def service_terms(home: Home) -> Terms:
@@ -125,8 +123,3 @@ def service_terms(home: Home) -> Terms:
         return read_terms({}, home.service.settings)
     except BadTerms:
         return Terms()
-
-
-def described(error: HotpatchError) -> Problem:
-    """An error of ours as a value, for the ledger and for statuses."""
-    return Problem(type(error).__name__, error.exit_code, str(error))

@@ -20,7 +20,6 @@ from hotpatch_agent.decision.observe import Rehearsal
 from hotpatch_agent.home.facts import How
 from hotpatch_agent.home.folder import Service
 from hotpatch_agent.home.status import Blocker, Problem
-from hotpatch_agent.leader.lookout import described
 from hotpatch_agent.native import start_thread
 from hotpatch_agent.process import fresh
 from hotpatch_agent.process.adopt import Steps
@@ -173,6 +172,6 @@ def observed(errand: int, verdict: Verdict, seconds: float) -> Rehearsal:
         verdict.raise_refusal()
         how = How.LIVE if verdict.effect is Effect.LIVE else How.RELOAD
     except HotpatchError as error:
-        problem = described(error)
+        problem = Problem.of(error)
     reason = verdict.reason or (verdict.findings[0] if verdict.findings else "")
     return Rehearsal(errand, how, problem, reason, seconds, verdict.findings, blockers)

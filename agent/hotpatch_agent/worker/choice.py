@@ -11,8 +11,7 @@ from hotpatch.errors import HotpatchError, PatchInvalid
 from hotpatch.release import Release
 from hotpatch_agent.decision.crashes import LIMIT, died_starting
 from hotpatch_agent.decision.states import Entry, State
-from hotpatch_agent.home.status import Life, Problem, Roll
-from hotpatch_agent.leader.lookout import described
+from hotpatch_agent.home.status import Life, Problem, Roll, Status
 from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.states import RETURNING
 
@@ -30,7 +29,7 @@ def choose(
         try:
             releases += [open_(entry.digest, entry.at.time) for entry in stack if problem is None]
         except HotpatchError as error:
-            problem = described(error)
+            problem = Problem.of(error)
         if problem is None:
             return releases, first
         first = first or problem
@@ -61,14 +60,13 @@ def open_trial(
     assert state.rollout is not None
     digest = state.rollout.digest
     victims = died_starting(state, roll.dead, digest)
-    words = [one.adoption.problem for one in victims if one.adoption and one.adoption.problem]
     if victims:
-        told = described(PatchInvalid(f"worker {victims[-1].pid} died while it was started on it"))
-        return None, words[-1] if words else told
+        died = Problem.of(PatchInvalid(f"worker {victims[-1].pid} died while it was started on it"))
+        return None, _last_word(victims) or died
     try:
         return open_(digest, state.rollout.since.time), None
     except HotpatchError as error:
-        return None, described(error)
+        return None, Problem.of(error)
 
 
 def why_not(state: State, roll: Roll, entry: Entry) -> Problem | None:
@@ -77,8 +75,12 @@ def why_not(state: State, roll: Roll, entry: Entry) -> Problem | None:
     victims = died_starting(state, roll.dead, entry.digest)
     if len(victims) < LIMIT:
         return None
-    words = [one.adoption.problem for one in victims if one.adoption and one.adoption.problem]
-    if words:
-        return words[-1]
     told = ", ".join(one.worker for one in victims)
-    return described(PatchInvalid(f"{len(victims)} workers died while they were started on it: {told}"))
+    died = Problem.of(PatchInvalid(f"{len(victims)} workers died while they were started on it: {told}"))
+    return _last_word(victims) or died
+
+
+def _last_word(victims: Sequence[Status]) -> Problem | None:
+    """What the last of those that died said of why, if one did."""
+    words = [one.adoption.problem for one in victims if one.adoption and one.adoption.problem]
+    return words[-1] if words else None

@@ -22,7 +22,6 @@ from hotpatch_agent.decision.history import History
 from hotpatch_agent.home.folder import Home
 from hotpatch_agent.home.shelf import Shelf
 from hotpatch_agent.home.status import Adoption, Board, Life, Phase, Problem, Status, read_roll, worker_id
-from hotpatch_agent.leader.lookout import described
 from hotpatch_agent.process.layers import layer
 from hotpatch_agent.process.memory import used
 from hotpatch_agent.process.program import Program
@@ -107,7 +106,7 @@ def _take_place(home: Home) -> _Place:
 
 def _failed(status: Status, error: BaseException) -> Status:
     said = "".join(traceback.format_exception_only(error)).strip().replace("\n", " ")
-    problem = described(error if isinstance(error, HotpatchError) else PatchInvalid(said))
+    problem = Problem.of(error if isinstance(error, HotpatchError) else PatchInvalid(said))
     adoption = status.adoption and evolve(status.adoption, problem=problem)
     return evolve(status, adoption=adoption, note=said)
 

@@ -39,7 +39,6 @@ from hotpatch_agent.home.status import (
     read_roll,
     worker_id,
 )
-from hotpatch_agent.leader.lookout import described
 from hotpatch_agent.process import adopt, worker_classes
 from hotpatch_agent.process.layers import Layers, layer
 from hotpatch_agent.process.priority import gently
@@ -183,7 +182,7 @@ class Start:
         if with_trial.stack[-1:] == (trial.version,):
             return with_trial
         because = with_trial.because or "the release does not fit the sources on disk"
-        self._problem = described(BaseDiffers(because))
+        self._problem = Problem.of(BaseDiffers(because))
         return layers
 
     def _read_history(self) -> str:
@@ -285,7 +284,7 @@ class Start:
             return
         self.failed = True
         text = "".join(traceback.format_exception_only(error)).strip().replace("\n", " ")
-        problem = described(error if isinstance(error, HotpatchError) else PatchInvalid(text))
+        problem = Problem.of(error if isinstance(error, HotpatchError) else PatchInvalid(text))
         self._worker.log.error(
             "hotpatch: release %s does not start: %s; another worker starts on the one before it",
             status.adoption.version,

@@ -25,7 +25,6 @@ from hotpatch_agent.decision.trial import on_trial
 from hotpatch_agent.decision.view import plural
 from hotpatch_agent.home.shelf import Shelf
 from hotpatch_agent.home.status import Adoption, Blocker, Phase, Problem, Status
-from hotpatch_agent.leader.lookout import described
 from hotpatch_agent.process import adopt
 from hotpatch_agent.process.layers import fits
 from hotpatch_agent.process.memory import used
@@ -299,7 +298,7 @@ class Tasks:
 
     def _refused(self, duty: Duty, status: Status, error: HotpatchError) -> Status:
         self._log.error("hotpatch: release %s is refused: %s", duty.version, error)
-        return evolve(status, adoption=_adoption(duty, Phase.REFUSED, described(error), str(error)))
+        return evolve(status, adoption=_adoption(duty, Phase.REFUSED, Problem.of(error), str(error)))
 
 
 def _adoption(duty: Duty, phase: Phase, problem: Problem | None, reason: str) -> Adoption:
