@@ -12,8 +12,9 @@ from hotpatch_agent import clock
 from hotpatch_agent.cli import tell
 from hotpatch_agent.cli.amounts import SECONDS
 from hotpatch_agent.cli.command import cli_command, home_option
+from hotpatch_agent.cli.follow import looks
 from hotpatch_agent.cli.person import person
-from hotpatch_agent.cli.steer import answer_to, looks
+from hotpatch_agent.cli.steer import answer_to
 from hotpatch_agent.cli.terminal import Terminal
 from hotpatch_agent.decision.history import History
 from hotpatch_agent.decision.observe import Observations

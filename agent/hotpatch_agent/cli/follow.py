@@ -6,10 +6,11 @@ until then.  Whoever follows decides nothing: that it is killed, or its terminal
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Final
 
 from attrs import evolve, frozen
@@ -180,16 +181,26 @@ def follow(
     `history` must have been read before the file was put into the spool, so that no answer is missed.  Raises
     LedgerDamaged.
     """
+    with contextlib.closing(looks(home, history, seconds, clock)) as news:
+        for records in news:
+            for record in records:
+                trail = trail.after(record)
+            yield Glance(trail, read_roll(home.workers).alive, history.state.errand, records)
+            if trail.end is not None:
+                return
+
+
+def looks(
+    home: Home, history: History, seconds: float, clock: Callable[[], float] = time.monotonic
+) -> Generator[tuple[Record, ...], None, None]:
+    """New records, whenever something may have happened, for so long at most."""
     until = clock() + seconds
     watch = watch_home(home)
     try:
         while True:
-            records = history.refresh()
-            for record in records:
-                trail = trail.after(record)
-            yield Glance(trail, read_roll(home.workers).alive, history.state.errand, records)
+            yield history.refresh()
             left = until - clock()
-            if trail.end is not None or left <= 0:
+            if left <= 0:
                 return
             if watch is not None:
                 watch.wait(min(left, GLANCE))

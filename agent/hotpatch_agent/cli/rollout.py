@@ -12,8 +12,8 @@ import click
 from hotpatch_agent.cli import tell
 from hotpatch_agent.cli.amounts import SECONDS
 from hotpatch_agent.cli.command import cli_command, home_option
+from hotpatch_agent.cli.follow import looks
 from hotpatch_agent.cli.rollout_view import VERSIONS, clocks, data, plan, sentence, version_rows, versions
-from hotpatch_agent.cli.steer import looks
 from hotpatch_agent.cli.terminal import Terminal
 from hotpatch_agent.decision.history import History
 from hotpatch_agent.decision.states import State

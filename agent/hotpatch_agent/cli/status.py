@@ -13,7 +13,7 @@ from hotpatch_agent import clock, wire
 from hotpatch_agent.cli import rollout_view, tell
 from hotpatch_agent.cli.amounts import SECONDS
 from hotpatch_agent.cli.command import cli_command, home_option
-from hotpatch_agent.cli.steer import looks
+from hotpatch_agent.cli.follow import looks
 from hotpatch_agent.cli.terminal import Terminal
 from hotpatch_agent.decision.history import History
 from hotpatch_agent.decision.states import Stage, State

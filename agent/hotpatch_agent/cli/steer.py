@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +11,7 @@ from hotpatch import errors
 from hotpatch_agent.cli import tell
 from hotpatch_agent.cli.amounts import SECONDS
 from hotpatch_agent.cli.command import Command, cli_command, home_option
-from hotpatch_agent.cli.follow import GLANCE, watch_home
+from hotpatch_agent.cli.follow import looks
 from hotpatch_agent.cli.person import person
 from hotpatch_agent.cli.push import raise_problem
 from hotpatch_agent.cli.rollout_view import data, sentence
@@ -21,7 +19,6 @@ from hotpatch_agent.cli.terminal import Terminal
 from hotpatch_agent.decision.history import History
 from hotpatch_agent.home import facts, spool
 from hotpatch_agent.home.folder import Home, open_home
-from hotpatch_agent.home.ledger import Record
 from hotpatch_agent.home.status import read_roll
 from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.states import STOPPED, Event, Station
@@ -29,6 +26,7 @@ from hotpatch_agent.rollout.steps import exit_code
 
 ANSWERED: Final = 30.0
 """Seconds within which the service answers, if a worker lives."""
+STOPPING: Final = (Event.ABORT.value, Event.ROLLBACK.value, Event.PAUSE.value)
 
 
 def verb_command(event: Event, summary: str, examples: list[str]) -> Command:
@@ -66,7 +64,8 @@ def ask(terminal: Terminal, home: Home, request: spool.Request, wait: float) -> 
             if _rests(history.state.progress):
                 break
     progress = history.state.progress
-    code = 0 if progress is None or not _disappoints(progress, request.kind) else exit_code(progress) or 0
+    # Whoever asked it to stop or to go back is not disappointed that it has.
+    code = 0 if progress is None or request.kind in STOPPING else exit_code(progress) or 0
     return terminal.finish(sentence(progress), data(progress, history.state), code)
 
 
@@ -88,25 +87,6 @@ def answer_to(terminal: Terminal, home: Home, request: spool.Request) -> facts.F
     raise errors.OutcomeUnknown(f"nobody answered within {ANSWERED:g} s; nothing was changed")
 
 
-def looks(home: Home, history: History, seconds: float) -> Iterator[tuple[Record, ...]]:
-    """New records, whenever something may have happened, for so long at most."""
-    end = time.monotonic() + seconds
-    watch = watch_home(home)
-    try:
-        while True:
-            yield history.refresh()
-            left = end - time.monotonic()
-            if left <= 0:
-                return
-            if watch is None:
-                time.sleep(min(left, 0.05))
-            else:
-                watch.wait(min(left, GLANCE))
-    finally:
-        if watch is not None:
-            watch.close()
-
-
 def _answers(fact: facts.Fact, name: str) -> bool:
     return name in (getattr(fact, "request", ""), getattr(fact, "name", ""))
 
@@ -117,9 +97,3 @@ def _rests(progress: Progress | None) -> bool:
         return True
     kept = progress.station is Station.KEEPING and progress.strategy.keep > 0
     return kept or progress.ended or progress.station in (*STOPPED, Station.WATCHING)
-
-
-def _disappoints(progress: Progress, kind: str) -> bool:
-    """Did it end in another way than it was asked to?"""
-    back = (Event.ABORT.value, Event.ROLLBACK.value, Event.PAUSE.value)
-    return kind not in back
