@@ -177,9 +177,11 @@ def enter(request: Any = None, kind: type[AnyPin] = Pin, reply: Any = None) -> A
     epoch.  The caller puts the pin into `EPOCH` around all code that runs for the request, and ends with
     `leave`.  Under asyncio use `enter_async`, which does not block the loop.
     """
-    at_once = enter_at_once(request, kind, reply)
-    if at_once is not None:
-        return at_once
+    return enter_at_once(request, kind, reply) or enter_in_turn(request, kind, reply)
+
+
+def enter_in_turn(request: Any, kind: type[AnyPin], reply: Any) -> AnyPin:
+    """`enter` for a request that could not be let in at once: by the policy, once no barrier is held."""
     pin = fresh(request, kind, reply)
     while (gate := admit(pin, request)) is not None:
         gate.wait()
@@ -224,9 +226,8 @@ def leave(pin: Pin, failed: bool = False) -> None:
     if failed or pin.outcome == UNANSWERED:
         answered(pin, failed)
     open_pins.discard(pin)
-    pin.what = pin.reply = pin.token = (
-        None  # a thread left behind may carry the pin for long; the request's data must go
-    )
+    # A thread left behind may carry the pin for long; the request's data must go.
+    pin.what = pin.reply = pin.token = None
     pin.running = False
     pin.__class__ = Released
 

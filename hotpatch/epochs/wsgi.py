@@ -28,8 +28,8 @@ from hotpatch.epochs.pins import (
     Pin,
     Released,
     answered,
-    enter,
     enter_at_once,
+    enter_in_turn,
     leave,
 )
 
@@ -97,7 +97,7 @@ def pin_wsgi(app: WSGIApp, header: Header | None = None) -> WSGIApp:
     def pinned_app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         pin = enter_at_once(environ, kind_of_pin, start_response)
         if pin is None:
-            pin = enter(environ, kind_of_pin, start_response)
+            pin = enter_in_turn(environ, kind_of_pin, start_response)
         token = EPOCH.set(pin)
         try:
             body = app(environ, pin.starting)
