@@ -92,7 +92,7 @@ class Match:
 
     def _run(self) -> None:
         todo: deque[Pair] = deque()
-        later: list[Pair] = []
+        later: deque[Pair] = deque()
         grown = False
         for name, o in self.old.roots.items():
             n = self.new.roots.get(name)
@@ -102,7 +102,7 @@ class Match:
             firm = not todo
             if firm:
                 if grown:
-                    later.sort(key=self._rank)
+                    later = deque(sorted(later, key=self._rank))
                     grown = False
                 pair = later.pop()
             else:
@@ -112,7 +112,7 @@ class Match:
             verdict = self._meet(pair, firm)
             if verdict is None:
                 self._places.say(pair)
-                later.insert(0, pair)  # of those alike, the first one met is the last, and so comes first
+                later.appendleft(pair)  # of those alike, the first one met is the last, and so comes first
                 grown = True
                 continue
             self.pairs.add(pair)

@@ -156,14 +156,14 @@ class Measurement:
 
 def _edit_out(edit: Edit) -> tuple[Any, ...]:
     grade = None if edit.grade is None else edit.grade.value
-    rest = grade, edit.line, edit.grade_reason
-    return edit.module, edit.name, edit.kind, edit.effect.value, edit.reason, *rest
+    told = edit.module, edit.name, edit.kind, edit.effect.value, edit.reason
+    return *told, grade, edit.line, edit.grade_reason
 
 
 def _edit_in(row: tuple[Any, ...]) -> Edit:
-    module, name, kind, effect, reason, grade, line, *why = row
+    module, name, kind, effect, reason, grade, line, why = row
     known = None if grade is None else Grade(grade)
-    return Edit(module, name, kind, Effect(effect), reason, known, line, *why)
+    return Edit(module, name, kind, Effect(effect), reason, known, line, why)
 
 
 def _pack(data: bytes) -> bytes:

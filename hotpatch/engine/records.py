@@ -74,17 +74,17 @@ def lacking(
     if not read:
         return []
     found: dict[str, None] = {}
-    for i, (function, _, _) in functions.items():
-        for name in _put_as_records(before[i], after[i], read):
-            if any(map(_holds_others, _named(name, function.__globals__, objects))):
-                found[
-                    f"{name} holds what {function.__qualname__} put there, which new code reads as records"
-                ] = None
+    puts = [(f, n) for i, (f, _, _) in functions.items() for n in _put_as_records(before[i], after[i], read)]
     growths = [g for i, (f, _, _) in functions.items() for g in _growths(f, before[i], after[i], read)]
-    if not growths:
-        return list(found)
+    places = {name for _, name in puts} | {g.record.place for g in growths if g.record.place is not None}
+    held = _attributes(places, objects)
+    for function, name in puts:
+        if any(map(_holds_others, _named(name, function.__globals__, held))):
+            found[f"{name} holds what {function.__qualname__} put there, which new code reads as records"] = (
+                None
+            )
     mentioned = _Mentioned(objects, is_ours)
-    for growth, record in _suspects(growths, objects):
+    for growth, record in _suspects(growths, held, objects):
         keys = frozenset(record)
         if (lacks := growth.lacks(keys)) and growth.made(keys, mentioned.anywhere):
             gone, maker = ", ".join(sorted(lacks)), growth.maker
@@ -122,31 +122,38 @@ def _heir(record: Record, records: Iterable[Record]) -> Record | None:
     return max(alike, key=lambda r: len(r.keys & record.keys), default=None)
 
 
-def _suspects(growths: Sequence[Growth], objects: Sequence[Any]) -> Iterator[tuple[Growth, dict[str, Any]]]:
-    named = [growth for growth in growths if growth.record.place is not None]
-    for growth, value in _by_name(named, objects) if named else ():
-        if _is_record(value):
-            yield growth, value
+Held = Mapping[str, Sequence[Any]]
+"""What objects have as attributes, by the attribute's name."""
+
+
+def _suspects(
+    growths: Sequence[Growth], held: Held, objects: Sequence[Any]
+) -> Iterator[tuple[Growth, dict[str, Any]]]:
+    for growth in growths:
+        if growth.record.place is not None:
+            values = _named(growth.record.place, growth.variables, held)
+            yield from ((growth, value) for value in values if _is_record(value))
     nameless = [growth for growth in growths if growth.record.place is None]
     for record in _records(objects) if nameless else ():
         for growth in nameless:
             yield growth, record
 
 
-def _by_name(growths: Sequence[Growth], objects: Sequence[Any]) -> Iterator[tuple[Growth, Any]]:
-    for growth in growths:
-        for value in _named(growth.record.place or "", growth.variables, objects):
-            yield growth, value
-
-
-def _named(name: str, variables: Mapping[str, Any], objects: Sequence[Any]) -> Iterator[Any]:
+def _named(name: str, variables: Mapping[str, Any], held: Held) -> Iterator[Any]:
     """What goes by this name: a variable of the module, attributes of objects."""
     if name in variables:
         yield variables[name]
-    for obj in objects:
-        space = reading.raw_dict(obj) if reading.is_python_class(type(obj)) else None
-        if space and name in space:
-            yield space[name]
+    yield from held.get(name, ())
+
+
+def _attributes(names: set[str], objects: Sequence[Any]) -> Held:
+    """One look at the heap for all of these names."""
+    found: dict[str, list[Any]] = {}
+    for obj in objects if names else ():
+        space = (reading.raw_dict(obj) if reading.is_python_class(type(obj)) else None) or {}
+        for name in names & space.keys():
+            found.setdefault(name, []).append(space[name])
+    return found
 
 
 def _records(objects: Sequence[Any]) -> Iterator[dict[str, Any]]:
