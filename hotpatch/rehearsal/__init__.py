@@ -7,12 +7,13 @@ the worker goes on serving and gets a verdict with the reason.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 from hotpatch.rehearsal.child import Rehearsal, Steps
-from hotpatch.rehearsal.forked import run_forked
+from hotpatch.rehearsal.forked import IDLE, run_forked
 from hotpatch.rehearsal.verdict import Limits, Verdict, refusal
 from hotpatch.release import Check
 
@@ -45,7 +46,8 @@ def rehearse(
     limits = limits or Limits()
     rehearsal = Rehearsal(steps, checks, app, state)
     for attempt in range(ATTEMPTS):
-        ended = run_forked(rehearsal, limits, quiet(attempt), called_off)
+        idle = IDLE if attempt + 1 < ATTEMPTS else math.inf
+        ended = run_forked(rehearsal, limits, quiet(attempt), called_off, idle)
         if not ended.hung_waiting:
             break
     return ended.verdict

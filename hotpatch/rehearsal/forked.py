@@ -33,6 +33,10 @@ share of the processor would tell as much on an idle machine alone."""
 LOOK: Final = 0.1
 """Seconds between two looks at whether it was called off."""
 
+IDLE: Final = 3.0
+"""Seconds for which a child that builds, commits or proves, which waits for nothing outside, may have all its
+threads asleep before it is taken to wait for a lock that nobody holds any more."""
+
 warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork", category=DeprecationWarning)
 
 
@@ -50,13 +54,15 @@ def run_forked(
     limits: Limits,
     quiet: AbstractContextManager[object],
     called_off: Callable[[], bool],
+    idle: float,
 ) -> Ended:
-    """One child from fork to grave; `quiet` is held while it forks.  OSError if the system can't."""
+    """One child from fork to grave; `quiet` is held while it forks, `idle` is how long it may sleep outside
+    its checks.  OSError if the system can't."""
     began = time.monotonic()
     with quiet:
         child = _spawn(rehearsal, limits)
     try:
-        ended = child.listen(limits, called_off)
+        ended = child.listen(limits, called_off, idle)
     finally:
         child.end()
     verdict = ended.verdict if ended is not None else child.autopsy(limits)
@@ -87,15 +93,18 @@ class _Child:
     step: str = "fork"
     status: int | None = None
 
-    def listen(self, limits: Limits, called_off: Callable[[], bool]) -> Ended | None:
+    def listen(self, limits: Limits, called_off: Callable[[], bool], idle: float) -> Ended | None:
         """Until the verdict is there, the time is over, or the pipe ends without a verdict (None)."""
         poll = original("select", "poll")()
         poll.register(self.reader, select.POLLIN)
         hearer = Hearer(limits.report_bytes)
-        last = time.monotonic() + limits.total_seconds
-        deadline = time.monotonic() + limits.step_seconds
+        awake = time.monotonic()
+        last = awake + limits.total_seconds
+        deadline = awake + limits.step_seconds
         while True:
-            left = min(deadline, last) - time.monotonic()
+            if self.in_a_check or _states(self.pid) != {"S"}:
+                awake = time.monotonic()
+            left = min(deadline, last, awake + idle) - time.monotonic()
             if left <= 0:
                 return Ended(self._hung(limits), hung_waiting=not self._loops())
             if called_off():
@@ -115,8 +124,12 @@ class _Child:
                 self.step = str(message.get("step", self.step))
                 deadline = time.monotonic() + self._seconds(limits)
 
+    @property
+    def in_a_check(self) -> bool:
+        return self.step.startswith("check ")
+
     def _seconds(self, limits: Limits) -> float:
-        return limits.check_seconds if self.step.startswith("check ") else limits.step_seconds
+        return limits.check_seconds if self.in_a_check else limits.step_seconds
 
     def _hung(self, limits: Limits) -> Verdict:
         return refusal(CheckHung(f"{self.step}: did not end within {self._seconds(limits):g} s"))

@@ -32,7 +32,9 @@ class Limits:
     """Processes that all steps together may start."""
     report_bytes: int = MIB
     """What the child may write to its parent."""
-    niceness: int = 10
+    niceness: int = 5
+    """It yields to requests, and still gets a quarter of what a busy process beside it gets: a fix for what
+    keeps the processors busy must get through."""
 
 
 @frozen

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -167,6 +169,14 @@ class Pusher:
         named = " or ".join(station.value for station in stations)
         found: Progress = wait_until(there, f"the rollout is {named}")
         return found
+
+    def command(self, *words: str) -> list[str]:
+        """The real command, for this home."""
+        return [sys.executable, "-m", "hotpatch_agent.cli", *words, "--home", str(self.home.path)]
+
+    def reload(self) -> int:
+        """`hotpatch reload`; its exit status."""
+        return subprocess.run(self.command("reload"), stdin=subprocess.DEVNULL, timeout=120).returncode
 
     def roll_back(self, to: int | None = None) -> facts.Fact:
         """Asks for it; the fact that ends it."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from hotpatch_agent.home.status import Phase
 
-from tests.agent.pushing import Pusher
+from tests.agent.pushing import Pusher, settled
 from tests.agent.service import Service, wait_until
 
 APP = {
@@ -95,6 +95,20 @@ def make(
 def threads(worker_class: str) -> int:
     """How many a worker gets: gunicorn makes of a sync worker with several a gthread one."""
     return 1 if worker_class == "sync" else 4
+
+
+def deploy_two(pusher: Pusher, service: Service) -> None:
+    """Version two is put on the disk of two workers and loaded by `hotpatch reload`, under load: it drops
+    nothing, and nobody is left who was there before."""
+    old = set(service.workers())
+    service.write({"shop.py": TWO["shop.py"]})
+    with service.load(clients=4) as load:
+        assert pusher.reload() == 0
+        load.settle()
+    assert load.failed == []
+    settled(pusher, service, 2)
+    assert not old & set(service.workers())
+    assert set(bodies(service, 20)) == {"two"}
 
 
 def bodies(service: Service, count: int, path: str = "/") -> list[str]:

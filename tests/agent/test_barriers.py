@@ -3,7 +3,6 @@ does not end in time the release waits, says for whom, and goes in by itself."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -11,6 +10,7 @@ from hotpatch_agent.home import facts
 from hotpatch_agent.home.status import Phase, Status
 
 from hotpatch.plan import Grade
+from tests.agent.gates import doors
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import wait_until
 from tests.agent.shop import APP, BOX, IN_ONE_STEP, bodies, make, stream
@@ -65,11 +65,6 @@ EDITS: Final[dict[str, tuple[str, str]]] = {
         "def look(): return str(SHOP)\n",
     ),
 }
-
-
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)
 
 
 def files(text: str) -> dict[str, str]:
@@ -144,10 +139,10 @@ def named(pusher: Pusher) -> list[str]:
 
 def test_a_worker_that_is_ready_for_a_step_says_why_it_takes_one(pusher: Pusher) -> None:
     old, new = map(files, EDITS["a class with other slots"])
-    with make(pusher, workers=1, files=old) as service:
+    with make(pusher, workers=1, files=old) as service, doors(pusher) as gates:
         settled(pusher, service, 1)
-        strategy = {"strategy": "blue-green", "manual": "yes"}
-        pusher.begin(old, new, **strategy)
+        gates.silent = {"before"}
+        pusher.begin(old, new)
         ready = wait_until(lambda: in_phase(pusher, Phase.READY), "it is ready")
         assert not ready.beside
         assert "takes the place of Shop" in ready.adoption.reason

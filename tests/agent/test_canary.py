@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hotpatch_agent.home import facts
 from hotpatch_agent.rollout.states import Event, Station
@@ -15,11 +13,6 @@ from tests.agent.shop import make as shop
 from tests.agent.test_classes import CLASSES, make, version
 
 MANUAL = {"strategy": "canary", "steps": "50%", "manual": "yes"}
-
-
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)
 
 
 @pytest.mark.parametrize("name", CLASSES)

@@ -23,11 +23,6 @@ def look():
 """
 
 
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)
-
-
 def sample(value: str) -> bytes:
     """What Prometheus answers to an instant query that finds one series."""
     found = [{"metric": {"job": "shop"}, "value": [1.0, value]}]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 from hotpatch_agent.home import facts
@@ -63,11 +62,6 @@ def reloading(files: Mapping[str, str]) -> dict[str, str]:
         **version(files, "reloaded"),
         "shop.py": "import os\nos.environ['A'] = 'b'\ndef answer(path): return 'reloaded'\n",
     }
-
-
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)
 
 
 def make(pusher: Pusher, name: str, **settings: object) -> tuple[Service, Mapping[str, str]]:

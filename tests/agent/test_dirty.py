@@ -13,7 +13,6 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hotpatch_agent.home import facts
@@ -61,11 +60,6 @@ def app(environ, start_response):
 }
 ONE = {**TASKS, "shop.py": 'VERSION = "one"\n\ndef answer(path):\n    return VERSION\n'}
 NUMBER = itertools.count()
-
-
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)
 
 
 @contextlib.contextmanager

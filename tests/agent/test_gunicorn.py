@@ -36,11 +36,6 @@ FORMS = {
 }
 
 
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)
-
-
 def with_config(pusher: Pusher, config: str, **settings: object) -> Service:
     service = make(pusher, **settings)
     service.config = config

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 
-import pytest
 from hotpatch_agent.home import facts, spool
 
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import Service, alive, wait_until
 from tests.agent.shop import APP, BOX, IN_ONE_STEP, THREE, TWO, bodies, make, stream
-
-
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)
 
 
 def lived(pusher: Pusher, old: dict[str, str], new: dict[str, str], **settings: str) -> None:

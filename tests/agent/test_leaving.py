@@ -49,7 +49,7 @@ def test_a_worker_that_leaves_by_itself_does_not_hold_up_those_that_are_too_few(
 @contextmanager
 def reloading(pusher: Pusher) -> Iterator[subprocess.Popen[bytes]]:
     """`hotpatch reload`, under way."""
-    command = [sys.executable, "-m", "hotpatch_agent.cli", "reload", "--home", str(pusher.home.path)]
+    command = pusher.command("reload")
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
         yield process

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import struct
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,19 +14,10 @@ from gunicorn import config
 from hotpatch_agent.leader.levers import control_socket
 
 from tests.agent.pushing import Pusher, settled
-from tests.agent.shop import TWO, bodies, make
+from tests.agent.service import wait_until
+from tests.agent.shop import deploy_two, make
 
 HAS_SOCKET = "control_socket" in config.make_settings()
-
-
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)
-
-
-def reload(pusher: Pusher) -> int:
-    command = [sys.executable, "-m", "hotpatch_agent.cli", "reload", "--home", str(pusher.home.path)]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, timeout=120).returncode
 
 
 @pytest.mark.skipif(not HAS_SOCKET, reason="this gunicorn has no control socket")
@@ -36,13 +25,7 @@ def reload(pusher: Pusher) -> int:
 def test_through_the_control_socket(pusher: Pusher, worker_class: str) -> None:
     with make(pusher, worker_class, workers=2) as service:
         settled(pusher, service, 2)
-        service.write({"shop.py": TWO["shop.py"]})
-        with service.load(clients=2) as load:
-            assert reload(pusher) == 0
-            load.settle()
-        assert load.failed == []
-        settled(pusher, service, 2)
-        assert set(bodies(service, 10)) == {"two"}
+        deploy_two(pusher, service)
         assert "worker add 1: the master means to have 3" in service.text()
         assert "Handling signal: tt" not in service.text()
 
@@ -51,13 +34,7 @@ def test_through_the_control_socket(pusher: Pusher, worker_class: str) -> None:
 def test_by_signals_where_there_is_no_socket(pusher: Pusher, worker_class: str) -> None:
     with make(pusher, worker_class, workers=2, control_socket_disable=True) as service:
         settled(pusher, service, 2)
-        service.write({"shop.py": TWO["shop.py"]})
-        with service.load(clients=2) as load:
-            assert reload(pusher) == 0
-            load.settle()
-        assert load.failed == []
-        settled(pusher, service, 2)
-        assert set(bodies(service, 10)) == {"two"}
+        deploy_two(pusher, service)
         assert service.text().count("Handling signal: ttin") == 2
 
 
@@ -67,12 +44,13 @@ def test_another_services_master_on_the_same_path_is_asked_for_nothing(pusher: P
         settled(pusher, service, 1)
         path = Path(service.control_socket)
         asked: list[str] = []
+        wait_until(path.exists, "the master listens there")  # it begins to after it has started its workers
         path.unlink()
         with socket.socket(socket.AF_UNIX) as other:
             other.bind(str(path))
             other.listen()
             threading.Thread(target=stranger, args=(other, asked), daemon=True).start()
-            assert reload(pusher) == 0
+            assert pusher.reload() == 0
         settled(pusher, service, 1)
         assert set(asked) == {"show stats"}
         assert "Handling signal: ttin" in service.text()

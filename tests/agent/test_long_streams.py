@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 from hotpatch_agent.home import facts
@@ -14,11 +13,6 @@ from tests.agent.pushing import Pusher, settled
 from tests.agent.service import Service, wait_until
 from tests.agent.shop import BOX, IN_ONE_STEP, make
 from tests.agent.streaming import WAYS, Streams, Way, line, streams, version
-
-
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)
 
 
 def started(pusher: Pusher, way: Way) -> Service:

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hotpatch_agent.decision.history import History
@@ -72,11 +71,6 @@ CLASSES = {
     "gevent": ("gevent", APP),
     "asgi": ("asgi", AWAIT),
 }
-
-
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)
 
 
 def hotpatch(pusher: Pusher, *arguments: str) -> tuple[int, dict[str, object]]:

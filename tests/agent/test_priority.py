@@ -61,8 +61,3 @@ def test_only_successors_are_loaded_gently_and_serve_as_others_do(pusher: Pusher
         for pid in workers:
             assert (service.root / f"loaded-{pid}").read_text() != "(0, 0)"
             assert {standing(int(task.name)) for task in Path(f"/proc/{pid}/task").iterdir()} == {(0, 0)}
-
-
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)

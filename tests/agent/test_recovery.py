@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import uuid
-from pathlib import Path
 
 import pytest
 from hotpatch_agent.clock import now
@@ -16,11 +15,6 @@ from tests.agent.service import wait_until
 from tests.agent.shop import APP, THREE, TWO, bodies, make
 
 CLASSES = ("gthread", "sync")
-
-
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)
 
 
 @pytest.mark.parametrize("worker_class", CLASSES)

@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from hotpatch_agent.home import facts
 
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import wait_until
-from tests.agent.shop import APP, TWO, bodies, make
-
-
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)
-
-
-def reload(pusher: Pusher) -> int:
-    """The real command; its exit status."""
-    command = [sys.executable, "-m", "hotpatch_agent.cli", "reload", "--home", str(pusher.home.path)]
-    return subprocess.run(command, env=dict(os.environ), stdin=subprocess.DEVNULL, timeout=120).returncode
+from tests.agent.shop import APP, TWO, bodies, deploy_two, make
 
 
 @pytest.mark.parametrize("worker_class", ["sync", "gthread"])
 def test_a_deployment_reaches_every_worker_and_drops_nothing(pusher: Pusher, worker_class: str) -> None:
     with make(pusher, worker_class, workers=2) as service:
         settled(pusher, service, 2)
-        old = set(service.workers())
-        service.write({"shop.py": TWO["shop.py"]})
-        with service.load(clients=4) as load:
-            assert reload(pusher) == 0
-            load.settle()
-        assert load.failed == []
-        settled(pusher, service, 2)
-        assert not old & set(service.workers())
-        assert set(bodies(service, 20)) == {"two"}
+        deploy_two(pusher, service)
 
 
 def test_sources_that_do_not_start_leave_every_old_worker(pusher: Pusher) -> None:
@@ -48,7 +25,7 @@ def test_sources_that_do_not_start_leave_every_old_worker(pusher: Pusher) -> Non
         old = service.workers()
         service.write({"shop.py": "raise RuntimeError('no start')\n"})
         with service.load(clients=4) as load:
-            assert reload(pusher) != 0
+            assert pusher.reload() != 0
             load.settle()
         (end,) = pusher.of_kind(facts.Reloaded)
         assert isinstance(end, facts.Reloaded)
@@ -64,7 +41,7 @@ def test_a_release_that_a_deployment_brings_to_disk_leaves_the_head(pusher: Push
         settled(pusher, service, 2)
         assert isinstance(pusher.push(APP, TWO), facts.Settled)
         service.write({"shop.py": TWO["shop.py"]})
-        assert reload(pusher) == 0
+        assert pusher.reload() == 0
         assert set(bodies(service, 20)) == {"two"}
         assert pusher.of_kind(facts.Absorbed)
 
@@ -72,15 +49,7 @@ def test_a_release_that_a_deployment_brings_to_disk_leaves_the_head(pusher: Push
 def test_with_preload_a_reload_loads_what_is_on_disk(pusher: Pusher) -> None:
     with make(pusher, workers=2, preload_app=True) as service:
         settled(pusher, service, 2)
-        old = set(service.workers())
-        service.write({"shop.py": TWO["shop.py"]})
-        with service.load(clients=4) as load:
-            assert reload(pusher) == 0
-            load.settle()
-        assert load.failed == []
-        settled(pusher, service, 2)
-        assert not old & set(service.workers())
-        assert set(bodies(service, 20)) == {"two"}
+        deploy_two(pusher, service)
         victim = service.workers()[0]
         service.signal(signal.SIGKILL, victim)
         wait_until(lambda: victim not in service.workers(), "it has gone")
@@ -95,7 +64,7 @@ def test_with_preload_a_worker_that_is_not_asked_to_reload_runs_what_the_master_
         settled(pusher, service, 2)
         service.write({"shop.py": "raise RuntimeError('no start')\n"})
         with service.load(clients=2) as load:
-            assert reload(pusher) != 0
+            assert pusher.reload() != 0
             victim = service.workers()[0]
             service.signal(signal.SIGTERM, victim)
             wait_until(lambda: victim not in service.workers(), "it has gone")
@@ -112,7 +81,7 @@ def test_with_preload_a_release_that_a_deployment_brings_to_disk_leaves_the_head
         assert isinstance(pusher.push(APP, TWO), facts.Settled)
         service.write({"shop.py": TWO["shop.py"]})
         with service.load(clients=2) as load:
-            assert reload(pusher) == 0
+            assert pusher.reload() == 0
             wait_until(lambda: pusher.of_kind(facts.Absorbed), "the release leaves the head")
             load.settle()
         assert load.failed == []

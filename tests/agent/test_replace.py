@@ -17,11 +17,6 @@ from tests.agent.shop import APP, BOX, IN_ONE_STEP, RELOAD, bodies, make, stream
 CLASSES = ("sync", "gthread")
 
 
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)
-
-
 @pytest.mark.parametrize("worker_class", CLASSES)
 def test_a_reload_plan_replaces_every_worker_and_drops_nothing(pusher: Pusher, worker_class: str) -> None:
     with make(pusher, worker_class, workers=2) as service:

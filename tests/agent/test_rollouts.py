@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 
 import pytest
 from hotpatch_agent.home import facts
@@ -32,11 +31,6 @@ SLOW = {
     **TIMED,
     "shop.py": TIMED["shop.py"].replace("return VERSION", "time.sleep(0.02)\n    return VERSION"),
 }
-
-
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)
 
 
 def loosen(pusher: Pusher) -> None:

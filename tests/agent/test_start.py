@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.client
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,11 +12,6 @@ from hotpatch_agent.home import facts
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import wait_until
 from tests.agent.shop import APP, bodies, make
-
-
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)
 
 
 def brittle(flag: Path, how: str) -> dict[str, str]:
@@ -140,8 +133,7 @@ def test_sources_on_disk_that_end_a_new_worker_leave_the_old_ones(pusher: Pusher
         old = service.workers()
         service.write({"shop.py": f"import os\nos._exit({status})\n"})
         with service.load(clients=2) as load:
-            line = [sys.executable, "-m", "hotpatch_agent.cli", "reload", "--home", str(pusher.home.path)]
-            assert subprocess.run(line, stdin=subprocess.DEVNULL, timeout=120).returncode != 0
+            assert pusher.reload() != 0
             wait_until(lambda: service.workers() == old, "no other worker is started any more")
             load.settle()
         (end,) = pusher.of_kind(facts.Reloaded)

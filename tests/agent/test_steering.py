@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-import pytest
 from hotpatch_agent.rollout.states import Station
 
 from tests.agent.pushing import Pusher, settled
@@ -25,11 +24,6 @@ from tests.agent.shop import APP, THREE, TWO, bodies, make
 from tests.rollout.servers import serving
 
 BY_HAND = ("--canary", "50%")
-
-
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)
 
 
 def call(pusher: Pusher, *arguments: str) -> subprocess.CompletedProcess[str]:

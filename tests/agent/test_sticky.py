@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -24,11 +23,6 @@ def user_of(request):
     query = request.get("QUERY_STRING") or request["query_string"].decode()
     return query.removeprefix("user=") or None
 """
-
-
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)
 
 
 @define

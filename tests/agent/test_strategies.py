@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 from hotpatch_agent.home import facts
@@ -33,11 +32,6 @@ BY_WORKERS: Mapping[str, Mapping[str, str]] = {
 GROUPS = pytest.mark.parametrize("group", [IN_EACH_WORKER, BY_WORKERS], ids=["in each worker", "by workers"])
 LONG = pytest.mark.timeout(400)
 """Several rollouts in one service."""
-
-
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)
 
 
 def ended(pusher: Pusher, release: int) -> Progress:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import How
@@ -61,11 +59,6 @@ AND_BACK = """
 def total(attributes):
     return {"total": attributes.pop("cents") // 100, **attributes}
 """
-
-
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)
 
 
 def went_in(pusher: Pusher) -> How:

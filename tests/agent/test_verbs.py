@@ -6,23 +6,20 @@ Gates that don't answer keep a rollout where it is, a stopped worker keeps it mo
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from attrs import define, field
 from hotpatch_agent.home import facts
 from hotpatch_agent.rollout.progress import Began, Moved, Progress, advance, begin
 from hotpatch_agent.rollout.states import TABLE, VERBS, Event, Station, goes_to
 
+from tests.agent.gates import GATES, Doors, doors
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import Service, wait_until
 from tests.agent.shop import APP, TWO, bodies, make
-from tests.rollout.servers import Site, serving
+from tests.rollout.servers import serving
 
-GATES = ("before", "more", "promotion", "after")
 HELD_BY = {Station.WAITING: "before", Station.OPENING: "more", Station.CLOSING: "promotion"}
 """The gate whose silence keeps it there."""
 STATIONS = (*HELD_BY, Station.MOVING, Station.WATCHING, Station.HELD, Station.PAUSED)
@@ -31,38 +28,6 @@ COMES_TO: dict[Event, Station] = {
     Event.ABORT: Station.ABORTED,
     Event.ROLLBACK: Station.ROLLED_BACK,
 }
-
-
-@define(eq=False)
-class Doors:
-    """The gates: which of them are silent, and which say no."""
-
-    silent: set[str] = field(factory=set)
-    no: set[str] = field(factory=set)
-
-    def answer(self, site: Site) -> None:
-        point = site.asked[-1][1].strip("/")
-        while point in self.silent:
-            time.sleep(0.01)
-        site.status = 500 if point in self.no else 200
-
-
-@contextmanager
-def doors(pusher: Pusher) -> Iterator[Doors]:
-    """Gates at every point of this service."""
-    found = Doors()
-    with serving(answer=found.answer) as site:
-        text = "".join(f"[[gate]]\nat = '{at}'\nurl = '{site.url}/{at}'\n" for at in GATES)
-        (pusher.home.path / "rollout.toml").write_text(text)
-        try:
-            yield found
-        finally:
-            found.silent.clear()
-
-
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)
 
 
 class Steered:

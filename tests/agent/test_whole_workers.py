@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 
 import pytest
 from hotpatch_agent.home import facts
@@ -20,11 +19,6 @@ BY_HAND = {"strategy": "canary", "steps": "50%", "manual": "yes"}
 CASES = {"by start": (APP, RELOAD, "reloaded"), "in one step": (BOX, IN_ONE_STEP, "two")}
 """Sources before and after, and what the new ones answer."""
 KINDS = pytest.mark.parametrize("kind", CASES)
-
-
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)
 
 
 def on_new(pusher: Pusher) -> list[int]:

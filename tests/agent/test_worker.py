@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 
 import psutil
 import pytest
@@ -16,11 +15,6 @@ from tests.agent.service import wait_until
 from tests.agent.shop import APP, BOX, IN_ONE_STEP, THREE, TWO, bodies, make, rehearsing, stream
 
 CLASSES = ("sync", "gthread")
-
-
-@pytest.fixture
-def pusher(tmp_path: Path) -> Pusher:
-    return Pusher(tmp_path)
 
 
 @pytest.mark.parametrize("worker_class", CLASSES)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hotpatch_agent.drill.patches import Patch, demo_root, read_patches
@@ -17,6 +20,7 @@ FAULTS = [patch for patch in PATCHES.values() if patch.kind == "fault"]
 BAD = [patch for patch in PATCHES.values() if patch.kind == "bad"]
 
 RunIn = Callable[..., subprocess.CompletedProcess[str]]
+Ask = Callable[[str], Any]
 
 
 @pytest.fixture
@@ -58,5 +62,20 @@ def run_in(tmp_path: Path) -> RunIn:
             text=True,
             timeout=120,
         )
+
+    return run
+
+
+@pytest.fixture
+def ask(request: pytest.FixtureRequest, tree: Callable[..., Path], run_in: RunIn) -> Ask:
+    """`ask(program)`: what the program leaves in `answer`, run after the test module's `BEGIN` in a clean
+    process of the shop."""
+    folder = tree()
+
+    def run(program: str) -> Any:
+        whole = request.module.BEGIN + textwrap.dedent(program) + "\nprint(json.dumps(answer))"
+        done = run_in(folder, whole)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
 
     return run

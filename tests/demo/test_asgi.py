@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import textwrap
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
-import pytest
-
-from tests.demo.conftest import RunIn
+from tests.demo.conftest import Ask
 
 BEGIN = """
 import asyncio, json, threading
@@ -37,21 +29,6 @@ async def ask(application, method="GET", path="/", body=b"", query=b"", gone=Non
 def whole(sent):
     return b"".join(message.get("body", b"") for message in sent[1:])
 """
-
-Ask = Callable[[str], Any]
-
-
-@pytest.fixture
-def ask(tree: Callable[..., Path], run_in: RunIn) -> Ask:
-    """`ask(program)`: what the program leaves in `answer`, run in a clean process of the shop."""
-    folder = tree()
-
-    def run(program: str) -> Any:
-        done = run_in(folder, BEGIN + textwrap.dedent(program) + "\nprint(json.dumps(answer))")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
-
-    return run
 
 
 def test_a_request_with_a_body_a_query_and_a_cookie_is_answered_as_by_wsgi(ask: Ask) -> None:

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import textwrap
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
-import pytest
-
 from demo_app.cache import Cache
-from tests.demo.conftest import RunIn
+from tests.demo.conftest import Ask
 
 BEGIN = """
 import json, os
@@ -20,21 +12,6 @@ client = app.test_client()
 shop = app.extensions["shop"]
 me = {"X-Customer": "port-amber-03"}
 """
-
-Ask = Callable[[str], Any]
-
-
-@pytest.fixture
-def ask(tree: Callable[..., Path], run_in: RunIn) -> Ask:
-    """`ask(program)`: what the program leaves in `answer`, run in a clean process of the shop."""
-    folder = tree()
-
-    def run(program: str) -> Any:
-        done = run_in(folder, BEGIN + textwrap.dedent(program) + "\nprint(json.dumps(answer))")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
-
-    return run
 
 
 def test_a_basket_becomes_an_order_at_its_price(ask: Ask) -> None:

@@ -20,7 +20,7 @@ from attrs import define, evolve
 
 from hotpatch.errors import CheckDied, CheckFailed, CheckHung, PatchInvalid, PatchRefused
 from hotpatch.plan import Effect
-from hotpatch.rehearsal import Limits, Verdict, rehearse
+from hotpatch.rehearsal import Limits, Verdict, forked, rehearse
 from hotpatch.release import Check
 
 QUICK = Limits(check_seconds=1.0, step_seconds=20.0, total_seconds=60.0)
@@ -263,6 +263,44 @@ def test_a_lock_held_at_the_fork_does_not_blame_a_good_change() -> None:
     verdict = rehearse(None, [check], lock, QUICK, quiet=quiet)
     assert verdict.effect is Effect.LIVE, verdict
     assert attempts == [0, 1]
+
+
+@define
+class WaitsForALock(SetValue):
+    """A change whose building needs a lock of the program's."""
+
+    lock: Any = None
+
+    def stage(self) -> Sequence[str]:
+        with self.lock:
+            return super().stage()
+
+
+def test_a_step_that_waits_for_a_lock_held_at_the_fork_is_tried_again_long_before_its_limit() -> None:
+    lock = threading.Lock()
+    attempts: list[int] = []
+    lock.acquire()
+
+    @contextmanager
+    def quiet(attempt: int) -> Iterator[None]:
+        attempts.append(attempt)
+        if attempt == 1:
+            lock.release()
+        yield
+
+    hours = evolve(QUICK, step_seconds=7200.0, total_seconds=7200.0)
+    verdict = rehearse(WaitsForALock(Counter(), lock=lock), [], None, hours, quiet=quiet)
+    assert verdict.effect is Effect.LIVE, verdict
+    assert attempts == [0, 1]
+
+
+def test_a_step_that_sleeps_of_its_own_accord_has_its_whole_limit() -> None:
+    class Sleeps(SetValue):
+        def stage(self) -> Sequence[str]:
+            time.sleep(forked.IDLE + 1)
+            return super().stage()
+
+    assert rehearse(Sleeps(Counter()), [], None, QUICK).effect is Effect.LIVE
 
 
 def test_a_deadlock_in_a_check_is_a_refusal() -> None:
