@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= auto
 
-.PHONY: help drill drills test test-all lint docs conformance simulate failpoints clean
+.PHONY: help drill drills test test-all conformance lint simulate failpoints docs applications package-suites soak mixtures clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

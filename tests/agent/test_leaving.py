@@ -73,6 +73,10 @@ def leaving(pusher: Pusher) -> list[Status]:
     return [one for one in pusher.statuses() if one.life is Life.LEAVING]
 
 
+def held_by(pusher: Pusher) -> set[str]:
+    return {blocker.what for one in leaving(pusher) for blocker in one.blockers}
+
+
 APPS = {
     "gthread": WSGI,
     "gevent": WSGI,
@@ -97,7 +101,7 @@ def test_streams_are_answered_to_their_end_through_a_reload(tmp_path: Path, name
                 assert reload.poll() is None
                 (still,) = leaving(pusher)
                 assert still.worker == first.worker
-                assert {blocker.what for blocker in still.blockers} == {"GET /events"}
+                wait_until(lambda: held_by(pusher) == {"GET /events"}, "it says what it still answers")
                 opened.end()
                 assert reload.wait(100) == 0
         assert all(stream.failed == [] for stream in opened.open)
