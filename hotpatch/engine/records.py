@@ -16,6 +16,7 @@ from __future__ import annotations
 import collections
 import gc
 import types
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -93,9 +94,8 @@ def lacking(
 
 
 def _growths(f: types.FunctionType, before: Keys, after: Keys, read: set[str]) -> Iterator[Growth]:
-    for record in before.records:
-        grown = _heir(record, after.records)
-        if grown is not None and (gained := (grown.keys - record.keys) & read):
+    for record, grown in _heirs(before.records, after.records):
+        if gained := (grown.keys - record.keys) & read:
             yield Growth(f.__qualname__, f.__globals__, record, gained)
 
 
@@ -116,10 +116,24 @@ def _holds_others(container: Any) -> bool:
     return any(type(item) in reading.PLAIN or type(item) in (tuple, list, set) for item in items)
 
 
-def _heir(record: Record, records: Iterable[Record]) -> Record | None:
-    """Which of the new function's records are of the kind of this one: those with most keys in common."""
-    alike = [r for r in records if r.place == record.place and r.keys & record.keys]
-    return max(alike, key=lambda r: len(r.keys & record.keys), default=None)
+def _heirs(before: Sequence[Record], after: Sequence[Record]) -> Iterator[tuple[Record, Record]]:
+    """Which of the new function's records are of the kind of which of the old one's: those that stand in the
+    same order; where some came or went, what is there as it was, and else those with most keys in common."""
+    if len(before) == len(after) and all(map(_alike, before, after)):
+        yield from zip(before, after, strict=True)
+        return
+    unchanged = Counter(after)
+    for record in before:
+        if unchanged[record]:
+            unchanged[record] -= 1
+            continue
+        alike = [other for other in after if _alike(record, other)]
+        if alike:
+            yield record, max(alike, key=lambda other: len(other.keys & record.keys))
+
+
+def _alike(one: Record, other: Record) -> bool:
+    return one.place == other.place and bool(one.keys & other.keys)
 
 
 Held = Mapping[str, Sequence[Any]]

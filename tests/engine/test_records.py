@@ -161,6 +161,42 @@ def login(user): SESSIONS[user] = {"user": user, "roles": [1]}
 def tell(): return [s["roles"] for s in SESSIONS.values()]
 """,
     ),
+    "of the lesser of two kinds that both gain a key": (
+        """
+SESSIONS, BASE = {}, {}
+def login(user):
+    if BASE:
+        SESSIONS[user] = {"user": user, "since": 1}
+    else:
+        SESSIONS[user] = {"user": user}
+def tell(): return [s["user"] for s in SESSIONS.values()]
+""",
+        """
+SESSIONS, BASE = {}, {}
+def login(user):
+    if BASE:
+        SESSIONS[user] = {"user": user, "since": 1, "lang": 2}
+    else:
+        SESSIONS[user] = {"user": user, "lang": 2}
+def tell(): return [s["lang"] for s in SESSIONS.values()]
+""",
+    ),
+    "of one of two kinds, which is made no more": (
+        """
+SESSIONS, BASE = {}, {}
+def login(user):
+    if BASE:
+        SESSIONS[user] = {"user": user, "lang": 1}
+    else:
+        SESSIONS[user] = {"user": user}
+def tell(): return [s["user"] for s in SESSIONS.values()]
+""",
+        """
+SESSIONS, BASE = {}, {}
+def login(user): SESSIONS[user] = {"user": user, "lang": 1}
+def tell(): return [s["lang"] for s in SESSIONS.values()]
+""",
+    ),
 }
 
 OLD_OPTIONS = """
@@ -310,6 +346,23 @@ def field(): return Field(2, {"user": 1, "since": 2, "lang": 3})
 FIELDS = (field(),)
 def login(user): pass
 def tell(): return FIELDS[0].meta["lang"]
+""",
+    ),
+    "is of another kind of the same function's, which another kind took over a key from": (
+        """
+SESSIONS, SEEN = {}, []
+def login(user):
+    SEEN.append({"user": user})
+    SESSIONS[user] = {"user": user, "since": 1, "lang": 2}
+def tell(): return [s["user"] for s in SEEN]
+""",
+        """
+SESSIONS, SEEN = {}, []
+def login(user):
+    limits = {"long": 1}
+    SEEN.append({"user": user})
+    SESSIONS[user] = {"user": user, "since": 1, "lang": 2, "long": limits}
+def tell(): return [s["user"] for s in SEEN] + [s["lang"] for s in SESSIONS.values()]
 """,
     ),
 }
