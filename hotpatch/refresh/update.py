@@ -44,9 +44,12 @@ _ON_FUNCTION = frozenset({SlotKind.CODE, SlotKind.FUNCTION, SlotKind.FUNCTION_DI
 _ON_CLASS = frozenset({SlotKind.CLASS, SlotKind.BASES})
 
 
-@frozen(eq=False)
+@frozen(eq=False, slots=False)
 class Update:
-    """One commit or undo."""
+    """One commit or undo.
+
+    Without slots: a program may bring an attrs of its own that has no cached properties with them.
+    """
 
     ops: tuple[Op, ...] = field(repr=False)
     undo: bool = False
