@@ -58,7 +58,7 @@ def variables(world: World, names: Collection[str], known: Collection[int]) -> d
             continue
         space = vars(module)
         for key in wanted & space.keys():
-            if not _fills_by_itself(name, key, space[key]):
+            if not _fills_by_itself(name, key, space[key]) and not _is_part(name, key, space[key]):
                 _tell(found, f"{name}:{key}", space[key], world, known)
         for cls in [v for v in list(space.values()) if issubclass(type(v), type) and class_module(v) == name]:
             own = class_dict(cls)
@@ -70,6 +70,11 @@ def variables(world: World, names: Collection[str], known: Collection[int]) -> d
 def _fills_by_itself(module: str, name: str, value: Any) -> bool:
     """Is this a cache of the standard library's, in which whoever uses it leaves something?"""
     return type(value) is dict and "cache" in name and module.partition(".")[0] in sys.stdlib_module_names
+
+
+def _is_part(module: str, name: str, value: Any) -> bool:
+    """Is this a package's own module, which whoever imports it first puts there?"""
+    return issubclass(type(value), types.ModuleType) and sys.modules.get(f"{module}.{name}") is value
 
 
 def _tell(found: dict[str, str], name: str, value: Any, world: World, known: Collection[int]) -> None:

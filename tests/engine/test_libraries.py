@@ -139,6 +139,15 @@ def test_a_library_that_only_the_new_code_imports_is_no_difference(program: Prog
     assert m.f() == 2
 
 
+def test_a_part_of_a_library_that_only_the_new_code_imports_is_no_setting_of_it(program: Program) -> None:
+    text = "import xml.dom\nclass C:\n    pass\nc = C()\nc.pulldom = 1\ndef f(): return 1\n"
+    program.runs({"m.py": text})
+    m = program.module("m")
+    outcome = program.patch({"m.py": "import xml.dom.pulldom\n" + text.replace("return 1", "return 2")})
+    assert outcome, outcome.reasons
+    assert m.f() == 2
+
+
 def test_names_that_sources_assign_are_found_in_every_form() -> None:
     source = (
         b"a.one = 1\na.b.two += 1\nself.b.three: int = 3\na.four['x'] = 4\nsetattr(a, 'five', 5)\n"

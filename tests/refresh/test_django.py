@@ -142,6 +142,17 @@ def test_templates_are_compiled_again_where_tags_changed(run: object) -> None:
     )
 
 
+def test_a_lazy_object_in_a_module_that_changed_is_not_woken(run: object) -> None:
+    run(  # type: ignore[operator]
+        """
+        from django.utils.functional import SimpleLazyObject, empty
+        late = SimpleLazyObject(dict)
+        apply(new_global(shop_tags, "late", late))
+        assert object.__getattribute__(late, "_wrapped") is empty
+        """
+    )
+
+
 def test_requests_go_on_while_tables_are_renewed(run: object) -> None:
     run(  # type: ignore[operator]
         """

@@ -50,10 +50,13 @@ def rebuild(update: Update) -> None:
 
 
 def _templates_concerned(update: Update) -> bool:
-    """Whether a module with template tags or filters changed, or an engine's own settings."""
+    """Whether a module with template tags or filters changed, or an engine's own settings.
+
+    By `type`: `isinstance` asks a lazy object for its class, and wakes it.
+    """
     modules = (sys.modules.get(name) for name in update.modules)
     libraries = (value for module in modules if module for value in vars(module).values())
-    return any(isinstance(value, Library) for value in libraries) or any(
+    return any(issubclass(type(value), Library) for value in libraries) or any(
         update.concerns(backend) for backend in engines.all()
     )
 
