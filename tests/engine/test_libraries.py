@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -140,10 +141,15 @@ def test_a_library_that_only_the_new_code_imports_is_no_difference(program: Prog
 
 
 def test_a_part_of_a_library_that_only_the_new_code_imports_is_no_setting_of_it(program: Program) -> None:
-    text = "import xml.dom\nclass C:\n    pass\nc = C()\nc.pulldom = 1\ndef f(): return 1\n"
+    library = program.root.parent / "library" / "outer"
+    library.mkdir(parents=True)
+    for name in ("__init__", "part"):
+        (library / f"{name}.py").touch()
+    sys.path.insert(0, str(library.parent))
+    text = "import outer\nclass C:\n    pass\nc = C()\nc.part = 1\ndef f(): return 1\n"
     program.runs({"m.py": text})
     m = program.module("m")
-    outcome = program.patch({"m.py": "import xml.dom.pulldom\n" + text.replace("return 1", "return 2")})
+    outcome = program.patch({"m.py": "import outer.part\n" + text.replace("return 1", "return 2")})
     assert outcome, outcome.reasons
     assert m.f() == 2
 

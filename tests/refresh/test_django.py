@@ -147,7 +147,7 @@ def test_a_lazy_object_in_a_module_that_changed_is_not_woken(run: object) -> Non
         """
         from django.utils.functional import SimpleLazyObject, empty
         late = SimpleLazyObject(dict)
-        apply(new_global(shop_tags, "late", late))
+        apply(new_global(shop_urls, "late", late))
         assert object.__getattribute__(late, "_wrapped") is empty
         """
     )
