@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -38,7 +38,7 @@ class Pin:
     Whoever wraps a request may make it a class of its own, with methods and no further slots.
     """
 
-    __slots__ = ("epoch", "mark", "outcome", "reply", "running", "since", "tally", "token", "what")
+    __slots__ = ("epoch", "mark", "outcome", "reply", "running", "since", "tally", "told", "what")
     epoch: int
     running: bool
     """Whether code of the request runs; not so while a body waits for its server between two chunks."""
@@ -53,8 +53,8 @@ class Pin:
     """What the tally's listener gave at entry; not set where there was none."""
     reply: Any
     """How the server takes the answer (WSGI's start_response, ASGI's send); None where there is none."""
-    token: Token[Pin] | None
-    """What takes the pin out of `EPOCH` again, where whoever ends it can't know that otherwise."""
+    told: bool
+    """Whether the server says when it is over, and nothing has to be done for that in between."""
 
 
 AnyPin = TypeVar("AnyPin", bound=Pin)
@@ -95,7 +95,7 @@ class Policy:
 DEFAULT: Final = Pin()
 DEFAULT.epoch, DEFAULT.since, DEFAULT.what = 0, 0.0, "work outside any request"
 DEFAULT.tally, DEFAULT.outcome, DEFAULT.running = None, UNANSWERED, False
-DEFAULT.reply = DEFAULT.token = None
+DEFAULT.reply, DEFAULT.told = None, False
 EPOCH: Final[ContextVar[Pin]] = ContextVar("hotpatch.epoch", default=DEFAULT)
 open_pins: Final[set[Pin]] = set()
 policy = Policy(epoch=0, tally=Tally(0))
@@ -145,7 +145,7 @@ def fresh(what: Any, kind: type[AnyPin] = Pin, reply: Any = None) -> AnyPin:  # 
     pin.reply = reply
     pin.outcome = UNANSWERED
     pin.running = True
-    pin.token = None
+    pin.told = False
     return pin
 
 
@@ -153,14 +153,14 @@ def enter_at_once(request: Any, kind: type[AnyPin], reply: Any) -> AnyPin | None
     """What `fresh` and `admit` come to nearly always, in line; None where it takes them."""
     seen = policy
     tally = seen.tally
-    if seen.plain and tally.listener is None and EPOCH.get() is DEFAULT:
+    if seen.plain and tally.listener is None and not EPOCH.get().running:
         pin = kind()
         pin.since = monotonic()
         pin.what = request
         pin.reply = reply
         pin.outcome = UNANSWERED
         pin.running = True
-        pin.token = None
+        pin.told = False
         pin.epoch = seen.epoch
         pin.tally = tally
         open_pins.add(pin)
@@ -227,8 +227,8 @@ def leave(pin: Pin, failed: bool = False) -> None:
         answered(pin, failed)
     open_pins.discard(pin)
     # A thread left behind may carry the pin for long; the request's data must go.
-    pin.what = pin.reply = pin.token = None
-    pin.running = False
+    pin.what = pin.reply = None
+    pin.running = pin.told = False
     pin.__class__ = Released
 
 

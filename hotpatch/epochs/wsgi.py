@@ -31,6 +31,7 @@ from hotpatch.epochs.pins import (
     enter_at_once,
     enter_in_turn,
     leave,
+    open_pins,
 )
 
 WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -82,12 +83,18 @@ def ends_requests(start_response: FunctionType) -> Callable[[bool], None]:
 
 
 def over(failed: bool) -> None:
-    """The request that runs here has ended.  Harmless where that has been said, or where there is none."""
+    """The request that runs here has ended.  Harmless where that has been said, or where there is none.
+
+    Its pin stays in `EPOCH`, as a released one: taking it out would make this and the next look there slow.
+    """
     pin = EPOCH.get()
-    while (token := pin.token) is not None:
-        leave(pin, failed)
-        EPOCH.reset(token)
-        pin = EPOCH.get()
+    if pin.told:
+        if failed or pin.outcome == UNANSWERED:
+            answered(pin, failed)
+        open_pins.discard(pin)  # what `leave` comes to, in line
+        pin.what = pin.reply = None
+        pin.running = pin.told = False
+        pin.__class__ = Released
 
 
 def pin_wsgi(app: WSGIApp, header: Header | None = None) -> WSGIApp:
@@ -101,29 +108,35 @@ def pin_wsgi(app: WSGIApp, header: Header | None = None) -> WSGIApp:
         token = EPOCH.set(pin)
         try:
             body = app(environ, pin.starting)
-            if type(start_response) is MethodType and start_response.__func__ in _ending:
-                pin.token = token
+            if (
+                type(start_response) is MethodType
+                and start_response.__func__ in _ending
+                and pin.tally is not None
+            ):
+                pin.told = True
                 return body
-            kind = type(body)
-            if kind is list or kind is tuple:
-                leave(pin)
-            else:
-                wrapper = environ.get("wsgi.file_wrapper")
-                is_file = type(wrapper) is type and isinstance(body, wrapper)
-                if not (is_file and _close_with(body, pin)):
-                    pinned = SizedBody() if hasattr(body, "__len__") else PinnedBody()
-                    pinned._body, pinned._pin, pinned._token = body, pin, token
-                    pin.running = False
-                    return pinned
+            return _followed(body, pin, token, environ.get("wsgi.file_wrapper"))
         except BaseException:
             leave(pin, failed=True)
             EPOCH.reset(token)
             raise
-        EPOCH.reset(token)
-        return body
 
     pinned_app.__wrapped__ = app  # type: ignore[attr-defined]
     return pinned_app
+
+
+def _followed(body: Iterable[bytes], pin: Pin, token: Token[Pin], wrapper: Any) -> Iterable[bytes]:
+    """What the server gets for a body, so that the pin ends with it."""
+    kind = type(body)
+    if kind is list or kind is tuple:
+        leave(pin)
+    elif not (type(wrapper) is type and isinstance(body, wrapper) and _close_with(body, pin)):
+        pinned = SizedBody() if hasattr(body, "__len__") else PinnedBody()
+        pinned._body, pinned._pin, pinned._token = body, pin, token
+        pin.running = False
+        return pinned
+    EPOCH.reset(token)
+    return body
 
 
 def _close_with(body: Any, pin: Pin) -> bool:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.agent.pushing import Pusher
 from tests.agent.service import Service, wait_until
+from tests.agent.shop import threads
 
 APP = {
     "app.py": """
@@ -68,7 +69,7 @@ ASKED: list[list[Any]] = []
 @pytest.fixture(params=["sync", "gthread", "gevent"])
 def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
     pusher = Pusher(tmp_path)
-    settings = {"worker_class": request.param, "threads": 2}
+    settings = {"worker_class": request.param, "threads": threads(request.param)}
     with Service(tmp_path, APP, home=pusher.make_home(), settings=settings, config=HOOK) as service:
         yield service
 
@@ -106,7 +107,7 @@ def test_each_request_counts_once_and_an_error_as_one_wherever_it_comes_from(ser
 
 def test_the_close_of_a_body_is_part_of_its_request_and_the_services_own_hook_runs(service: Service) -> None:
     service.get("/")
-    assert set(counts(service)[3]) == {1}, "what was in flight at each close"
+    assert 0 not in counts(service)[3], "what was in flight at each close"
     wait_until(lambda: "/counts" in (service.root / "hooked").read_text(), "the hook has run")
     assert "/\n" in (service.root / "hooked").read_text()
 

@@ -335,7 +335,7 @@ def test_a_server_that_says_when_a_request_is_over_gets_the_body_itself_and_the_
     assert list(body) == [b"x"] * 3
     assert len(pins.open_pins) == 1
     over(False)
-    assert not pins.open_pins and EPOCH.get() is pins.DEFAULT
+    assert not pins.open_pins
     assert len(set(seen)) == 1 and seen[0] != epoch()
 
 
@@ -375,5 +375,38 @@ def test_a_requests_data_goes_with_its_end_whoever_still_carries_its_pin() -> No
     server.serve(app)
     over(False)
     (pin,) = carried
-    assert (pin.what, pin.reply, pin.token) == (None, None, None)
+    assert (pin.what, pin.reply, pin.told) == (None, None, False)
     assert type(pin) is pins.Released
+
+
+def test_what_runs_there_between_two_requests_gets_the_default_and_the_next_is_let_in_at_once() -> None:
+    @pin_requests
+    def app(environ: Any, start_response: Any) -> Any:
+        return [str(epoch()).encode()]
+
+    Telling().serve(app)
+    over(False)
+    commit()
+    assert epoch() == pins.DEFAULT.epoch
+    assert pins.enter_at_once({}, pins.Pin, None) is not None
+    pins.open_pins.clear()
+    assert Telling().serve(app) == [str(epoch()).encode()]
+    over(False)
+
+
+def test_a_request_inside_one_of_such_a_server_ends_with_its_own_body() -> None:
+    @pin_requests
+    def inner(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        return [b"x"]
+
+    @pin_requests
+    def outer(environ: Any, start_response: Any) -> Any:
+        body = Telling().serve(inner)
+        assert len(pins.open_pins) == 1
+        return body
+
+    assert Telling().serve(outer) == [b"x"]
+    assert len(pins.open_pins) == 1
+    over(False)
+    assert not pins.open_pins

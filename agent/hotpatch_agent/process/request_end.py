@@ -25,13 +25,18 @@ def put_in(worker: Any) -> None:
     own = setting.get()
 
     def post_request(worker: Any, req: Any, environ: Any, resp: Any) -> None:
-        error = sys.exception()  # type: ignore[attr-defined,unused-ignore]
+        error = sys.exception()
+        over(error is not None and by_application(error))
+
+    def own_post_request(worker: Any, req: Any, environ: Any, resp: Any) -> None:
+        error = sys.exception()
         try:
             own(worker, req, environ, resp)
         finally:
             over(error is not None and by_application(error))
 
-    setting.value = post_request
+    # gunicorn's own hook does nothing, and is not called for that.
+    setting.value = post_request if own is setting.default else own_post_request
 
 
 def by_application(error: BaseException) -> bool:
