@@ -9,8 +9,9 @@ from __future__ import annotations
 import gc
 import sys
 import types
+import typing
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import Op, SlotKind
@@ -21,6 +22,10 @@ from .graph import Graph
 from .match import Pair
 from .reading import class_dict, class_module
 from .view import View
+
+DEEPEST: Final = 16
+"""Steps from an object up to the record of a change that holds it."""
+NO_VALUES: Final = (types.ModuleType, types.FunctionType, types.CodeType, type)
 
 
 class Note(NamedTuple):
@@ -145,6 +150,7 @@ def holders(gone: Mapping[int, tuple[Any, str]], ours: set[int], view: View) -> 
             passed |= {id(obj.__mro__), id(obj.__bases__), *map(id, gc.get_referents(class_dict(obj)))}
             left = [sub for sub in type.__subclasses__(obj) if _left_behind(sub)]
             passed |= {id(part) for sub in left for part in (sub, sub.__mro__, sub.__bases__)}
+    _forget_aliases()
     with thawed():
         for obj, name in gone.values():
             referrers = gc.get_referrers(obj)
@@ -154,7 +160,7 @@ def holders(gone: Mapping[int, tuple[Any, str]], ours: set[int], view: View) -> 
                     or id(holder) in gone
                     or _passes(holder)
                     or view.keeps(holder, obj)
-                    or _in_undo(holder, referrers, view)
+                    or _in_undo(holder, [referrers], passed, view)
                 ):
                     continue
                 found[f"a {type(holder).__name__} holds the old {name}"] = None
@@ -162,15 +168,37 @@ def holders(gone: Mapping[int, tuple[Any, str]], ours: set[int], view: View) -> 
     return list(found)
 
 
-def _in_undo(holder: Any, looking: list[Any], view: View) -> bool:
-    """Is this an op, a note, or a list, tuple or dict that only ops and other records hold: the record of a
-    change that can be taken back?"""
+def _in_undo(
+    holder: Any, looking: list[list[Any]], passed: set[int], view: View, depth: int = DEEPEST
+) -> bool:
+    """Is this an op, a note, or what only ops and other records hold, however deep in it the object is: the
+    record of a change that can be taken back?  `looking` are the lists that this search itself holds things
+    by."""
     if type(holder) in (Op, Note):
         return True
-    return type(holder) in (list, tuple, dict) and all(
-        type(above) in (Op, types.FrameType) or above is looking or view.keeps(above, holder)
-        for above in gc.get_referrers(holder)
-    )
+    first = depth == DEEPEST
+    if not depth or type(holder) in NO_VALUES or (first and type(holder) not in (list, tuple, dict)):
+        return False
+    above = gc.get_referrers(holder)
+    own = {id(looking), *map(id, looking), *passed}
+    above[:] = [
+        one
+        for one in above
+        if type(one) in (Op, Note) or (type(one) is not types.FrameType and id(one) not in own)
+    ]
+    looking.append(above)
+    found = first or bool(above)
+    for one in above:  # no generator: its variables would be holders
+        found = found and (view.keeps(one, holder) or _in_undo(one, looking, passed, view, depth - 1))
+    looking.pop()
+    return found
+
+
+def _forget_aliases() -> None:
+    """`typing` keeps the aliases that it made lately, by the classes that they were asked for with: one that
+    gave way is never asked for again (3.11 to 3.13)."""
+    for forget in typing._cleanups:  # type: ignore[attr-defined]  # not in typeshed
+        forget()
 
 
 def _left_behind(cls: type) -> bool:
