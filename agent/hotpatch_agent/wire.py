@@ -21,7 +21,14 @@ from typing import Any, Final, TypeVar
 import attrs
 
 Value = TypeVar("Value")
+_Read = Callable[[Any, str], Any]
+_Field = tuple[str, type | None, _Read, bool]
+"""Of an attrs class: the name; the type of which a value needs no reading, if there is one; how any other is
+read; whether it must be there."""
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+_ENCODER: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
+)
 
 
 class Malformed(ValueError):
@@ -35,9 +42,7 @@ def dump(value: Any) -> bytes:
 
 def canonical(data: Any) -> bytes:
     """The one way to write this data: digests are taken of it."""
-    return json.dumps(
-        data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
+    return _ENCODER.encode(data).encode()
 
 
 def load(kind: type[Value], line: bytes) -> Value:
@@ -57,20 +62,8 @@ def parse(line: bytes) -> Any:
 
 def unstructure(value: Any) -> Any:
     """A value as plain data."""
-    kind = type(value)
-    if kind in _PLAIN:
-        return value
-    if kind is tuple or kind is list:
-        return [unstructure(item) for item in value]
-    if isinstance(value, enum.Enum):
-        return value.value
-    if attrs.has(kind):
-        return {name: unstructure(getattr(value, name)) for name, _, _ in _fields(kind)}
-    if isinstance(value, Mapping):
-        return {key: unstructure(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [unstructure(item) for item in value]
-    raise TypeError(f"{kind.__name__} is nothing that can be written")
+    kind: type = type(value)
+    return value if kind in _PLAIN else _writer(kind)(value)
 
 
 def structure(kind: type[Value], data: Any) -> Value:
@@ -81,20 +74,50 @@ def structure(kind: type[Value], data: Any) -> Value:
 
 
 @functools.cache
-def _fields(kind: Any) -> tuple[tuple[str, Any, bool], ...]:
-    """Name, type and whether it must be there, of each field of an attrs class."""
-    hints = typing.get_type_hints(kind)
-    return tuple((item.name, hints[item.name], item.default is attrs.NOTHING) for item in attrs.fields(kind))
+def _writer(kind: type) -> Callable[[Any], Any]:
+    if issubclass(kind, enum.Enum):
+        return lambda value: value.value
+    if attrs.has(kind):
+        return functools.partial(_write_class, _fields(kind))
+    if issubclass(kind, Mapping):
+        return lambda value: {key: unstructure(item) for key, item in value.items()}
+    if issubclass(kind, tuple | list):
+        return lambda value: [unstructure(item) for item in value]
+    raise TypeError(f"{kind.__name__} is nothing that can be written")
+
+
+def _write_class(fields: tuple[_Field, ...], value: Any) -> dict[str, Any]:
+    data = {}
+    for name, plain, _, _ in fields:
+        item = getattr(value, name)
+        data[name] = item if plain is not None else unstructure(item)
+    return data
 
 
 @functools.cache
-def _reader(kind: Any) -> Callable[[Any, str], Any]:
+def _fields(kind: Any) -> tuple[_Field, ...]:
+    hints = typing.get_type_hints(kind)
+    return tuple(
+        (item.name, _plain(hints[item.name]), _reader(hints[item.name]), item.default is attrs.NOTHING)
+        for item in attrs.fields(kind)
+    )
+
+
+def _plain(hint: Any) -> type | None:
+    is_union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    kinds = [one for one in typing.get_args(hint) if one is not type(None)] if is_union else [hint]
+    return kinds[0] if len(kinds) == 1 and kinds[0] in _PLAIN else None
+
+
+@functools.cache
+def _reader(kind: Any) -> _Read:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any:
         return lambda data, where: data
     if origin in (typing.Union, types.UnionType):
         (inner,) = (argument for argument in arguments if argument is not type(None))
-        return lambda data, where: None if data is None else _reader(inner)(data, where)
+        read = _reader(inner)
+        return lambda data, where: None if data is None else read(data, where)
     if origin is tuple:
         return functools.partial(_read_tuple, _reader(arguments[0]))
     if origin is not None and issubclass(origin, Mapping):
@@ -137,9 +160,10 @@ def _read_class(kind: type, data: Any, where: str) -> Any:
     if type(data) is not dict:
         raise Malformed(f"{where} is {data!r:.60}, not an object")
     found = {}
-    for name, hint, required in _fields(kind):
+    for name, plain, read, required in _fields(kind):
         if name in data:
-            found[name] = _reader(hint)(data[name], f"{where}.{name}")
+            item = data[name]
+            found[name] = item if type(item) is plain else read(item, f"{where}.{name}")
         elif required:
             raise Malformed(f"{where} lacks {name}")
     return kind(**found)

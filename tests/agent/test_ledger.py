@@ -19,6 +19,7 @@ from hotpatch_agent.failpoint import VARIABLE
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.disk import OsFiles, sweep
 from hotpatch_agent.home.ledger import Ledger, NameTaken
+from hotpatch_agent.rollout.strategy import Strategy
 
 from hotpatch.errors import DiskFull, LedgerDamaged
 from tests.agent.samples import at
@@ -360,6 +361,20 @@ def test_a_reader_that_compaction_has_overtaken_goes_on_from_the_snapshot(tmp_pa
     assert late.state == history.state
 
 
+def test_a_record_s_digest_is_that_of_its_canonical_json_without_it(tmp_path: Path) -> None:
+    fact = facts.Offered(1, "d" * 64, "a", 'it says "digest":"x",', strategy=Strategy())
+    ledger = Ledger(tmp_path)
+    ledger.read()
+    record = ledger.append(fact, ME, at(1))
+
+    line = record_file(tmp_path, 1).read_bytes()
+    body = json.loads(line)
+
+    assert line == wire.canonical(body) + b"\n"
+    assert body.pop("digest") == record.digest == hashlib.sha256(wire.canonical(body)).hexdigest()
+    assert Ledger(tmp_path).read() == (record,)
+
+
 def test_a_record_is_one_readable_line(tmp_path: Path) -> None:
     write(tmp_path, 1)
 
@@ -457,9 +472,10 @@ def test_a_record_that_a_sleepy_writer_left_when_it_died_leads_nobody_astray(tmp
 
 def _record_of(sleeper: Ledger) -> bytes:
     """What this writer would have written, had nobody been before it."""
-    from hotpatch_agent.home.ledger import _line, _seal
+    from hotpatch_agent.home.ledger import _seal
 
-    return _line(_seal(sleeper.seq + 1, at(99), "sleeper", started(99), sleeper._digest))
+    _, line = _seal(sleeper.seq + 1, at(99), "sleeper", started(99), sleeper._digest)
+    return line
 
 
 def test_a_torn_record_whose_repair_a_compaction_removes_under_a_reader_is_no_damage(tmp_path: Path) -> None:

@@ -37,9 +37,10 @@ class Disk:
 
     def node(self, path: str) -> Node:
         names, name = self.place(path)
-        if name not in names:
+        node = names.get(name)
+        if node is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        return names[name]
+        return node
 
     def power_cut(self, rng: random.Random) -> None:
         """Keep what is durable, and of the rest whatever chance leaves."""

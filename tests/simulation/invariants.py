@@ -17,7 +17,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from hotpatch_agent import wire
+from attrs import evolve
 from hotpatch_agent.clock import Instant
 from hotpatch_agent.decision.folding import fold
 from hotpatch_agent.decision.states import Stage, State
@@ -57,6 +57,10 @@ class Watcher:
         """Pushes that ask to pass the deploy lock, by their names."""
         self.reloads: list[Instant] = []
         """Since when no older worker may serve: a reload has said that it is over."""
+        self.checked: dict[Any, tuple[Any, ...]] = {}
+        """Workers that were found to keep every promise, and what they were like."""
+        self.answered: dict[str, int] = {}
+        """Files of the spool that have their answer: the record's number."""
         self.named: dict[tuple[int, str], int] = {}
         """Workers that were named as held up, by errand: the record's number."""
         self.honest = True
@@ -138,14 +142,22 @@ class Watcher:
                 ended = state.progress is not None and state.progress.ended
                 assert not ended or state.progress.station in ENDINGS  # type: ignore[union-attr]
             case facts.Snapshot():
-                assert wire.structure(State, record.fact.state) == before
+                assert evolve(state, seq=record.fact.state["seq"]) == before
             case _:
                 pass
-        answers = [name for one in self.chain if (name := answer(one.fact))]
-        assert len(answers) == len(set(answers)), f"answered twice: {answers}"
+        name = answer(record.fact)
+        assert not name or name not in self.answered, f"{name} is answered twice"
+        self.answered[name] = record.seq
 
     def _check_worker(self, worker: Any) -> None:
         status = worker.status
+        node = self.machine.disk.seen[str(self.home.workers)].get(f"{worker.me}.json")
+        idle, reloads = worker.process.idle, len(self.reloads)
+        data = node.data if node is not None else None
+        now = (worker.running, status, worker.written, worker.asked_to_go, idle, reloads, data)
+        if self.checked.get(worker) == now:
+            return  # all that the following goes by is as it was
+        self.checked[worker] = now
         absorbs = status.absorbs if status is not None else ()
         known = worker.running in self.stacks or (*absorbs, *worker.running) in self.stacks
         assert known, f"{worker.me} runs {worker.running}, which was never decided"
@@ -155,8 +167,7 @@ class Watcher:
                 assert not older, f"{worker.me} is older than a reload that is over"
         if status is not None and status.life is not Life.BOOTING:
             assert status.stack == worker.running
-        node = self.machine.disk.seen[str(self.home.workers)].get(f"{worker.me}.json")
-        if node is not None and worker.process.idle and status is not None and status is worker.written:
+        if node is not None and idle and status is not None and status is worker.written:
             assert _load(node.data).stack == status.stack
 
     def tear(self, number: int, rng: random.Random) -> None:
@@ -172,6 +183,7 @@ class Watcher:
         self.states.pop()
         self.promised = [(seq, digest) for seq, digest in self.promised if seq != number]
         self.named = {named: seq for named, seq in self.named.items() if seq != number}
+        self.answered = {name: seq for name, seq in self.answered.items() if seq != number}
 
     def after_power_cut(self) -> None:
         """What is left is the chain up to somewhere, and it holds all that was promised."""
@@ -191,7 +203,9 @@ class Watcher:
         self.chain = survives
         self.states = self.states[: len(survives) + 1]
         self.reloads = []
+        self.checked = {}
         self.named = {named: seq for named, seq in self.named.items() if seq < end}
+        self.answered = {name: seq for name, seq in self.answered.items() if seq < end}
 
     # -- in the end --------------------------------------------------------------------------------
 

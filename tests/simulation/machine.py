@@ -121,8 +121,8 @@ class ProcessLocks:
         self._machine.locks[where] = self._process
         return Lock(self._machine, where)
 
-    def is_held(self, path: Path) -> bool:
-        return str(path) in self._machine.locks
+    def is_held(self, path: str) -> bool:
+        return path in self._machine.locks
 
 
 class Machine:

@@ -70,6 +70,8 @@ STRATEGIES: Final[tuple[dict[str, str], ...]] = (
     {"strategy": "blue-green", "keep": "5s"},
     {"keep": "3s"},
 )
+CALM: Final = 3
+"""Rounds, with a while between them, after which a service has to be at rest, and no record written."""
 quick.install()
 
 
@@ -190,10 +192,13 @@ class SimService:
             self.workers.append(SimWorker(self, self.machine, HOME, next(self.pids), wayward))
 
     def _step(self) -> None:
-        runnable = [one for one in self.machine.processes if one.alive]
-        if runnable:
+        if runnable := self._living():
             self.rng.choice(runnable).step()
+        self._living()
+
+    def _living(self) -> list[Process]:
         self.machine.processes = [one for one in self.machine.processes if one.alive]
+        return self.machine.processes
 
     def _pass(self) -> None:
         self.machine.pass_time(self.rng.uniform(0.01, 2.0))
@@ -335,15 +340,19 @@ class SimService:
             process.fuse = None
         for one in self.alive():
             one.asked_to_go = one.asked_to_go or one.lock is not None  # whoever leads next sweeps
+        calm, records = 0, 0
         for round_ in range(300):
-            for process in [one for one in self.machine.processes if one.alive]:
+            for process in list(self._living()):
                 process.step()
-            self.machine.processes = [one for one in self.machine.processes if one.alive]
-            self.machine.pass_time(0.2 if round_ % 10 else 20.0)
+            self._living()
+            self.machine.pass_time(20.0 if calm or round_ % 10 == 0 else 0.2)
             self.patience -= round_ % 10 == 0
             self._master()
             self.watcher.look(self.alive())
-            if round_ % 10 == 9 and self._rests():
+            chain = self.watcher.chain
+            calm = calm + self._rests() if len(chain) == records else 0
+            records = len(chain)
+            if calm == CALM:
                 break
             if round_ % 60 == 30 and self.watcher.states[-1].underway is not None:
                 self._ask(spool.Request("abort", by="ann"))  # a rollout that is paused waits for a person

@@ -359,7 +359,8 @@ class SimWorker:
             self.leader.begin()
             self.begun = True
         seen = self.service.blur(self.lookout.look(self.rehearsal))
-        seen = evolve(seen, rollout=self.service.judge(self.history.state.underway))
+        found = self.service.judge(self.history.state.underway)
+        seen = evolve(seen, rollout=found) if found is not None else seen
         for act in self.leader.turn(seen):
             match act:
                 case Rehearse():

@@ -63,12 +63,8 @@ class History:
         Raises LedgerDamaged if it can't follow, NameTaken if another writer was first, DiskFull, NotWritable.
         """
         if self.ledger.torn is not None:
-            self._take(self.ledger.append(Repaired(self.ledger.torn), who, at))
-        # Folded before it is written: a fact that can't follow must never get into the ledger.
-        fold(self.state, Record(self.ledger.seq + 1, at, who, fact, "", ""))
-        record = self.ledger.append(fact, who, at)
-        self._take(record)
-        return record
+            self._append(Repaired(self.ledger.torn), who, at, self.ledger.torn + 1)
+        return self._append(fact, who, at, self.ledger.seq + 1)
 
     def compact(self, who: str, at: Instant, after: int = COMPACT_AFTER, keep: int = KEEP) -> bool:
         """Write a snapshot if one is due and remove what is older than people want to read.
@@ -81,10 +77,14 @@ class History:
         self.ledger.prune(record.seq, keep)
         return True
 
-    def _take(self, record: Record) -> None:
-        self.state = fold(self.state, record)
-        self._note_move(record, self.state)
+    def _append(self, fact: Fact, who: str, at: Instant, seq: int) -> Record:
+        # Folded before it is written: a fact that can't follow must never get into the ledger.
+        after = fold(self.state, Record(seq, at, who, fact, "", ""))
+        record = self.ledger.append(fact, who, at)
+        self.state = after
+        self._note_move(record, after)
         self._note_snapshots((record,))
+        return record
 
     def _note_move(self, record: Record, after: State) -> None:
         if isinstance(record.fact, Began):

@@ -27,6 +27,7 @@ records change `progress` and leave the stage alone (`rollout.compose`).
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Mapping
 from typing import Final
 
@@ -194,7 +195,7 @@ class State:
         """The topmost release of the head; None: the code on disk is all."""
         return self.head[-1] if self.head else None
 
-    @property
+    @functools.cached_property
     def versions(self) -> tuple[int, ...]:
         """The versions of the head, lowest first."""
         return tuple(entry.version for entry in self.head)

@@ -13,7 +13,7 @@ from hotpatch_agent.home.facts import How
 from hotpatch_agent.home.status import Life, Phase, Status
 
 
-@frozen(slots=False)
+@frozen
 class View:
     """One moment, as the leader sees it."""
 
@@ -49,9 +49,11 @@ class View:
 
 def runs_head(state: State, status: Status) -> bool:
     """Does this worker run exactly what the ledger says?  What its disk already holds counts as run."""
-    absorbed = status.absorbs
-    ours = tuple(version for version in status.stack if version not in absorbed)
-    if ours != tuple(version for version in state.versions if version not in absorbed):
+    absorbed, ours, head = status.absorbs, status.stack, state.versions
+    if absorbed:
+        ours = tuple(version for version in ours if version not in absorbed)
+        head = tuple(version for version in head if version not in absorbed)
+    if ours != head:
         return False
     top = state.top
     return not ours or top is None or top.version != ours[-1] or status.digest == top.digest

@@ -29,7 +29,7 @@ class Locks(Protocol):
 
     def take(self, path: Path) -> Held: ...
     def try_take(self, path: Path) -> Held | None: ...
-    def is_held(self, path: Path) -> bool: ...
+    def is_held(self, path: str) -> bool: ...
 
 
 _held: weakref.WeakSet[Lock] = weakref.WeakSet()
@@ -90,7 +90,7 @@ class Lock:
             os.close(descriptor)
 
 
-def is_held(path: Path) -> bool:
+def is_held(path: str | Path) -> bool:
     """Does a living process hold this lock?  A file that is not there is held by nobody."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -115,7 +115,7 @@ class OsLocks:
     def try_take(self, path: Path) -> Held | None:
         return Lock.try_take(path)
 
-    def is_held(self, path: Path) -> bool:
+    def is_held(self, path: str) -> bool:
         return is_held(path)
 
 

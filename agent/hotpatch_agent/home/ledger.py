@@ -26,6 +26,7 @@ keeps such a person from running code is the signature on every bundle, which ea
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 from pathlib import Path
 from typing import Final
@@ -36,7 +37,7 @@ from hotpatch.errors import LedgerDamaged
 from hotpatch_agent import wire
 from hotpatch_agent.clock import Instant
 from hotpatch_agent.home.disk import OS_FILES, Files, NameTaken, discard, explained, take_name
-from hotpatch_agent.home.facts import Fact, Repaired, Snapshot, decode, encode
+from hotpatch_agent.home.facts import NAMES, Fact, Repaired, Snapshot, decode, encode
 
 FORMAT: Final = 1
 MAX_BYTES: Final = 1 << 20
@@ -87,6 +88,9 @@ class Ledger:
         self.torn: int | None = None
         """Number of a torn last record that was found, until it is passed over."""
         self._durable = 0
+        self._names: list[str] = []
+        self._found: list[int] = []
+        """The numbers that these names come to."""
 
     def read(self) -> tuple[Record, ...]:
         """All records from the last snapshot on (or from the first, if there is none) that are new here.
@@ -117,8 +121,8 @@ class Ledger:
         if (self.torn is not None) != isinstance(fact, Repaired):
             raise ValueError("a torn record is passed over by a `repaired` record, and by nothing else")
         self.secure()
-        record = _seal((self.torn or self.seq) + 1, at, who, fact, self._digest)
-        take_name(self._path(record.seq), _line(record), f"ledger.{encode(fact)[0]}", self._files)
+        record, line = _seal((self.torn or self.seq) + 1, at, who, fact, self._digest)
+        take_name(self._path(record.seq), line, f"ledger.{NAMES[type(fact)]}", self._files)
         if self._is_stale(record):
             discard(self._path(record.seq), self._files)
             raise NameTaken(self._path(record.seq))
@@ -163,12 +167,12 @@ class Ledger:
     def _read_new(self, numbers: list[int]) -> tuple[Record, ...]:
         if self.seq == 0:
             return self._read_first(numbers)
-        newer = [number for number in numbers if number > self.seq]
+        newer = numbers[bisect.bisect_right(numbers, self.seq) :]
         if newer and newer[0] != self.seq + 1:
             # A compaction has overtaken us: start anew from its snapshot.
             self.seq, self._digest = 0, _START
             return self._read_first(numbers)
-        return self._read_on(newer)
+        return self._read_on(newer) if newer or self.torn is not None else ()
 
     def _read_first(self, numbers: list[int]) -> tuple[Record, ...]:
         start = self._last_snapshot(numbers)
@@ -254,36 +258,29 @@ class Ledger:
         return _open(self._files.read(self._path(number), MAX_BYTES + 1))
 
     def _numbers(self) -> list[int]:
-        names = (name for name in self._files.names(self._folder) if name.endswith(_ENDING))
-        numbers = (name[: -len(_ENDING)] for name in names)
-        return sorted(int(one) for one in numbers if len(one) == 10 and one.isascii() and one.isdecimal())
+        names = self._files.names(self._folder)
+        if names != self._names:  # at nearly every wake nothing is new
+            stems = (name[: -len(_ENDING)] for name in names if name.endswith(_ENDING))
+            found = sorted(int(one) for one in stems if len(one) == 10 and one.isascii() and one.isdecimal())
+            self._names, self._found = names, found
+        return self._found
 
     def _path(self, number: int) -> str:
         return f"{self._folder}/{number:010d}.rec"
 
 
-def _seal(seq: int, at: Instant, who: str, fact: Fact, before: str) -> Record:
-    digest = hashlib.sha256(wire.canonical(_body(seq, at, who, fact, before))).hexdigest()
-    return Record(seq, at, who, fact, before, digest)
-
-
-def _body(seq: int, at: Instant, who: str, fact: Fact, before: str) -> dict[str, object]:
+def _seal(seq: int, at: Instant, who: str, fact: Fact, before: str) -> tuple[Record, bytes]:
+    """The record, and the line that is its file."""
     kind, data = encode(fact)
-    return {
-        "format": FORMAT,
-        "seq": seq,
-        "utc": at.text(),
-        "at": wire.unstructure(at),
-        "who": who,
-        "kind": kind,
-        "data": data,
-        "before": before,
-    }
+    # Canonical JSON has its keys in order, so the digest's place is between these two.
+    front = wire.canonical({"at": wire.unstructure(at), "before": before, "data": data})[:-1] + b","
+    back = wire.canonical({"format": FORMAT, "kind": kind, "seq": seq, "utc": at.text(), "who": who})[1:]
+    digest = hashlib.sha256(front + back).hexdigest()
+    return Record(seq, at, who, fact, before, digest), front + _seal_text(digest) + back + b"\n"
 
 
-def _line(record: Record) -> bytes:
-    body = _body(record.seq, record.at, record.who, record.fact, record.before)
-    return wire.canonical({**body, "digest": record.digest}) + b"\n"
+def _seal_text(digest: object) -> bytes:
+    return f'"digest":"{digest}",'.encode()
 
 
 def _open(line: bytes) -> Record:
@@ -292,8 +289,8 @@ def _open(line: bytes) -> Record:
         raise _NotWhole(f"it is longer than {MAX_BYTES} bytes")
     try:
         body = wire.parse(line)
-        digest = body.pop("digest")
-        if hashlib.sha256(wire.canonical(body)).hexdigest() != digest:
+        digest = body["digest"]
+        if hashlib.sha256(line[:-1].replace(_seal_text(digest), b"", 1)).hexdigest() != digest:
             raise _NotWhole("its digest does not fit its contents")
         if body["format"] != FORMAT:
             raise LedgerDamaged(

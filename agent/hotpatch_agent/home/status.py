@@ -246,7 +246,7 @@ class Board:
 
         Not synced to the disk: a status means nothing after a power cut, since its worker is dead.
         """
-        if status == self._last:
+        if status is self._last or status == self._last:
             return False
         self._keep_lock()
         write_whole(str(self._path), wire.dump(status), "status", self._files, durable=False)
@@ -276,12 +276,13 @@ def read_roll(folder: Path, files: Files = OS_FILES, locks: Locks = OS_LOCKS) ->
     alive: list[Status] = []
     dead: list[Status] = []
     debris: list[str] = []
-    names = {name.rpartition(".")[0] for name in files.names(str(folder)) if not is_temporary(name)}
+    place = str(folder)
+    names = {name.rpartition(".")[0] for name in files.names(place) if not is_temporary(name)}
     for worker in sorted(names):
         # First the lock, then the file: a worker that ends in between has taken its file with it.
-        living = locks.is_held(folder / f"{worker}.lock")
+        living = locks.is_held(f"{place}/{worker}.lock")
         try:
-            status = _load(files.read(f"{folder}/{worker}.json"))
+            status = _load(files.read(f"{place}/{worker}.json"))
         except (FileNotFoundError, wire.Malformed):
             if not living:
                 debris.append(worker)
@@ -306,12 +307,11 @@ def forget(folder: Path, worker: str, files: Files = OS_FILES, locks: Locks = OS
     A worker that is just being born has made its lock file and does not hold it yet, and so looks dead for a
     moment.  Held while its files go, the lock makes it wait, see that its file has gone, and begin anew.
     """
-    path = folder / f"{worker}.lock"
-    lock = locks.try_take(path)
+    lock = locks.try_take(folder / f"{worker}.lock")
     if lock is None:
         return
     try:
         for suffix in (".json", COUNTS, ".lock"):
-            discard(str(path.with_suffix(suffix)), files)
+            discard(f"{folder}/{worker}{suffix}", files)
     finally:
         lock.release()

@@ -124,7 +124,7 @@ def note_wanted(home: Path, workers: int, files: Files = OS_FILES) -> None:
 def wanted(home: Path, files: Files = OS_FILES) -> int:
     """How many workers the master means to have; 0 if it has not said."""
     try:
-        return int(files.read(str(home / WANTED), 32))
+        return int(files.read(f"{home}/{WANTED}", 32))
     except (OSError, ValueError):
         return 0
 
