@@ -27,18 +27,24 @@ from hotpatch_agent.home import spool
 from hotpatch_agent.home.status import Life
 
 from tests.agent.pushing import Pusher, settled
+from tests.agent.scenes import LATE, SCENES, Case
 from tests.agent.service import Service, alive, wait_until
 from tests.agent.shop import APP as SHOP
 from tests.agent.shop import RELOAD, TWO
 
 STEPS = ("begin", "written", "synced", "named", "durable")
+BRIEFLY = ("begin", "named", "durable")
+"""Before it is decided, when it is, and after."""
 APP = {
     **SHOP,
-    "app.py": SHOP["app.py"].replace('answer(environ["PATH_INFO"]).encode()', 'told(environ["PATH_INFO"])')
+    "app.py": SHOP["app.py"]
+    .replace('answer(environ["PATH_INFO"]).encode()', 'told(environ["PATH_INFO"])')
+    .replace('append(1)\n    yield answer("").encode()', 'append(1)\n    yield told("").ljust(14)')
     + '\ndef told(path):\n    return f"{answer(path)} {os.getpid()}".encode()\n',
 }
 LIVE = {**APP, "shop.py": TWO["shop.py"]}
 BY_RELOAD = {**APP, "shop.py": RELOAD["shop.py"]}
+NTH = {2: "2nd", 3: "3rd"}
 WORKERS = 3
 CLIENTS = 4
 
@@ -51,10 +57,13 @@ class Row:
     who: str
     """`leader`, `worker`, `pusher`; `master`: it is killed while the leader is at this step."""
     change: str = "push"
-    """What is under way: `push`, `rollback`; `reload`: a push that goes in only by starting workers."""
+    """What is under way: `push`, `rollback`; `reload`: a push that goes in only by starting workers; or one
+    of SCENES."""
     steps: tuple[str, ...] = STEPS
     visit: int = 1
     """At which of its writes of this kind the process dies."""
+    always: bool = True
+    """Does its last step belong to every run?"""
 
 
 ROWS = (
@@ -76,18 +85,36 @@ ROWS = (
     Row("ledger.committed", "master", steps=("begin", "named", "durable")),
     Row("ledger.replacing", "master", "reload", steps=("durable",)),
     Row("ledger.rolled_back", "master", "rollback", steps=("durable",)),
+    Row("ledger.blocked", "leader", "hold"),
+    Row("ledger.finishing", "leader", "finish", always=False),
+    Row("ledger.reloading", "leader", "restart", always=False),
+    Row("ledger.reloaded", "leader", "restart", BRIEFLY, always=False),
+    Row("ledger.began", "leader", "canary", always=False),
+    Row("ledger.moved", "leader", "promote", BRIEFLY, always=False),
+    Row("ledger.moved", "leader", "promote", visit=2),
+    Row("ledger.moved", "leader", "promote", BRIEFLY, 3, always=False),
+    Row("ledger.moved", "leader", "promote", BRIEFLY, 4, always=False),
+    Row("ledger.moved", "leader", "abort", always=False),
+    Row("ledger.failed", "leader", "abort", BRIEFLY, always=False),
+    Row("ledger.moved", "leader", "abort", BRIEFLY, 2, always=False),
+    Row("ledger.moved", "leader", "revert", always=False),
+    Row("ledger.moved", "leader", "revert", BRIEFLY, 2, always=False),
 )
-CASES = [
-    pytest.param(
-        row,
-        step,
-        id=f"{row.who}-{row.change}-{row.what}.{step}-{row.visit}",
-        marks=() if step == row.steps[-1] else pytest.mark.exhaustive,
-    )
-    for row in ROWS
-    for step in row.steps
-]
-"""Of each write the last step belongs to every run; `make failpoints` has them all."""
+
+
+def cases(scenes: bool) -> list[object]:
+    """Of most writes the last step belongs to every run; `make failpoints` has them all."""
+    return [
+        pytest.param(
+            row,
+            step,
+            id=f"{row.who}-{row.change}-{row.what}.{step}-{row.visit}",
+            marks=() if row.always and step == row.steps[-1] else pytest.mark.exhaustive,
+        )
+        for row in ROWS
+        for step in row.steps
+        if (row.change in SCENES) == scenes
+    ]
 
 
 @define(eq=False)
@@ -153,9 +180,13 @@ def maker(tmp_path_factory: pytest.TempPathFactory) -> Pusher:
 def bundles(maker: Pusher) -> dict[str, bytes]:
     """Each is the first release of its service; built once, since what is tested comes after that."""
     made = {}
-    for name, new in (("push", LIVE), ("reload", BY_RELOAD)):
+    for name, new, settings in (
+        ("push", LIVE, {"deadline": "30"}),
+        ("reload", BY_RELOAD, {"deadline": "30"}),
+        ("late", LIVE, LATE),
+    ):
         maker.version = 0
-        made[name] = maker.bundle(APP, new, settings={"deadline": "30"})
+        made[name] = maker.bundle(APP, new, settings=settings)
     return made
 
 
@@ -209,7 +240,7 @@ def start_again(service: Service, was: list[int]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("row", "step"), CASES)
+@pytest.mark.parametrize(("row", "step"), cases(scenes=False))
 def test_a_process_killed_here_costs_its_own_requests_and_nothing_else(
     maker: Pusher, bundles: dict[str, bytes], tmp_path: Path, row: Row, step: str
 ) -> None:
@@ -261,13 +292,43 @@ def test_a_process_killed_here_costs_its_own_requests_and_nothing_else(
         assert {service.body().partition(" ")[0] for _ in range(20)} == {expected}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("row", "step"), cases(scenes=True))
+def test_a_leader_killed_here_is_succeeded_by_one_that_ends_what_it_was_at(
+    maker: Pusher, bundles: dict[str, bytes], tmp_path: Path, row: Row, step: str
+) -> None:
+    scene, pusher, shot = SCENES[row.change], Pusher(tmp_path, key=maker._key), tmp_path / "shot"
+    with Service(
+        tmp_path,
+        APP,
+        home=pusher.make_home(),
+        settings={"worker_class": "gthread", "workers": WORKERS, "threads": 4},
+        environ={VARIABLE: f"{row.what}.{step}:{row.visit}", SHOT: str(shot)},
+    ) as service:
+        settled(pusher, service, WORKERS)
+        clients, case = Clients(service), Case(pusher, service, bundles["late"])
+        scene.begin(case)
+        with clients.asking():
+            shot.touch()
+            scene.ask(case)
+            killed = wait_until(lambda: taken(shot), "the step is reached")
+            wait_until(lambda: not alive(killed), "the process is dead")
+            dead = time.monotonic_ns()
+            scene.end(case, killed)
+            at_rest(pusher, service)
+            assert case.answers() == 1
+        assert clients.lost_besides(killed, dead) == []
+        assert {service.body().partition(" ")[0] for _ in range(20)} == {scene.body}
+
+
 def table() -> str:
     """The rows for people."""
     lines = ["| write | steps | who dies | while |", "| --- | --- | --- | --- |"]
     words = {"push": "a release goes in live", "reload": "workers are replaced", "rollback": "a rollback"}
+    words |= {change: scene.words for change, scene in SCENES.items()}
     for row in ROWS:
         steps = "all" if row.steps == STEPS else ", ".join(row.steps)
-        nth = f" (its {row.visit}th)" if row.visit > 1 else ""
+        nth = f" (its {NTH.get(row.visit, f'{row.visit}th')})" if row.visit > 1 else ""
         lines.append(f"| `{row.what}`{nth} | {steps} | the {row.who} | {words[row.change]} |")
     return "\n".join(lines) + "\n"
 
