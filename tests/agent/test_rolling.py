@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from attrs import evolve
-from hotpatch_agent.decision.acts import Append
+from hotpatch_agent.decision.acts import Append, Replace
 from hotpatch_agent.decision.duty import Task, duty
 from hotpatch_agent.decision.observe import Observations, RequestSeen
 from hotpatch_agent.decision.states import State
@@ -18,7 +18,7 @@ from hotpatch_agent.rollout.states import Event
 from hotpatch_agent.rollout.strategy import By, Kind, Step, Strategy
 from hotpatch_agent.worker.choice import place_on_trial
 
-from tests.agent.rounds import ME, decide, rehearsed, see, the_record
+from tests.agent.rounds import ME, NO, decide, rehearsed, see, the_record
 from tests.agent.samples import adopting, digest, status, told
 
 CANARY = Strategy(Kind.CANARY, steps=(Step(0.05), Step(0.5)))
@@ -126,6 +126,32 @@ def test_the_way_back_is_not_over_while_a_worker_is_being_started_on_the_release
     state = told(Moved(1, Event.ABORT, "no"), state=replacing_one())
     coming = evolve(started_on_it(3), life=Life.BOOTING, trial=None)
     assert not decide(state, looked(verified(1), verified(2), coming))
+
+
+def test_a_replacement_that_a_retry_has_found_under_way_goes_on_to_its_end() -> None:
+    replacing = told(facts.Replacing("2-1", 2, on=1), state=replacing_one())
+    called_off = told(facts.Failed(1, digest(1), NO), state=replacing)
+    again = facts.Offered(1, digest(1), "", strategy=ROLLING)
+    state = told(Moved(1, Event.RETRY), again, state=called_off)
+    assert decide(state, looked(status(1), status(2))) == (Replace("2-1", 2),)
+
+    back = told(Moved(1, Event.ABORT, "no"), state=state)
+    fact = the_record(decide(back, looked(status(1), status(2))))
+    assert isinstance(fact, facts.Replaced)
+    fact = the_record(decide(told(fact, state=back), looked(status(1), status(2))))
+    assert isinstance(fact, Moved) and fact.event is Event.REACHED
+
+
+def test_a_worker_that_was_interrupted_on_its_way_out_of_a_release_begins_again() -> None:
+    strategy = evolve(CANARY, by=By.WORKERS)
+    began = Began(1, digest(1), strategy, "0001.bundle")
+    there = Moved(1, Event.NEXT, step=0), Moved(1, Event.YES), Moved(1, Event.ABORT, "no")
+    state = told(began, *there, state=offered(strategy))
+    on_its_way = evolve(
+        adopting(status(1, (1,)), Phase.COMMITTING, 1, 1), trial=Trial("1.1.0", 1.0, alone=True)
+    )
+    due = duty(state, on_its_way, (on_its_way, ready(2)))
+    assert due.task is Task.TRY and due.trial is not None and not due.trial.alone
 
 
 def test_a_number_that_shrank_because_a_worker_died_takes_the_release_from_nobody() -> None:

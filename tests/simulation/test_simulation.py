@@ -39,6 +39,11 @@ def test_three_thousand_schedules_keep_every_promise(chunk: int) -> None:
             raise AssertionError(f"python -m tests.simulation --replay {seed}") from error
 
 
+@pytest.mark.parametrize("seed", [16424, 18511])
+def test_schedules_that_found_a_fault_once_keep_every_promise(seed: int) -> None:
+    run(seed)
+
+
 def test_the_same_seed_is_the_same_schedule() -> None:
     for seed in (7, 8, 9):
         one, other = run(seed), run(seed)

@@ -173,7 +173,7 @@ _ALWAYS: Final[tuple[Rule, ...]] = (tidy, deaths, failed_starts, judge)
 
 RULES: Final[Mapping[Stage, tuple[Rule, ...]]] = {
     Stage.IDLE: (*_ALWAYS, admit, roll, absorb, reloaded, blocked, replace),
-    Stage.OFFERED: (*_ALWAYS, admit, roll, refused, rehearsed, overdue, rehearse),
+    Stage.OFFERED: (*_ALWAYS, admit, roll, refused, rehearsed, replace_for_trial, overdue, rehearse),
     Stage.REHEARSED: (*_ALWAYS, admit, refused, commit, roll, replace_for_trial, overdue),
     Stage.COMMITTED: (*_ALWAYS, admit, roll, blocked, settle, replace),
     Stage.REVERTING: (*_ALWAYS, admit, roll, blocked, settle, replace),

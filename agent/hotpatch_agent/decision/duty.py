@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
+from typing import Final
 
 from attrs import frozen
 
@@ -56,6 +57,8 @@ class Duty:
 
 
 NOTHING = Duty(Task.NOTHING)
+_CAN_TRY: Final = (Phase.READY, Phase.COMMITTING, Phase.HELD, Phase.LIVE)
+"""COMMITTING: a full disk has stopped it there, and it begins again."""
 
 
 def duty(state: State, status: Status, peers: Sequence[Status] = ()) -> Duty:
@@ -88,7 +91,7 @@ def _before_commit(state: State, status: Status, peers: Sequence[Status]) -> Dut
     if phase is Phase.VERIFIED and rollout.stage is Stage.REHEARSED and live:
         return Duty(Task.STAGE, rollout.version, rollout.digest, state.errand)
     says = progress is not None and progress.by_start
-    if says or phase in (Phase.READY, Phase.HELD, Phase.LIVE):
+    if says or phase in _CAN_TRY:
         wanted = of_worker(state, status, peers)
         if wanted is not None and wanted != status.trial:
             return Duty(Task.TRY, rollout.version, rollout.digest, state.errand, trial=wanted)

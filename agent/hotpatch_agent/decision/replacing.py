@@ -46,8 +46,10 @@ def replace(view: View) -> tuple[Decision, ...]:
 
 
 def replace_for_trial(view: View) -> tuple[Decision, ...]:
-    """The same before the commit: only what a release on trial asks for."""
-    return replace(view) if view.state.trying is not None else ()
+    """The same before the commit: what has begun goes on, and beyond that only what a release on trial asks
+    for."""
+    state = view.state
+    return replace(view) if state.trying is not None or state.replacement is not None else ()
 
 
 @frozen
