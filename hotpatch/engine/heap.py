@@ -10,7 +10,7 @@ import gc
 import sys
 import types
 import typing
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from hotpatch.errors import PatchRefused
@@ -105,6 +105,7 @@ def instances(
     rebased: set[int],
     displaced: Mapping[int, Any],
     objects: Sequence[Any],
+    view: View,
 ) -> list[Op]:
     """Instances follow a class that was built anew.  Raises PatchRefused where C won't let them and they
     were not built anew as well, and where a subclass made at run time holds on to the class."""
@@ -118,19 +119,29 @@ def instances(
                     f"{live.__qualname__} needs another class object, and has a subclass made at run time, "
                     f"{sub.__qualname__}"
                 )
-    return following(exchanged, rigid, [obj for obj in objects if id(obj) not in displaced])
+    return following(exchanged, rigid, objects, displaced, view)
 
 
 def following(
-    exchanged: Mapping[int, tuple[type, type]], rigid: Collection[int], objects: Sequence[Any]
+    exchanged: Mapping[int, tuple[type, type]],
+    rigid: Collection[int],
+    objects: Sequence[Any],
+    known: Container[int],
+    view: View,
 ) -> list[Op]:
-    """The steps by which objects follow their class.  Raises PatchRefused where C won't let them."""
+    """The steps by which objects follow their class, but for those whose ids are `known`.
+
+    Raises PatchRefused where C won't let them.  What only the record of an earlier change holds stays what it
+    is, for that change is taken back after this one.
+    """
     ops = []
     for obj in objects:
         pair = exchanged.get(id(type(obj)))
-        if pair is None:
+        if pair is None or id(obj) in known:
             continue
         if id(type(obj)) in rigid:
+            if recorded(obj, {id(objects)}, view):
+                continue
             name = pair[0].__qualname__
             raise PatchRefused(f"{name} gets another layout; objects of it made since the start can't follow")
         ops.append(Op(obj, SlotKind.TYPE, None, pair[0], pair[1], f"instance of {pair[1].__qualname__}"))
@@ -168,6 +179,12 @@ def holders(gone: Mapping[int, tuple[Any, str]], ours: set[int], view: View) -> 
     return list(found)
 
 
+def recorded(obj: Any, passed: set[int], view: View) -> bool:
+    """Do only records of changes hold this object?  `passed` are ids of what holds it for the search."""
+    with thawed():
+        return _in_undo(obj, [], passed, view, DEEPEST - 1)
+
+
 def _in_undo(
     holder: Any, looking: list[list[Any]], passed: set[int], view: View, depth: int = DEEPEST
 ) -> bool:
@@ -176,8 +193,7 @@ def _in_undo(
     by."""
     if type(holder) in (Op, Note):
         return True
-    first = depth == DEEPEST
-    if not depth or type(holder) in NO_VALUES or (first and type(holder) not in (list, tuple, dict)):
+    if not depth or type(holder) in NO_VALUES:
         return False
     above = gc.get_referrers(holder)
     own = {id(looking), *map(id, looking), *passed}
@@ -187,7 +203,7 @@ def _in_undo(
         if type(one) in (Op, Note) or (type(one) is not types.FrameType and id(one) not in own)
     ]
     looking.append(above)
-    found = first or bool(above)
+    found = bool(above) or (depth == DEEPEST and type(holder) in (list, tuple, dict))
     for one in above:  # no generator: its variables would be holders
         found = found and (view.keeps(one, holder) or _in_undo(one, looking, passed, view, depth - 1))
     looking.pop()
