@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import signal
 from collections.abc import Mapping
 from typing import Final
 
@@ -42,13 +43,20 @@ class Case:
 
     def hold(self) -> None:
         """Requests that go on in two workers: whichever dies, one of them goes on."""
-        while len(self.streams) < 2:
-            connection = http.client.HTTPConnection("127.0.0.1", self.service.port, timeout=WAIT)
-            connection.request("GET", "/long")
-            answer = connection.getresponse()
-            worker = int(answer.read(len("one 0000000000")).decode().partition(" ")[2])
-            if worker not in self.streams:
-                self.streams[worker] = answer
+        first = self._begin()
+        self.service.signal(signal.SIGSTOP, first)  # so that it is another that accepts the second
+        try:
+            self._begin()
+        finally:
+            self.service.signal(signal.SIGCONT, first)
+
+    def _begin(self) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", self.service.port, timeout=WAIT)
+        connection.request("GET", "/long")
+        answer = connection.getresponse()
+        worker = int(answer.read(len("one 0000000000")).decode().partition(" ")[2])
+        self.streams[worker] = answer
+        return worker
 
     def let_go(self, but: int) -> list[str]:
         """They may end; how they do in the workers that are not this one."""
@@ -66,10 +74,8 @@ class Case:
 
     def answers(self) -> int:
         """How often what was asked is answered."""
-        names = [
-            (getattr(fact, "request", ""), getattr(fact, "name", "")) for _, fact in self.pusher.records()
-        ]
-        return sum(self.asked in pair for pair in names)
+        said = [fact for _, fact in self.pusher.records() if not isinstance(fact, Began)]
+        return sum(self.asked in (getattr(fact, "request", ""), getattr(fact, "name", "")) for fact in said)
 
 
 @frozen
