@@ -14,6 +14,7 @@ reason.
 from __future__ import annotations
 
 from .commit import Undo, apply, commit
+from .gently import gently
 from .measure import measure
 from .measurement import Measurement, this_python
 from .moment import commit_now
@@ -32,6 +33,7 @@ __all__ = [
     "commit",
     "commit_now",
     "commit_quietly",
+    "gently",
     "measure",
     "plan",
     "prove",

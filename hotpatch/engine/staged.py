@@ -13,12 +13,13 @@ from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 from hotpatch.transform import Transformer
 
-from . import codes, effects, frames, heap, held, memo, quiet
+from . import accounted, codes, effects, frames, heap, held, memo, quiet, sought
 from .build import Builder
 from .carry import Carry, Choices
 from .difference import Difference
 from .frames import Blocker
 from .frozen import all_objects
+from .gently import gently
 from .graph import APP
 from .locate import Locator
 from .measurement import Measurement
@@ -92,7 +93,7 @@ def stage(
     """
     if problems := effects.left(measurement.problems, choices or {}):
         raise PatchRefused(problems[0].why)
-    with codes.remembering():
+    with gently(), codes.remembering():
         return _stage(measurement, root, app, choices or {}, view, transformers)
 
 
@@ -120,7 +121,7 @@ def _stage(
     _drop_modules(merger, measurement)
     exchange = heap.Exchange(merger.functions)
     incompatible = quiet.incompatible_names(merger.functions, merger.ops, view)
-    suspended = _scan(measurement, merger, builder, exchange, world, incompatible)
+    suspended, looked = _scan(measurement, merger, builder, exchange, world, incompatible)
     base, carry, ours = merger.ops, None, list[Op]()
     if transformers:
         carry = Carry(transformers, root, view, builder.classes.exchanged)
@@ -128,7 +129,7 @@ def _stage(
     importlib.invalidate_caches()
     locator.forget()
     builder.made.clear()
-    return Staged(
+    staged = Staged(
         measurement=measurement,
         ops=(*base, *ours),
         base=tuple(merger.ops),
@@ -145,8 +146,13 @@ def _stage(
         suspended=suspended,
         blockers=quiet.blockers_of(exchange, incompatible, suspended),
         view=view,
-        notes=tuple(f"{name} was made by running its statement" for name in statements.ran),
+        notes=(
+            *(f"{name} was made by running its statement" for name in statements.ran),
+            *([f"{sought.IN_ONE_PIECE} {looked}"] if looked else ()),
+        ),
     )
+    accounted.records.add(staged)
+    return staged
 
 
 def _all_measured(measurement: Measurement, world: World) -> None:
@@ -168,14 +174,18 @@ def _scan(
     exchange: heap.Exchange,
     world: World,
     incompatible: frozenset[str],
-) -> tuple[Any, ...]:
-    """What only the heap knows, and only if the edit needs it; returns suspended frames' holders."""
+) -> tuple[tuple[Any, ...], str]:
+    """What only the heap knows, and only if the edit needs it: suspended frames' holders; and what the heap
+    was looked through for in one piece, if it had to be."""
     exchanged = builder.classes.exchanged
     search = quiet.needs_search(exchange, incompatible)
     cached = memo.cached_properties(merger.functions, world)
     if not (exchanged or search or cached or heap.needs_scan(merger.functions)):
-        return ()
-    objects = all_objects()
+        return (), ""
+    if exchanged or cached:
+        objects, looked = all_objects(), "instances"
+    else:
+        objects, looked = sought.users(exchange, merger.functions, merger.ops, world)
     merger.ops += heap.closures(exchange, merger.functions, objects, world.view)
     if exchanged:
         rigid = builder.classes.rigid
@@ -183,7 +193,7 @@ def _scan(
     known = {id(op.owner) for op in merger.ops if op.kind is SlotKind.CALL and type(op.owner) is LRU}
     merger.ops += memo.stale_caches(measurement.stale_names, world, objects, known)
     merger.ops += memo.drop_cached(cached, objects)
-    return quiet.suspended_in(objects) if search else ()
+    return (quiet.suspended_in(objects) if search else ()), looked
 
 
 def _clear_dispatch(merger: Merger, difference: Difference, locator: Locator) -> None:
