@@ -25,13 +25,26 @@ def digest(version: int) -> str:
     return f"{version:02d}" * 32
 
 
+READ_ALL = 1_000_000
+"""More records than any sample has."""
+
+
 def status(
     pid: int, stack: tuple[int, ...] = (), life: Life = Life.SERVING, started: float = 0.0, **more: object
 ) -> Status:
-    """A worker that runs this stack and has nothing else to say."""
+    """A worker that runs this stack, has read the whole ledger, and has nothing else to say."""
     top = digest(stack[-1]) if stack else ""
     made = Status(
-        f"{pid}-1", pid, at(started), "sync", "shop:app", "3.11", life=life, stack=stack, digest=top
+        f"{pid}-1",
+        pid,
+        at(started),
+        "sync",
+        "shop:app",
+        "3.11",
+        life=life,
+        stack=stack,
+        digest=top,
+        seq=READ_ALL,
     )
     return evolve(made, **more)
 

@@ -178,6 +178,16 @@ def test_it_is_settled_when_every_worker_runs_it() -> None:
     assert the_record(decide(COMMITTED, seen, 2.5)) == facts.Settled(1, digest(1), 2, 2.5)
 
 
+def test_a_worker_that_may_still_do_what_was_said_before_holds_the_end_up() -> None:
+    """It has read `committed`, and has not flipped yet when the release is taken back."""
+    back = told(facts.RolledBack(1, 0, "totals"), state=COMMITTED)
+    late = evolve(adopting(status(2), Phase.READY, 1, errand=1), seq=COMMITTED.seq)
+    assert decide(back, see(status(1), late)) == ()
+    assert decide(back, see(status(1), evolve(late, seq=back.seq))) != ()
+    done = evolve(adopting(status(2), Phase.LIVE, 0, back.errand), seq=COMMITTED.seq)
+    assert isinstance(the_record(decide(back, see(status(1), done))), facts.Settled)
+
+
 def test_another_bundle_of_the_same_version_is_not_the_head() -> None:
     other = evolve(status(1, (1,)), digest="ff" * 32)
 

@@ -233,3 +233,11 @@ def test_the_death_of_a_worker_on_trial_counts_against_the_release() -> None:
     assert [one.fact for one in decisions if isinstance(one, Append)] == [
         facts.Crashed(1, digest(1), "2-1", "on trial")
     ]
+
+
+def test_a_way_back_is_not_over_while_a_worker_may_still_give_what_was_asked_for_before_it() -> None:
+    aborting = moving(Moved(1, Event.ABORT, "totals"))
+    late = evolve(ready(2), seq=aborting.seq - 1)
+    assert decide(aborting, looked(ready(1), late)) == ()
+    heard = evolve(late, seq=aborting.seq)
+    assert the_record(decide(aborting, looked(ready(1), heard))).event is Event.REACHED

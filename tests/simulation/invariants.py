@@ -73,6 +73,14 @@ class Watcher:
         self.promised.append((record.seq, record.digest))
         self._read_on()
 
+    def note_flip(self, worker: Any) -> None:
+        """A serving worker has gone from what it ran to something else."""
+        self._read_on()
+        state = self.states[-1]
+        if state.stage is Stage.IDLE and self.lawful and self.honest:
+            head = tuple(one for one in state.versions if one not in worker.status.absorbs)
+            assert worker.running == head, f"{worker.me} goes to {worker.running} after all had settled on {head}"
+
     # -- always ------------------------------------------------------------------------------------
 
     def look(self, workers: list[Any]) -> None:
@@ -163,7 +171,7 @@ class Watcher:
         assert known, f"{worker.me} runs {worker.running}, which was never decided"
         if status is not None and status.life is Life.SERVING and not worker.asked_to_go:
             for since in self.reloads:
-                older = since.boot == status.started.boot and since.since(status.started) > 0
+                older = since.boot == worker.loads.boot and since.since(worker.loads) > 0
                 assert not older, f"{worker.me} is older than a reload that is over"
         if status is not None and status.life is not Life.BOOTING:
             assert status.stack == worker.running

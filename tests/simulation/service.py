@@ -41,6 +41,7 @@ EVENTS: Final = {
     "fuse": 2.5,
     "kill": 2.0,
     "wait": 2.0,
+    "halt": 2.0,
     "rollback": 1.5,
     "term": 1.0,
     "jump": 0.6,
@@ -99,6 +100,8 @@ class SimService:
         self.patience = 8
         self.old: dict[str, Status] = {}
         self.quiet = False
+        self.halted: set[str] = set()
+        """Processes that get no processor for now."""
         self.watcher = Watcher(self.machine, HOME, self.kinds)
 
     # -- what workers ask of it --------------------------------------------------------------------
@@ -192,9 +195,16 @@ class SimService:
             self.workers.append(SimWorker(self, self.machine, HOME, next(self.pids), wayward))
 
     def _step(self) -> None:
-        if runnable := self._living():
+        if runnable := [one for one in self._living() if one.name not in self.halted]:
             self.rng.choice(runnable).step()
         self._living()
+        if self.halted and self.rng.random() < 0.05:
+            self.halted.clear()
+
+    def _halt(self) -> None:
+        """A process gets no processor for a while, if there is one, in the middle of something."""
+        if busy := [one for one in self._living() if not one.idle]:
+            self.halted.add(self.rng.choice(busy).name)
 
     def _living(self) -> list[Process]:
         self.machine.processes = [one for one in self.machine.processes if one.alive]
@@ -334,6 +344,7 @@ class SimService:
         self.quiet = True
         self.anarchy = False
         self.machine.disk.full = False
+        self.halted.clear()
         self.patience = 3
         self._set_wanted(self.count)
         for process in self.machine.processes:

@@ -81,6 +81,8 @@ class SimWorker:
         """Has it begun to lead?"""
         self.prepared = ""
         """Digest of the release that is built here."""
+        self.loads: Instant | None = None
+        """When it began to read the sources on disk: after its status was there for all to see."""
         self.process = machine.spawn(self.me, self.body)
 
     # -- its life ----------------------------------------------------------------------------------
@@ -135,8 +137,10 @@ class SimWorker:
                 digest=found.digest,
                 adoption=adoption,
                 absorbs=found.absorbs,
+                seq=state.seq,
             )
             self._write()
+            self.loads = self.machine.now()
         finally:
             if lock is not None:
                 lock.release()
@@ -184,12 +188,15 @@ class SimWorker:
         self.history.refresh()
         if self.status.blockers and self.service.patience <= 0:
             self._tell(evolve(self.status, blockers=()))
+        heard = self.history.state.seq
         for _ in range(4):
             to = duty(self.history.state, self.status, self._peers())
-            if to.task is Task.NOTHING:
-                break
-            self._do(to)
-            if self.status.adoption is not None and self.status.adoption.phase is Phase.HELD:
+            if to.task is not Task.NOTHING:
+                self._do(to)
+            held = self.status.adoption is not None and self.status.adoption.phase is Phase.HELD
+            if held or to.task is Task.NOTHING:
+                if self.status.seq != heard:
+                    self._tell(evolve(self.status, seq=heard))
                 break
         if self.lock is None:
             self.lock = self.process.locks.try_take(self.home.leader_lock)
@@ -261,6 +268,7 @@ class SimWorker:
                 raise Killed
             stack = state.stack_on(to.version) if trial.alone else state.versions
             self.running = self._without_absorbed(stack)
+            self.service.watcher.note_flip(self)
             digest = to.digest if trial.alone else (state.top.digest if state.top else "")
             self.prepared = to.digest if trial.alone else ""
             self.status = evolve(self.status, stack=self.running, digest=digest)
@@ -311,6 +319,7 @@ class SimWorker:
             return
         self.prepared = ""
         self.running = self._without_absorbed(to.stack)
+        self.service.watcher.note_flip(self)
         lingers = kind == "lingers" and keeps and not to.force
         self.status = evolve(
             self.status,

@@ -147,9 +147,9 @@ def overdue(view: View) -> tuple[Decision, ...]:
 
 
 def settle(view: View) -> tuple[Decision, ...]:
-    """Over when every worker runs the head and none is still being started or replaced."""
+    """Over when every worker runs the head for good and none is still being started or replaced."""
     rollout = _rollout(view)
-    if not view.voters or view.behind or view.booting or view.state.replacement is not None:
+    if not view.voters or not view.on_head or view.booting or view.state.replacement is not None:
         return ()
     seconds = round(view.now.since(rollout.since), 3)
     if math.isinf(seconds):

@@ -107,8 +107,8 @@ def _owed(view: View, progress: Progress) -> facts.Fact | None:
     if what is Due.ROLL_BACK and top is not None and top.version == progress.version:
         return facts.RolledBack(top.version, state.way_back, progress.reason)
     waits = progress.station is Station.WAITING and state.rollout is None
-    if waits and state.offer is not None and state.offer.digest == progress.digest:
-        return state.offer  # a retry
+    if waits and state.offer is not None and state.offer.digest == progress.digest and view.on_head:
+        return state.offer  # a retry, once nobody is left on what the attempt before had given
     return None
 
 

@@ -84,7 +84,7 @@ def blocked(view: View) -> tuple[Decision, ...]:
 
 def is_over(view: View) -> bool:
     """Does no serving worker run old code any more, as far as can be seen?"""
-    return not view.behind and not any(_lingers(view.state, one) for one in view.voters)
+    return view.on_head and not any(_lingers(view.state, one) for one in view.voters)
 
 
 def why_replaced(view: View, status: Status) -> str:

@@ -102,6 +102,8 @@ def reached(state: State, alive: Sequence[Status]) -> bool:
         return False
     serving = [one for one in alive if one.life is Life.SERVING]
     if progress.station in RETURNING:
+        if any(one.seq < state.seq for one in serving):
+            return False  # it may be about to give what was asked for before the way back
         gives = any(one.trial is not None and one.trial.share for one in serving)
         return not gives and not any(on_trial(state, one) for one in alive if one.life is not Life.LEAVING)
     if missing(state, alive):

@@ -36,6 +36,14 @@ class View:
         """Serving workers that do not run the head."""
         return tuple(one for one in self.voters if not runs_head(self.state, one))
 
+    @functools.cached_property
+    def on_head(self) -> bool:
+        """Does every serving worker run the head, and will stay on it?
+
+        A worker that has read an older record may still be about to do what that said, whatever it runs.
+        """
+        return not self.behind and all(has_heard(self.state, one) for one in self.voters)
+
     def in_phase(self, rollout: Rollout, *phases: Phase) -> tuple[Status, ...]:
         """Serving workers that have come this far with the release in progress."""
         return tuple(one for one in self.voters if one.phase_for(self.state.errand, rollout.digest) in phases)
@@ -57,6 +65,12 @@ def runs_head(state: State, status: Status) -> bool:
         return False
     top = state.top
     return not ours or top is None or top.version != ours[-1] or status.digest == top.digest
+
+
+def has_heard(state: State, status: Status) -> bool:
+    """Has this worker taken into account what began last: an offer, or a way back?"""
+    adoption = status.adoption
+    return status.seq >= state.errand or (adoption is not None and adoption.errand == state.errand)
 
 
 def needs_reload(state: State, status: Status) -> bool:
