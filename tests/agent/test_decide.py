@@ -219,6 +219,14 @@ def test_the_next_worker_waits_until_as_many_serve_as_at_first() -> None:
     assert decide(state, see(here(1, Phase.UNABLE), status(3, (1,), Life.BOOTING))) == ()
 
 
+def test_a_reload_is_over_by_a_look_that_began_after_it_was_asked_for() -> None:
+    state = told(facts.Reloading("ann"), tick=5.0)
+    new = status(1, started=5.0)
+
+    assert decide(state, see(new, at=at(5.0)), 7.0) == ()
+    assert isinstance(the_record(decide(state, see(new, at=at(6.0)), 7.0)), facts.Reloaded)
+
+
 def test_every_worker_is_replaced_for_a_release_that_goes_in_by_reload() -> None:
     state = told(committed(how=How.RELOAD), state=RELOAD)
     fact = the_record(decide(state, see(here(1, Phase.VERIFIED), here(2, Phase.VERIFIED))))

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from hotpatch_agent.clock import now
+from hotpatch_agent.decision.history import History
 from hotpatch_agent.home import facts
+from hotpatch_agent.home.status import Board, Status
+from hotpatch_agent.worker.start import Start
 
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import wait_until
@@ -150,3 +156,29 @@ def test_a_program_that_ends_itself_by_itself_ends_the_service_as_it_would_witho
     with pytest.raises(AssertionError, match="gunicorn ended with 3"):
         service.start()
     service.stop()
+
+
+def test_what_is_decided_before_a_new_worker_can_be_seen_is_not_decided_without_it(
+    pusher: Pusher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pusher.make_home()
+    history, asked = History(pusher.home.ledger), facts.Reloading("ann")
+    write = Board.write
+
+    def late(board: Board, status: Status) -> bool:
+        history.refresh()
+        if history.state.reload is None:
+            history.append(asked, "1-1", now())
+        return write(board, status)
+
+    monkeypatch.setattr(Board, "write", late)
+    config = SimpleNamespace(worker_class_str="sync")
+    worker = SimpleNamespace(cfg=config, log=logging.getLogger(), load_wsgi=None, run=None, handle_exit=None)
+    start = Start(worker, pusher.home, None)
+
+    start._prepare()
+
+    assert history.state.reload is not None and start._status is not None
+    assert start._status.started.since(history.state.reload.since) >= 0
+    assert pusher.statuses() == (start._status,)
+    start._board.leave()

@@ -79,7 +79,9 @@ class Watcher:
         state = self.states[-1]
         if state.stage is Stage.IDLE and self.lawful and self.honest:
             head = tuple(one for one in state.versions if one not in worker.status.absorbs)
-            assert worker.running == head, f"{worker.me} goes to {worker.running} after all had settled on {head}"
+            assert worker.running == head, (
+                f"{worker.me} goes to {worker.running} after all had settled on {head}"
+            )
 
     # -- always ------------------------------------------------------------------------------------
 

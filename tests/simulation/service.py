@@ -235,8 +235,8 @@ class SimService:
         def push(process: Process) -> None:
             try:
                 self.watcher.pushed.append(spool.offer(HOME.spool, data, name, process.files, card))
-            except DiskFull:
-                return
+            except (DiskFull, FileNotFoundError):
+                return  # no space, or swept away each time: the command says so and ends
 
         self.watcher.pushed.append("")
         self.machine.spawn(f"push {name}", push)
@@ -278,8 +278,8 @@ class SimService:
         def ask(process: Process) -> None:
             try:
                 self.watcher.pushed.append(spool.ask(HOME.spool, request, name, process.files))
-            except DiskFull:
-                return
+            except (DiskFull, FileNotFoundError):
+                return  # no space, or swept away each time: the command says so and ends
 
         self.watcher.pushed.append("")
         self.machine.spawn(f"ask {name}", ask)

@@ -39,7 +39,7 @@ def test_three_thousand_schedules_keep_every_promise(chunk: int) -> None:
             raise AssertionError(f"python -m tests.simulation --replay {seed}") from error
 
 
-@pytest.mark.parametrize("seed", [16424, 18511])
+@pytest.mark.parametrize("seed", [1490, 12385, 16424, 18511])
 def test_schedules_that_found_a_fault_once_keep_every_promise(seed: int) -> None:
     run(seed)
 

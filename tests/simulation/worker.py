@@ -12,14 +12,13 @@ from attrs import evolve, frozen
 from hotpatch_agent.clock import Instant
 from hotpatch_agent.decision.acts import Rehearse, Replace
 from hotpatch_agent.decision.duty import Duty, Task, duty
-from hotpatch_agent.decision.history import History
 from hotpatch_agent.decision.observe import Observations, Rehearsal
 from hotpatch_agent.decision.states import State
 from hotpatch_agent.decision.trial import on_trial
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import How
 from hotpatch_agent.home.folder import Home
-from hotpatch_agent.home.ledger import NameTaken, Record
+from hotpatch_agent.home.ledger import NameTaken
 from hotpatch_agent.home.status import Adoption, Blocker, Board, Life, Phase, Problem, Status, read_roll
 from hotpatch_agent.leader.lead import Leader
 from hotpatch_agent.leader.lookout import Lookout
@@ -30,6 +29,7 @@ from hotpatch.errors import CheckFailed, DiskFull, HotpatchError, NotABundle, Ol
 from hotpatch.release import Release
 from tests.simulation.bundles import parse
 from tests.simulation.machine import Killed, Machine, Process
+from tests.simulation.noted import Noted
 
 STREAM: Final = Blocker("request", "ticks (shop.py, line 7)", "GET /ticks", 1.0)
 
@@ -44,21 +44,6 @@ class Chosen:
     problem: Problem | None
     meant: tuple[int, str]
     """Version and digest of what it was to be started on."""
-
-
-class Noted(History):
-    """A history that tells what its owner was promised to be durable."""
-
-    promised: Callable[[Record], None]
-
-    def append(self, fact: facts.Fact, who: str, at: Any) -> Record:
-        record = super().append(fact, who, at)
-        self.promised(record)
-        return record
-
-    def compact(self, who: str, at: Any, after: int = 12, keep: int = 3) -> bool:
-        """Often, so that schedules see it."""
-        return super().compact(who, at, after, keep)
 
 
 class SimWorker:
@@ -93,7 +78,7 @@ class SimWorker:
         self.history.promised = self.service.note_promise
         self.board = Board(self.home.workers, self.me, files, locks)
         self.leader = Leader(self.home, self.history, self.me, self.machine.now, files, locks)
-        self.lookout = Lookout(self.home, self.me, self._accept, files, locks)
+        self.lookout = Lookout(self.home, self.me, self._accept, files, locks, self.machine.now)
         while not self._guarded(self._boot):
             process.rest()
         while not self.asked_to_go:
@@ -117,14 +102,38 @@ class SimWorker:
                 self.history.append(facts.Started(str(self.service.master_tick)), self.me, self.machine.now())
             except NameTaken:
                 self.history.refresh()
-        state = self.history.state
+        found = self._place(self.history.state)
+        while self.history.refresh():  # decided before it could be seen, and so without it
+            found = self._place(self.history.state)
+        assert self.status is not None
+        adoption, errand, moment = self.status.adoption, self.history.state.errand, self.status.started
+        stack, problem = found.stack, found.problem
+        kinds = {self.service.kind_of(version) for version in stack}
+        if "poisons" in kinds:
+            self.process.kill()
+            raise Killed
+        if "unbootable" in kinds and adoption is not None:
+            why = Problem.of(NotABundle("it does not start"))
+            self._tell(evolve(self.status, adoption=evolve(adoption, problem=why)))
+            self.process.kill()
+            raise Killed
+        self.running = stack
+        if adoption is not None:
+            adoption = evolve(adoption, phase=Phase.LIVE)
+        if problem is not None and found.meant[0]:
+            version, digest = found.meant
+            adoption = Adoption(errand, digest, version, Phase.FELL_BACK, moment, problem, "fell back")
+        self._tell(evolve(self.status, adoption=adoption, life=Life.SERVING))
+
+    def _place(self, state: State) -> Chosen:
+        """Chooses what to start on, where others see it."""
         lock = self.process.locks.take(self.home.start_lock) if state.replacement else None
         try:
             found = self._choose(state)
-            errand, moment = state.errand, self.machine.now()
+            moment = self.machine.now()
             adoption = None
             if found.stack:
-                adoption = Adoption(errand, found.digest, found.stack[-1], Phase.COMMITTING, moment)
+                adoption = Adoption(state.errand, found.digest, found.stack[-1], Phase.COMMITTING, moment)
             self.status = Status(
                 self.me,
                 self.pid,
@@ -144,23 +153,7 @@ class SimWorker:
         finally:
             if lock is not None:
                 lock.release()
-        stack, problem = found.stack, found.problem
-        kinds = {self.service.kind_of(version) for version in stack}
-        if "poisons" in kinds:
-            self.process.kill()
-            raise Killed
-        if "unbootable" in kinds and adoption is not None:
-            why = Problem.of(NotABundle("it does not start"))
-            self._tell(evolve(self.status, adoption=evolve(adoption, problem=why)))
-            self.process.kill()
-            raise Killed
-        self.running = stack
-        if adoption is not None:
-            adoption = evolve(adoption, phase=Phase.LIVE)
-        if problem is not None and found.meant[0]:
-            version, digest = found.meant
-            adoption = Adoption(errand, digest, version, Phase.FELL_BACK, moment, problem, "fell back")
-        self._tell(evolve(self.status, adoption=adoption, life=Life.SERVING))
+        return found
 
     def _choose(self, state: State) -> Chosen:
         """What it starts on, as the agent's own start does it."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
+from hotpatch_agent.clock import Instant
 from hotpatch_agent.home.facts import How
 from hotpatch_agent.home.spool import Request
 from hotpatch_agent.home.status import Blocker, Problem, Status
@@ -75,3 +76,5 @@ class Observations:
     """The service's own, for what no release is concerned in."""
     rollout: Seen | None = None
     """What judge, checks and gates say of the rollout under way; None if nobody has looked yet."""
+    at: Instant | None = None
+    """When the look began; None: just now."""

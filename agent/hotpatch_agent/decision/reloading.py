@@ -41,6 +41,9 @@ def reloaded(view: View) -> tuple[Decision, ...]:
         many = f"{plural(len(left), 'worker')} started before it " + ("serves" if len(left) == 1 else "serve")
         given_up = Problem.of(errors.ReleaseFailed(f"{why}; {many} on as before"))
         return (Append(facts.Reloaded(len(view.voters), seconds, given_up)),)
+    looked = view.seen.at
+    if looked is not None and looked.since(reload.since) <= 0:
+        return ()  # a worker may have come since that knew nothing of it
     if left or view.booting or view.state.replacement is not None:
         return ()
     return (Append(facts.Reloaded(len(view.voters), seconds)),)

@@ -11,6 +11,7 @@ from attrs import evolve
 from hotpatch.errors import BadRequest, BundleTooLarge, HotpatchError, NotABundle
 from hotpatch.release import Release
 from hotpatch_agent import wire
+from hotpatch_agent.clock import Instant, now
 from hotpatch_agent.decision.observe import BundleSeen, Observations, Rehearsal, RequestSeen
 from hotpatch_agent.home import spool
 from hotpatch_agent.home.alive import OS_LOCKS, Locks
@@ -41,8 +42,10 @@ class Lookout:
         accept: Accept,
         files: Files = OS_FILES,
         locks: Locks = OS_LOCKS,
+        clock: Callable[[], Instant] = now,
     ) -> None:
         self._home = home
+        self._clock = clock
         self._me = me
         self._accept = accept
         self._files = files
@@ -52,6 +55,7 @@ class Lookout:
 
     def look(self, rehearsal: Rehearsal | None = None) -> Observations:
         """Everything as it is now.  Raises OSError if the folder itself can't be read."""
+        begun = self._clock()
         names = spool.waiting(self._home.spool, self._files)
         self._judged = {name: item for name in names if (item := self._item(name)) is not None}
         roll = read_roll(self._home.workers, self._files, self._locks)
@@ -65,6 +69,7 @@ class Lookout:
             rehearsal,
             wanted(self._home.path, self._files),
             self._terms,
+            at=begun,
         )
 
     def _item(self, name: str) -> BundleSeen | RequestSeen | None:

@@ -147,6 +147,15 @@ class Start:
         self._board = Board(self._home.workers, worker_id())
         self._history = History(self._home.ledger)
         trouble = self._read_history()
+        while True:
+            known = self._history.state.seq
+            layers = self._place(trouble)
+            trouble = self._read_history()
+            if self._history.state.seq == known:
+                return layers
+            # What was decided before it could be seen was decided without it, so it chooses anew.
+
+    def _place(self, trouble: str) -> Layers:
         state = self._history.state
         self._program = self._preloaded or Program.at(root_of(self._home))
         if self._preloaded is not None and state.runs_disk and self._program.is_older_than_disk():
