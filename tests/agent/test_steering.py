@@ -106,7 +106,11 @@ def test_the_deploy_lock_keeps_others_out_and_its_owner_in(pusher: Pusher) -> No
         refused = wait_until(lambda: [f for _, f in pusher.records() if hasattr(f, "problem")], "an answer")
         assert refused[0].problem.error == "DeployLocked"
         assert push(pusher)["outcome"] == "done"
-        said(pusher, "unlock")
+        assert said(pusher, "unlock")["was"] is not None
+        before = pusher.last()
+        again = said(pusher, "unlock")
+        assert again["was"] is None and "nothing to let go" in again["message"]
+        assert pusher.last() == before
 
 
 def test_the_watch_shows_each_decision_and_ends_with_the_rollout(pusher: Pusher) -> None:

@@ -185,6 +185,7 @@ def test_a_rollback_to_nowhere_is_refused_with_the_reason(shop: Shop) -> None:
 
     assert "nothing to roll back" in shop.json("rollback", code=34)["message"]
     assert "release 7 is not kept" in shop.json("rollback", "--to", "7", code=34)["message"]
+    assert shop.run("rollback", code=34).count("nothing to roll back") == 1
 
 
 def test_a_second_push_while_one_is_on_its_way_is_busy_and_a_rollback_calls_the_first_off(shop: Shop) -> None:

@@ -165,8 +165,13 @@ class Glance:
     def sentence(self) -> str:
         """Where it stands, in a few words."""
         if self.records:
-            return tell.fact(self.records[-1].fact)
+            last = self.records[-1].fact
+            return "refused" if self.is_refusal(last) else tell.fact(last)
         return "waiting for the service to answer" if self.trail.version is None else ""
+
+    def is_refusal(self, fact: facts.Fact) -> bool:
+        """Does this turn away what is followed?  Then the command's last word says it."""
+        return isinstance(fact, facts.Refused) and fact.name == self.trail.name
 
 
 def follow(

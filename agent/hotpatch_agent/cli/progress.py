@@ -68,7 +68,8 @@ class _Lines:
 
     def show(self, glance: Glance) -> None:
         for record in glance.records:
-            self._terminal.say(tell.fact(record.fact))
+            if not glance.is_refusal(record.fact):
+                self._terminal.say(tell.fact(record.fact))
         for status in glance.workers:
             phase, more = phase_of(status, glance)
             if self._phases.get(status.worker) != phase and phase != "serving":
