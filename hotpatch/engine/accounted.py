@@ -30,7 +30,9 @@ from typing import Any, Final
 
 from hotpatch.ops import Op
 
+from .difference import Difference
 from .frames import stack, tasks
+from .graph import Graph
 from .measurement import Measurement
 from .reading import LRU, PLAIN
 
@@ -42,7 +44,7 @@ WIDE: Final = 5_000
 """Containers with more items than this are not entered: that alone would hold the GIL for long."""
 MOST: Final = 200_000
 """Objects after which the walk gives up."""
-CLOSED: Final = PLAIN | {Measurement}
+CLOSED: Final = PLAIN | {Measurement, Difference, Graph}
 SIZED: Final = (dict, list, tuple, set, frozenset, collections.deque)
 SUSPENDING: Final = (
     inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
@@ -95,7 +97,7 @@ def lasting(obj: Any) -> Sequence[Any]:
     if kind is FrameType:
         return () if obj.f_code.co_flags & SUSPENDING else (obj.f_code,)
     if kind is Op:
-        return obj.before, obj.after
+        return gc.get_referents(obj)
     return (kind,) if kind is LRU else ()
 
 

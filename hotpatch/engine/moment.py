@@ -13,6 +13,7 @@ from hotpatch.errors import PatchRefused
 from hotpatch.ops import Op, SlotKind
 
 from . import heap, held
+from .accounted import records
 from .commit import Undo, commit
 from .frozen import all_objects
 
@@ -61,6 +62,12 @@ def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
 
     `ready` may wait for that moment, and raise; all that it could outdate is made after it.
     """
+    undo = _commit_now(staged, ready)
+    records.add(undo)
+    return undo
+
+
+def _commit_now(staged: Staged, ready: Callable[[], None] | None) -> Undo:
     if staged.carry is None and not staged.exchanged:
         return commit(staged.ops, ready, view=staged.view)
     if ready is not None:

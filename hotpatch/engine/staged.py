@@ -185,7 +185,8 @@ def _scan(
     if exchanged or cached:
         objects, looked = all_objects(), "instances"
     else:
-        objects, looked = sought.users(exchange, merger.functions, merger.ops, world)
+        makers = (merger, builder, merger.locator)
+        objects, looked = sought.users(exchange, merger.functions, merger.ops, world, makers)
     merger.ops += heap.closures(exchange, merger.functions, objects, world.view)
     if exchanged:
         rigid = builder.classes.rigid
