@@ -89,8 +89,13 @@ def _unknown(terminal: Terminal, glance: Glance, waited: float) -> int:
     )
     after = "; it goes on, see `hotpatch status`" if trail.version is not None else ""
     data = {"outcome": "unknown", "release": trail.version, "workers": _workers(glance)}
-    sentence = f"{what} after {tell.span(waited)}{after}."
+    troubles = "".join(f" A worker says: {one}." for one in dict.fromkeys(_troubles(glance)))
+    sentence = f"{what} after {tell.span(waited)}{after}.{troubles}"
     return terminal.finish(sentence, data, OutcomeUnknown.exit_code)
+
+
+def _troubles(glance: Glance) -> list[str]:
+    return [one.trouble for one in glance.workers if one.trouble]
 
 
 def _capital(text: str) -> str:

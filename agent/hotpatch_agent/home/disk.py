@@ -153,10 +153,9 @@ def explained(error: OSError, path: str) -> HotpatchError | OSError:
     if error.errno in _FULL:
         return DiskFull(f"{path} could not be written: no space left for it; free some space and try again")
     if error.errno in _FORBIDDEN:
-        return NotWritable(
-            f"{path} could not be written: {os.strerror(error.errno or 0).lower()}; "
-            "run as the user that owns the home folder"
-        )
+        mounted = error.errno == errno.EROFS
+        todo = "mount it for writing" if mounted else "run as the user that owns the home folder"
+        return NotWritable(f"{path} could not be written: {os.strerror(error.errno or 0).lower()}; {todo}")
     return error
 
 

@@ -144,13 +144,19 @@ class Agent:
 
     def _succeed(self) -> None:
         """Sleeps in the kernel until no other worker leads."""
-        try:
-            lock = Lock.take(self._home.leader_lock)
-        except (HotpatchError, OSError) as error:
-            self._log.error("hotpatch: this worker can't lead: %s", error)
+        said, pause = "", TROUBLE[0]
+        while not self._stopping:
+            try:
+                self._lock = Lock.take(self._home.leader_lock)
+            except (HotpatchError, OSError) as error:
+                if str(error) != said:
+                    said = str(error)
+                    self._log.error("hotpatch: this worker can't lead for now: %s", error)
+                self._gone.wait(pause)
+                pause = min(2 * pause, TROUBLE[1])
+                continue
+            self._watch.wake()
             return
-        self._lock = lock
-        self._watch.wake()
 
     def _careful_round(self) -> float | None:
         """A round in which nothing can go so wrong that there is no next one; seconds until that."""

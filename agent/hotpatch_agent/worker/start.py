@@ -18,7 +18,15 @@ from typing import Any, Final
 from attrs import evolve
 
 from hotpatch import epochs
-from hotpatch.errors import BaseDiffers, HotpatchError, LedgerDamaged, PatchInvalid, PatchRefused
+from hotpatch.errors import (
+    BaseDiffers,
+    DiskFull,
+    HotpatchError,
+    LedgerDamaged,
+    NotWritable,
+    PatchInvalid,
+    PatchRefused,
+)
 from hotpatch.release import python_tag
 from hotpatch_agent import running
 from hotpatch_agent.clock import Instant, now
@@ -203,7 +211,7 @@ class Start:
                     self._history.append(facts.Started(str(os.getppid())), worker_id(), now())
                 except NameTaken:
                     self._history.refresh()
-        except LedgerDamaged as error:
+        except (LedgerDamaged, DiskFull, NotWritable) as error:
             self._worker.log.error("hotpatch: %s", error)
             return str(error)
         return ""
