@@ -22,6 +22,7 @@ import inspect
 import itertools
 import operator
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -102,8 +103,11 @@ def lasting(obj: Any) -> Sequence[Any]:
 
 
 def frames() -> Iterator[FrameType]:
-    """Of all threads, at this moment."""
-    for top in sys._current_frames().values():
+    """Of all threads but this one, at this moment.  Who holds a frame of its own stack holds all its
+    variables beyond their time."""
+    tops = sys._current_frames()
+    del tops[threading.get_ident()]
+    for top in tops.values():
         yield from stack(top)
 
 
