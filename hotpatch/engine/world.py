@@ -16,7 +16,16 @@ import typing
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from .reading import MISSING, PLAIN, class_dict, class_module, qualname_of, resolve
+from .reading import (
+    MISSING,
+    PLAIN,
+    class_dict,
+    class_module,
+    is_python_class,
+    qualname_of,
+    raw_dict,
+    resolve,
+)
 from .view import PLAIN_VIEW, View
 
 absolute = os.path.abspath
@@ -48,8 +57,9 @@ class World:
         """ids of outside objects that are described all the same, because they hold state of the program."""
         self._outside: dict[int, tuple[str, str]] | None = None
         below, local = self.root + os.sep, dict[str, types.ModuleType]()
-        for name, module in list(self.view.modules().items()):
-            if not issubclass(type(module), types.ModuleType):
+        for name, found in list(self.view.modules().items()):
+            module = found if issubclass(type(found), types.ModuleType) else _behind(found, name)
+            if module is None:
                 continue
             space = vars(module)
             other = self.home_of.setdefault(id(space), name)
@@ -126,6 +136,17 @@ class World:
         if kind is types.FunctionType:
             return self.home_of.get(id(obj.__globals__)) in self.local
         return issubclass(kind, type) and class_dict(obj).get("__module__", MISSING) in self.local
+
+
+def _behind(found: Any, name: str) -> types.ModuleType | None:
+    """The module that something stands in front of, in its place among the modules: to say, when a name is
+    asked for, that it is deprecated."""
+    space = raw_dict(found) if is_python_class(type(found)) else None
+    for value in list((space or {}).values()):
+        if issubclass(type(value), types.ModuleType) and vars(value).get("__name__") == name:
+            module: types.ModuleType = value
+            return module
+    return None
 
 
 def _rank(module: str) -> tuple[bool, int, str]:
