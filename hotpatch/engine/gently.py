@@ -22,7 +22,7 @@ from typing import Final
 SHARE: Final = 2e-4
 """Seconds."""
 
-YOUNG: Final = (700, 10, 2**31 - 1)
+YOUNG: Final = (700, 4, 2**31 - 1)
 """Thresholds of the collector at most, but for the last one: full collections don't come."""
 
 _lock = threading.Lock()

@@ -20,6 +20,7 @@ from hotpatch.errors import PatchRefused, WrongPython
 from hotpatch.plan import Edit, Effect, Grade, Plan
 
 from .difference import Difference
+from .gently import gently
 from .graph import Graph
 from .portions import cut, join
 from .shape import Step
@@ -119,6 +120,7 @@ class Measurement:
         return marshal.dumps(rest)
 
     @staticmethod
+    @gently()
     def load(data: bytes) -> Measurement:
         """From the wire form.  The data must come from where code may come from (a bundle whose signatures
         held): it carries code.  Raises WrongPython if it was made on another interpreter, PatchRefused if

@@ -16,6 +16,7 @@ from . import heap, held
 from .accounted import records
 from .commit import Undo, commit
 from .frozen import all_objects
+from .gently import gently
 
 if TYPE_CHECKING:
     from .staged import Staged
@@ -62,7 +63,8 @@ def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
 
     `ready` may wait for that moment, and raise; all that it could outdate is made after it.
     """
-    undo = _commit_now(staged, ready)
+    with gently():
+        undo = _commit_now(staged, ready)
     records.add(undo)
     return undo
 
