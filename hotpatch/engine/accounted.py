@@ -22,13 +22,13 @@ import inspect
 import itertools
 import operator
 import sys
-import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, Final
 
+from hotpatch.native import original
 from hotpatch.ops import Op
 
 from .difference import Difference
@@ -106,7 +106,7 @@ def frames() -> Iterator[FrameType]:
     """Of all threads but this one, at this moment.  Who holds a frame of its own stack holds all its
     variables beyond their time."""
     tops = sys._current_frames()
-    del tops[threading.get_ident()]
+    del tops[original("_thread", "get_ident")()]  # the system's thread, also under gevent
     for top in tops.values():
         yield from stack(top)
 

@@ -218,11 +218,12 @@ def at_rest(pusher: Pusher, service: Service) -> tuple[int, ...]:
     """Waits until nothing is on its way and every worker runs the head; the head."""
 
     def there() -> bool:
+        if spool.waiting(pusher.home.spool):
+            return False  # looked at first: what is taken from there stands in the ledger by then
         state, statuses = state_of(pusher), pusher.statuses()
         return (
             state.stage is Stage.IDLE
             and state.replacement is None
-            and not spool.waiting(pusher.home.spool)
             and len(statuses) == len(service.workers()) == WORKERS
             and all(one.life is Life.SERVING and one.stack == state.versions for one in statuses)
         )

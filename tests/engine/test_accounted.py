@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+import subprocess
 import sys
 import threading
 import types
@@ -162,3 +163,28 @@ def test_nothing_is_kept_of_the_search(module: types.ModuleType) -> None:
     before = sys.getrefcount(vars(module)), sys.getrefcount(module.one)
     assert of_globals(module) is not None
     assert (sys.getrefcount(vars(module)), sys.getrefcount(module.one)) == before
+
+
+def test_under_gevent_the_stacks_of_other_threads_are_told_from_its_own() -> None:
+    pytest.importorskip("gevent")
+    code = """
+from gevent import monkey
+monkey.patch_all()
+import gevent, sys
+from hotpatch.engine.accounted import frames
+from hotpatch.native import original
+
+def look():
+    assert sys._getframe() not in list(frames())
+    return True
+
+assert look() and gevent.spawn(look).get()
+done = original("_thread", "allocate_lock")()
+done.acquire()
+seen = []
+original("_thread", "start_new_thread")(lambda: (seen.append(look()), done.release()), ())
+while not done.acquire(False):
+    original("time", "sleep")(0.001)
+assert seen == [True]
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
