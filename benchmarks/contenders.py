@@ -26,8 +26,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from attrs import evolve
-
 TICK_SECONDS = 5e-5
 SWITCH_SECONDS = 5e-4
 """The interpreter's patience with a thread that runs, of 5 ms by default, would hide shorter holds."""
@@ -54,31 +52,6 @@ class Hotpatch:
 
     def back(self, changed: Sequence[str]) -> None:
         self._undo.revert()
-
-
-class SideBySide:
-    """What a worker does: the same release installed beside the old code, made the default, collapsed."""
-
-    def __init__(self, root: Path) -> None:
-        from hotpatch import engine, epochs
-        from hotpatch.ops import SlotKind
-
-        self._engine, self._epochs, self._kind, self._root = engine, epochs, SlotKind.CODE, str(root)
-        self._version: Any = None
-
-    def apply(self, changed: Sequence[str], measurement: bytes) -> None:
-        with self._engine.gently():
-            read = self._engine.Measurement.load(measurement)
-            staged = self._engine.stage(read, self._root, view=self._epochs.view())
-            self._version = self._epochs.install(
-                [evolve(op, key=None) if op.kind is self._kind else op for op in staged.ops]
-            )
-        self._version.flip()
-        self._epochs.tend()
-
-    def back(self, changed: Sequence[str]) -> None:
-        self._version.rollback()
-        self._epochs.tend()
 
 
 class Reload:
@@ -150,7 +123,6 @@ class Jurigged:
 
 CONTENDERS: dict[str, Callable[[Path], Contender]] = {
     "hotpatch": Hotpatch,
-    "beside": SideBySide,
     "reload": Reload,
     "autoreload": Autoreload,
     "jurigged": Jurigged,

@@ -18,20 +18,14 @@ back.
                   thread had no processor
     right         whether the process answered, each time, as one does that started on the new
                   sources and lived the same life
-    times_faster  the fastest peer that is right, over hotpatch: the median of the rounds' ratios,
-                  with the least and the greatest; none where no peer is right
-
-`hotpatch` is the library call, `beside` what a worker does with the same measurement: both versions installed
-side by side, the new one made the default, the old one taken out.
-
-`longest_hold_cpu_ms_by` has, for ours, the longest hold of any edit for each size of the module and of the
-heap: flat is what it should be.
+    times_faster  the fastest contender that is right, over hotpatch: the median of the rounds' ratios,
+                  with the least and the greatest; none where nobody else is right
 
 The edits: `body`, one function's body, reached by its module alone; `line`, the same with one more line, so
 that all functions below move down; `held`, the first where the function is held by
 `from goods import`, a table and an instance, beside state that must stay; `fix`, what fixes of
 real packages consist of: an import, a constant and what was computed from it, a helper, a signature,
-a method; `made`, the body of what a decorator makes, with a closure that was made at run time.
+a method.
 """
 
 from __future__ import annotations
@@ -56,7 +50,6 @@ from benchmarks.spread import spread
 from hotpatch import engine
 
 Files = Mapping[str, str]
-OURS = ("hotpatch", "beside")
 
 GOODS = '''
 """Prices."""
@@ -118,28 +111,6 @@ def _goods(functions: int, extra: int = 0, head: str = GOODS) -> str:
     return head + "".join(PRICE.format(i=i, extra=extra if i == 0 else 0) for i in range(functions))
 
 
-MAKER = """
-def raised(function):
-    def inner(amount):
-        return function(amount) + {by}
-    return inner
-
-@raised
-def raised_price(amount):
-    return amount
-"""
-MADE = """
-import goods
-
-LATER = []
-
-def warm():
-    goods.price_0(1)
-    LATER.append(goods.raised(abs))
-
-def probe():
-    return [goods.price_0(2), goods.raised_price(2), LATER[0](2)]
-"""
 FIX = (
     GOODS.replace('"""Prices."""', '"""Prices."""\nimport re\n')
     .replace("LIMIT = 10", "LIMIT = 20")
@@ -169,10 +140,6 @@ def edits(functions: int) -> dict[str, tuple[Files, Files]]:
         "fix": (
             {"goods.py": old, "front.py": HOLDING},
             {"goods.py": _goods(functions, 7, FIX), "front.py": HOLDING},
-        ),
-        "made": (
-            {"goods.py": old + MAKER.format(by=1), "front.py": MADE},
-            {"goods.py": old + MAKER.format(by=2), "front.py": MADE},
         ),
     }
 
@@ -282,7 +249,7 @@ def _figures(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def against_the_fastest(found: Mapping[str, dict[str, Any]]) -> tuple[str | None, dict[str, float] | None]:
     """The fastest other contender that is right, and how much longer it takes."""
     ours = found["hotpatch"]
-    peers = [name for name in found if name not in OURS and found[name]["right"]]
+    peers = [name for name in found if name != "hotpatch" and found[name]["right"]]
     if not peers or not ours["right"]:
         return None, None
     best = min(peers, key=lambda name: float(found[name]["ms"]["median"]))
@@ -305,16 +272,6 @@ def line(row: dict[str, Any], names: Sequence[str]) -> None:
     print(f"{row['edit']:6}{row['functions']:>10}{row['objects']:>10}  " + "".join(cells), flush=True)
 
 
-def _holds(rows: Sequence[dict[str, Any]], names: Sequence[str], key: str) -> dict[str, float]:
-    """For each size: the longest of the rows' medians, of ours."""
-    found: dict[str, float] = {}
-    for row in rows:
-        for name in set(OURS).intersection(names):
-            hold = float(row["contenders"][name]["hold_cpu_ms"]["median"])
-            found[str(row[key])] = max(hold, found.get(str(row[key]), 0.0))
-    return found
-
-
 def numbers(text: str) -> list[int]:
     return [int(part) for part in text.split(",")]
 
@@ -323,7 +280,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.versus_peers")
     parser.add_argument("--functions", type=numbers, default=[10, 100, 1000])
     parser.add_argument("--objects", type=numbers, default=[0, 1_000_000])
-    parser.add_argument("--edits", default="body,line,held,fix,made")
+    parser.add_argument("--edits", default="body,line,held,fix")
     parser.add_argument("--contenders", default=",".join(CONTENDERS))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", action="store_true")
@@ -344,7 +301,7 @@ def main() -> None:
                 rows.append({**row, "fastest_peer": best, "times_faster": times})
                 if not options.json:
                     line(row, names)
-    ours = [row["contenders"][name] for row in rows for name in OURS if name in names]
+    ours = [row["contenders"]["hotpatch"] for row in rows]
     compared = [row["times_faster"]["median"] for row in rows if row["times_faster"]]
     summary = {
         "right": {name: sum(row["contenders"][name]["right"] for row in rows) for name in names},
@@ -352,7 +309,6 @@ def main() -> None:
         "times_faster": spread(compared, 2) if compared else None,
         "longest_hold_ms": spread([f["hold_ms"]["median"] for f in ours]),
         "longest_hold_cpu_ms": spread([f["hold_cpu_ms"]["median"] for f in ours]),
-        "longest_hold_cpu_ms_by": {key: _holds(rows, names, key) for key in ("functions", "objects")},
         "median_ms": round(statistics.median(f["ms"]["median"] for f in ours), 3),
         "python": sys.version.split()[0],
         "rows": rows,

@@ -14,7 +14,6 @@ reason.
 from __future__ import annotations
 
 from .commit import Undo, apply, commit
-from .gently import gently
 from .measure import measure
 from .measurement import Measurement, this_python
 from .moment import commit_now
@@ -33,7 +32,6 @@ __all__ = [
     "commit",
     "commit_now",
     "commit_quietly",
-    "gently",
     "measure",
     "plan",
     "prove",

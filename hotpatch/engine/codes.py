@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import dis
-import itertools
 import types
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -64,11 +63,6 @@ def remembering() -> Iterator[None]:
         yield
     finally:
         _known = None
-
-
-def remembered() -> list[Any]:
-    """What holds the code objects that were digested so far."""
-    return list((_known or {}).values())
 
 
 def key_of(code: CodeType) -> CodeKey:
@@ -240,37 +234,6 @@ def read_on_self(code: CodeType) -> set[str]:
     return found
 
 
-def used_on_self_alone(code: CodeType) -> set[str]:
-    """Names by which the code, or code inside it, speaks of nothing but attributes of its first argument."""
-    me, of_self, of_others = code.co_varnames[:1] if code.co_argcount else (), set[str](), set[str]()
-    for part in walk(code):
-        last, held = None, False  # `self` stays on the stack for the second half of `self.x += 1`
-        for step in dis.get_instructions(part):
-            mine = part is code and last is not None and me and _loads(last, me[0])
-            if step.opname == "COPY" and mine:
-                held = True
-            elif step.argval in part.co_names:
-                again = held and last is not None and last.opname in ("COPY", "SWAP")
-                is_attribute = step.opname.endswith(("_ATTR", "_METHOD"))
-                (of_self if is_attribute and (mine or again) else of_others).add(step.argval)
-            if step.opname != "CACHE":
-                last = step
-    return of_self - of_others
-
-
-def set_where_missing(code: CodeType) -> set[str]:
-    """Attributes of its first argument that a method asks for (`hasattr`, an AttributeError caught) and sets
-    itself."""
-    asked = {const for const in code.co_consts if type(const) is str} if "hasattr" in code.co_names else set()
-    stored = stored_on_self(code)
-    return stored if stored and _catches(code, "AttributeError") else stored & asked
-
-
-def _catches(code: CodeType, name: str) -> bool:
-    steps = [step for step in dis.get_instructions(code) if step.opname != "CACHE"]
-    return any(a.argval == name and b.opname == "CHECK_EXC_MATCH" for a, b in itertools.pairwise(steps))
-
-
 def _on_self(code: CodeType, operation: str) -> set[str]:
     me, found, last = code.co_varnames[:1], set[str](), None
     if not me or not code.co_argcount:
@@ -288,7 +251,7 @@ def _on_self(code: CodeType, operation: str) -> set[str]:
 
 
 def _loads(step: dis.Instruction, name: str) -> bool:
-    if not step.opname.startswith("LOAD_") or step.opname == "LOAD_CONST":
+    if not step.opname.startswith("LOAD_"):
         return False
     loaded = step.argval[-1] if type(step.argval) is tuple else step.argval
     return bool(loaded == name)

@@ -135,7 +135,6 @@ def _frames(objects: Iterable[object]) -> Iterator[tuple[str, FrameType, bool]]:
     for ident, top in sys._current_frames().items():
         for frame in stack(top):
             yield f"thread {names.get(ident, ident)}", frame, True
-    del top, frame  # one that holds itself holds all variables of its callers, until it is collected
     for task in tasks():
         for frame in awaiting(task.get_coro()):
             yield f"task {task.get_name()}", frame, False

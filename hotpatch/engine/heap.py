@@ -9,9 +9,8 @@ from __future__ import annotations
 import gc
 import sys
 import types
-import typing
-from collections.abc import Collection, Container, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import Op, SlotKind
@@ -22,10 +21,6 @@ from .graph import Graph
 from .match import Pair
 from .reading import class_dict, class_module
 from .view import View
-
-DEEPEST: Final = 16
-"""Steps from an object up to the record of a change that holds it."""
-NO_VALUES: Final = (types.ModuleType, types.FunctionType, types.CodeType, type)
 
 
 class Note(NamedTuple):
@@ -105,7 +100,6 @@ def instances(
     rebased: set[int],
     displaced: Mapping[int, Any],
     objects: Sequence[Any],
-    view: View,
 ) -> list[Op]:
     """Instances follow a class that was built anew.  Raises PatchRefused where C won't let them and they
     were not built anew as well, and where a subclass made at run time holds on to the class."""
@@ -119,29 +113,19 @@ def instances(
                     f"{live.__qualname__} needs another class object, and has a subclass made at run time, "
                     f"{sub.__qualname__}"
                 )
-    return following(exchanged, rigid, objects, displaced, view)
+    return following(exchanged, rigid, [obj for obj in objects if id(obj) not in displaced])
 
 
 def following(
-    exchanged: Mapping[int, tuple[type, type]],
-    rigid: Collection[int],
-    objects: Sequence[Any],
-    known: Container[int],
-    view: View,
+    exchanged: Mapping[int, tuple[type, type]], rigid: Collection[int], objects: Sequence[Any]
 ) -> list[Op]:
-    """The steps by which objects follow their class, but for those whose ids are `known`.
-
-    Raises PatchRefused where C won't let them.  What only the record of an earlier change holds stays what it
-    is, for that change is taken back after this one.
-    """
+    """The steps by which objects follow their class.  Raises PatchRefused where C won't let them."""
     ops = []
     for obj in objects:
         pair = exchanged.get(id(type(obj)))
-        if pair is None or id(obj) in known:
+        if pair is None:
             continue
         if id(type(obj)) in rigid:
-            if recorded(obj, {id(objects)}, view):
-                continue
             name = pair[0].__qualname__
             raise PatchRefused(f"{name} gets another layout; objects of it made since the start can't follow")
         ops.append(Op(obj, SlotKind.TYPE, None, pair[0], pair[1], f"instance of {pair[1].__qualname__}"))
@@ -161,7 +145,6 @@ def holders(gone: Mapping[int, tuple[Any, str]], ours: set[int], view: View) -> 
             passed |= {id(obj.__mro__), id(obj.__bases__), *map(id, gc.get_referents(class_dict(obj)))}
             left = [sub for sub in type.__subclasses__(obj) if _left_behind(sub)]
             passed |= {id(part) for sub in left for part in (sub, sub.__mro__, sub.__bases__)}
-    _forget_aliases()
     with thawed():
         for obj, name in gone.values():
             referrers = gc.get_referrers(obj)
@@ -171,7 +154,7 @@ def holders(gone: Mapping[int, tuple[Any, str]], ours: set[int], view: View) -> 
                     or id(holder) in gone
                     or _passes(holder)
                     or view.keeps(holder, obj)
-                    or _in_undo(holder, [referrers], passed, view)
+                    or _in_undo(holder, referrers, view)
                 ):
                     continue
                 found[f"a {type(holder).__name__} holds the old {name}"] = None
@@ -179,42 +162,15 @@ def holders(gone: Mapping[int, tuple[Any, str]], ours: set[int], view: View) -> 
     return list(found)
 
 
-def recorded(obj: Any, passed: set[int], view: View) -> bool:
-    """Do only records of changes hold this object?  `passed` are ids of what holds it for the search."""
-    with thawed():
-        return _in_undo(obj, [], passed, view, DEEPEST - 1)
-
-
-def _in_undo(
-    holder: Any, looking: list[list[Any]], passed: set[int], view: View, depth: int = DEEPEST
-) -> bool:
-    """Is this an op, a note, or what only ops and other records hold, however deep in it the object is: the
-    record of a change that can be taken back?  `looking` are the lists that this search itself holds things
-    by."""
+def _in_undo(holder: Any, looking: list[Any], view: View) -> bool:
+    """Is this an op, a note, or a list, tuple or dict that only ops and other records hold: the record of a
+    change that can be taken back?"""
     if type(holder) in (Op, Note):
         return True
-    if not depth or type(holder) in NO_VALUES:
-        return False
-    above = gc.get_referrers(holder)
-    own = {id(looking), *map(id, looking), *passed}
-    above[:] = [
-        one
-        for one in above
-        if type(one) in (Op, Note) or (type(one) is not types.FrameType and id(one) not in own)
-    ]
-    looking.append(above)
-    found = bool(above) or (depth == DEEPEST and type(holder) in (list, tuple, dict))
-    for one in above:  # no generator: its variables would be holders
-        found = found and (view.keeps(one, holder) or _in_undo(one, looking, passed, view, depth - 1))
-    looking.pop()
-    return found
-
-
-def _forget_aliases() -> None:
-    """`typing` keeps the aliases that it made lately, by the classes that they were asked for with: one that
-    gave way is never asked for again (3.11 to 3.13)."""
-    for forget in typing._cleanups:  # type: ignore[attr-defined]  # not in typeshed
-        forget()
+    return type(holder) in (list, tuple, dict) and all(
+        type(above) in (Op, types.FrameType) or above is looking or view.keeps(above, holder)
+        for above in gc.get_referrers(holder)
+    )
 
 
 def _left_behind(cls: type) -> bool:

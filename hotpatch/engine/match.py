@@ -15,10 +15,8 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from typing import Any, Final
 
-from . import order
-from .gained import Named, pair_up
+from .gained import pair_up
 from .graph import HIDDEN, Graph
-from .known_keys import in_doubt, pair_known
 from .pairing import SHARED, Places
 from .reading import plain_same, resolve
 from .shape import Step, label
@@ -50,9 +48,6 @@ FIXED: Final = frozenset(
 NAMELESS: Final = frozenset({"plain", "outside", "outside-module", "code", "c-class"})
 KEPT_BY_FLAG: Final = ("attr", "_value2member_map_")
 """Where `enum.Flag` keeps all that it was ever asked for."""
-KEYED: Final = frozenset({"dict", "ordereddict", "defaultdict", "set", "instance"})
-UNORDERED: Final = frozenset({"kwdefaults", "globals", KEPT_BY_FLAG})
-"""Where mappings stand whose order nobody goes by, or that come by it while the program runs."""
 HEAD_ONLY: Final = NAMELESS | {"opaque", "object"}
 
 
@@ -85,8 +80,6 @@ class Match:
         """The same thing, changed: in its head, its code, or by children that came or went."""
         self.replaced: set[Pair] = set()
         """Another thing stands in its place."""
-        self.reordered: set[Pair] = set()
-        """Mappings whose keys come in another order."""
         self.renamed: set[Pair] = set()
         self.moved: set[Pair] = set()
         """Functions that differ in line numbers alone."""
@@ -141,7 +134,6 @@ class Match:
             name != other
             or (kind == "function" and name in self._often and a[3].body != b[3].body)
             or not self._places.settled(pair)
-            or self._keys_in_doubt(pair)
         ):
             return None
         if kind not in FIXED and (self.partner.get(o, n) != n or self.origin.get(n, o) != o):
@@ -153,10 +145,6 @@ class Match:
         self.origin.setdefault(n, o)
         return True
 
-    def _keys_in_doubt(self, pair: Pair) -> bool:
-        o, n = pair
-        return self.old.kind(o) in KEYED and in_doubt(self.old.kids(o), self.new.kids(n))
-
     def _names_borne_by_several(self) -> set[Any]:
         often: set[Any] = set()
         for graph in (self.old, self.new):
@@ -164,10 +152,10 @@ class Match:
             often |= {name for name, number in count.items() if number > 1}
         return often
 
-    def _rank(self, pair: Pair) -> tuple[bool, int, float]:
+    def _rank(self, pair: Pair) -> tuple[int, float]:
         o, n = pair
         weight = self._places.weight(pair) if self.old.kind(o) in SHARED else 0
-        return not self._keys_in_doubt(pair), weight, self._likeness(o, n)
+        return weight, self._likeness(o, n)
 
     def _likeness(self, o: int, n: int) -> float:
         if self.old.kind(o) in SHARED and self.old.kind(o) == self.new.kind(n):
@@ -222,9 +210,6 @@ class Match:
             if kind in FIXED:
                 self.replaced.add(pair)
             self.added[pair], self.removed[pair] = added, removed
-        if (n, order.STEP) not in self.noise and self._in_another_order(pair, matched, added):
-            (self.replaced if kind in FIXED else self.reordered).add(pair)
-            self.different.add(pair)
         edges = self.edges[pair]
         for so, sn, co, cn in matched:
             x, y = self.old.nodes[co], self.new.nodes[cn]
@@ -238,12 +223,6 @@ class Match:
                 continue
             edges.append((so, sn, (co, cn)))
             yield co, cn
-
-    def _in_another_order(self, pair: Pair, matched: list[order.Matched], added: list[order.Child]) -> bool:
-        if self.old.parents[pair[0]][1] in UNORDERED:
-            return False
-        a, b = self.old.kids(pair[0]), self.new.kids(pair[1])
-        return list(a) != list(b) and order.comes_out_otherwise(matched, added, a, b)
 
     def _only_kept(self, o: int) -> bool:
         """Is this there because somebody asked for it once, whatever the sources say?"""
@@ -318,18 +297,11 @@ class Match:
                 else:
                     removed += left[i:i2]
                     added += right[j:j2]
-        for find in (self._pair_known, self._pair_up) if removed and added else ():
-            for old, new in find(removed, added):
-                matched.append((old[0], new[0], old[1], new[1]))
-                removed.remove(old)
-                added.remove(new)
+        for old, new in pair_up(removed, added, self.here) if removed and added else ():
+            matched.append((old[0], new[0], old[1], new[1]))
+            removed.remove(old)
+            added.remove(new)
         return matched, removed, added
-
-    def _pair_known(self, removed: list[Named], added: list[Named]) -> list[tuple[Named, Named]]:
-        return pair_known(removed, added, self.old, self.new, self.partner)
-
-    def _pair_up(self, removed: list[Named], added: list[Named]) -> list[tuple[Named, Named]]:
-        return pair_up(removed, added, self.here)
 
     def _align(
         self, left: list[tuple[Step, int]], right: list[tuple[Step, int]]
@@ -381,7 +353,6 @@ def noise_between(graph: Graph, again: Graph) -> frozenset[tuple[int, Step]]:
         for _, step, child in edges
         if child in unsteady
     }
-    noisy |= {(pair[1], order.STEP) for pair in match.reordered}
     for changes in (match.added, match.removed):
         noisy |= {(pair[1], step) for pair, steps in changes.items() for step, _ in steps}
     return frozenset(noisy)

@@ -20,12 +20,11 @@ from hotpatch.errors import PatchRefused, WrongPython
 from hotpatch.plan import Edit, Effect, Grade, Plan
 
 from .difference import Difference
-from .gently import gently
 from .graph import Graph
 from .portions import cut, join
 from .shape import Step
 
-FORMAT: Final = 4
+FORMAT: Final = 3
 MOST_BYTES: Final = 1 << 30
 """No measurement is unpacked beyond this."""
 
@@ -120,7 +119,6 @@ class Measurement:
         return marshal.dumps(rest)
 
     @staticmethod
-    @gently()
     def load(data: bytes) -> Measurement:
         """From the wire form.  The data must come from where code may come from (a bundle whose signatures
         held): it carries code.  Raises WrongPython if it was made on another interpreter, PatchRefused if
@@ -188,7 +186,6 @@ PAIR_SETS: Final = (
     "moved",
     "stale_caches",
     "stale_dispatch",
-    "reordered",
     "living",
 )
 

@@ -15,14 +15,14 @@ from typing import Any, Final
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from . import codes, memo
+from . import codes
 from .alike import Alike
 from .build import Builder, Unbuildable, make_outside_module
 from .difference import Difference, hidden
 from .heap import Note
 from .locate import Locator
 from .match import Pair, is_sequence
-from .merge_keys import Keys, merge_order
+from .merge_keys import Keys
 from .merge_objects import exchange_table, merge_class, merge_function, merge_instance, merge_lru_cache
 from .reading import MISSING
 from .shape import Shapes, Step, label
@@ -71,7 +71,6 @@ class Merger:
             live = self.locator.locate(pair[0])
             if live is not MISSING:
                 self.call(live.cache_clear, f"{self.old.path(pair[0])} cache", live)
-        self.ops += memo.levels(self.ops)
 
     def _new_module(self, name: str, n: int) -> None:
         if name in self.builder.world.local:
@@ -203,11 +202,11 @@ class Merger:
                 key = keys.after(step)
                 current = get(mapping, key, MISSING)
                 self._add(owner, slot, key, current, node, f"{where}.{key}")
-        for step, node in self.difference.removed.get(pair, ()):
+        for step, _ in self.difference.removed.get(pair, ()):
             if keys.concerns(step) and keys.lives(step):
                 key = keys.before(step)
                 current = get(mapping, key, MISSING)
-                if current is not MISSING and self._may_go(current, node, f"{where}.{key}"):
+                if current is not MISSING:
                     self.emit(owner, slot, key, current, ABSENT, f"{where}.{key}")
         for step, _, child in self.difference.edges.get(pair, ()):
             if keys.concerns(step) and child in self.difference.replaced:
@@ -235,18 +234,6 @@ class Merger:
                 self.kept.add(where)
             else:
                 raise PatchRefused(f"{where} is new, and lives here already: {KEEP_OR_REBUILD}")
-
-    def _may_go(self, current: Any, o: int, where: str) -> bool:
-        """Of what the new sources have no more: what it has gathered since the start would be lost."""
-        if not self.alike.gathered(current, o) or (choice := self.choices.get(where)) == "rebuild":
-            return True
-        if choice != "keep":
-            raise PatchRefused(
-                f"{where} is no longer there in the new sources, and holds what came to it since the start: "
-                f"{KEEP_OR_REBUILD}"
-            )
-        self.kept.add(where)
-        return False
 
     def _settle_named(self, pair: Pair, current: Any, where: str, owner: Any, key: Any) -> Any:
         try:
@@ -345,7 +332,6 @@ def merge_dict(merger: Merger, pair: Pair, live: Any) -> None:
             factory = live.default_factory
             value = merger.settle(child, factory, merger.old.path(pair[0]))
             merger.emit(live, SlotKind.MEMBER, _FACTORY, factory, value, merger.old.path(pair[0]))
-    merge_order(merger, pair, live)
     exchange_table(merger, pair, live, since)
 
 

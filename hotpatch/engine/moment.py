@@ -13,10 +13,8 @@ from hotpatch.errors import PatchRefused
 from hotpatch.ops import Op, SlotKind
 
 from . import heap, held
-from .accounted import records
 from .commit import Undo, commit
 from .frozen import all_objects
-from .gently import gently
 
 if TYPE_CHECKING:
     from .staged import Staged
@@ -54,7 +52,8 @@ class LaterUndo(Undo):
         if not self._back:
             return []
         known = {id(op.owner) for op in self._base} | set(map(id, self._built))
-        ops = heap.following(self._back, self._rigid, all_objects(), known, self._view)
+        found = [obj for obj in all_objects() if id(type(obj)) in self._back and id(obj) not in known]
+        ops = heap.following(self._back, self._rigid, found)
         return [Op(op.owner, op.kind, op.key, op.after, op.before, op.where) for op in ops]
 
 
@@ -63,13 +62,6 @@ def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
 
     `ready` may wait for that moment, and raise; all that it could outdate is made after it.
     """
-    with gently():
-        undo = _commit_now(staged, ready)
-    records.add(undo)
-    return undo
-
-
-def _commit_now(staged: Staged, ready: Callable[[], None] | None) -> Undo:
     if staged.carry is None and not staged.exchanged:
         return commit(staged.ops, ready, view=staged.view)
     if ready is not None:
@@ -96,4 +88,6 @@ def newcomers(staged: Staged, objects: Sequence[Any]) -> list[Op]:
     """Objects of classes that give way, made since staging."""
     known = {id(op.owner) for op in staged.base if op.kind is SlotKind.TYPE}
     known |= staged.displaced.keys()
-    return heap.following(staged.exchanged, staged.rigid, objects, known, staged.view)
+    kinds = staged.exchanged
+    new = [obj for obj in objects if id(type(obj)) in kinds and id(obj) not in known]
+    return heap.following(kinds, staged.rigid, new)

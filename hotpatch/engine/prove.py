@@ -16,25 +16,13 @@ from typing import Any
 
 from attrs import frozen
 
-from . import (
-    bound_arguments,
-    fields,
-    hashed,
-    heap,
-    kinds,
-    local_classes,
-    order,
-    rebound,
-    records,
-    shadowed,
-    tuples,
-)
+from . import heap, kinds, records, tuples
 from .commit import apply
 from .frozen import all_objects
 from .graph import APP, HIDDEN, Describer, Graph
 from .instances import Lacking
 from .match import Match, Pair, is_sequence
-from .memo import answers_of_modules, copies
+from .memo import copies
 from .merge_objects import FIELDS
 from .staged import Staged
 from .view import PLAIN_VIEW, View
@@ -92,8 +80,6 @@ def compare(staged: Staged, before: Graph, after: Graph) -> tuple[str, ...]:
     ]
     findings = [f"{place} is unlike a fresh start" for place in sorted(wrong)]
     findings += copied
-    findings += answers_of_modules(staged.functions, match)
-    findings += local_classes.outdated(staged.functions, _proven(match) | _gone(staged).keys(), all_objects)
     findings += hidden_functions(after, proof.new, proof.old)
     reached = {id(obj) for obj in after.objects or ()}
     findings += [
@@ -111,22 +97,12 @@ def of_the_heap(staged: Staged) -> tuple[str, ...]:
     findings += records.lacking(staged.functions, asked.brought, objects, is_ours)
     findings += kinds.outdated(staged.functions, asked, objects)
     findings += tuples.outgrown(staged.functions, asked.brought, objects)
-    findings += fields.outlived(staged.ops, objects, staged.view)
-    findings += shadowed.in_front(staged.ops, objects)
-    findings += bound_arguments.refused(staged.functions, objects)
-    findings += hashed.lost(staged.functions, staged.ops, objects, lambda forward: apply(staged.ops, forward))
-    del asked, objects  # they hold classes, and are no holders of the program's
+    del asked  # it notes classes, and is no holder of the program's
     gone = _gone(staged)
     if gone:
-        findings += heap.holders(gone, _own_records(staged), staged.view)
-    findings += rebound.held(staged.ops, staged.functions, _own_records(staged), staged.view)
+        ours = _own_records(staged) | {id(objects)}
+        findings += heap.holders(gone, ours, staged.view)
     return tuple(findings)
-
-
-def _proven(match: Match) -> set[int]:
-    """ids of classes that a fresh start has as well: what differs in them has been told."""
-    objects = match.old.objects or ()
-    return {id(objects[o]) for o in match.partner if match.old.kind(o) == "class"} if objects else set()
 
 
 def _gone(staged: Staged) -> dict[int, tuple[Any, str]]:
@@ -179,19 +155,13 @@ def unlike(match: Match, passes: Passes = lambda pair, step: False) -> dict[Plac
             step = f"item {value!r}"  # what came before it may have moved it
         objects = match.old.objects
         owner = 0 if objects is None else id(objects[pair[0]])
-        known = _one_key(match, pair, step) if sign == "-" else step
-        found[f"{sign}{match.new.path(pair[1])} {step!r}"] = Unlike(value, owner, (sign, known))
+        found[f"{sign}{match.new.path(pair[1])} {step!r}"] = Unlike(value, owner, (sign, step))
 
     for pair, edges in match.edges.items():
         for _, step, child in edges:
             own = child in match.replaced or (child in match.different and _own_difference(match, child))
             if own and not passes(pair, step):
                 note("", pair, step, child[0])
-    for pair in match.reordered:
-        if not passes(pair, order.STEP):
-            owner = 0 if match.old.objects is None else id(match.old.objects[pair[0]])
-            now = order.Order(match.old.kids(pair[0]))
-            found[f"{match.new.path(pair[1])} {order.STEP}"] = Unlike(now, owner, order.STEP)
     for changes, sign in ((match.added, "+"), (match.removed, "-")):
         for pair, steps in changes.items():
             for step, node in steps:
@@ -202,14 +172,6 @@ def unlike(match: Match, passes: Passes = lambda pair, step: False) -> dict[Plac
         if n is not None and (o, n) in match.replaced:
             found[name] = Unlike(_told(match.old, -1, o), 0, name)
     return found
-
-
-def _one_key(match: Match, pair: Pair, step: Any) -> Any:
-    """A key that is an object is known by itself: what it is called may change with it."""
-    if match.old.objects is None or type(step) is not tuple or step[1:2] != ("obj",):
-        return step
-    node = match.old.kids(pair[0]).get(step if step[0] == "item" else ("keyobj", *step[1:]))
-    return step if node is None else (step[0], id(match.old.objects[node]))
 
 
 def _own_difference(match: Match, pair: Pair) -> bool:
@@ -249,8 +211,6 @@ def places_of_edit(staged: Staged) -> frozenset[Place]:
         }
         for changes, sign in ((difference.added, "+"), (difference.removed, "-")):
             found |= {f"{sign}{where} {step!r}" for step, _ in changes.get(pair, ())}
-        if pair in difference.reordered:
-            found.add(f"{where} {order.STEP}")
     return frozenset(found)
 
 
@@ -260,11 +220,8 @@ def places_kept(staged: Staged) -> frozenset[Place]:
     found: set[Place] = set()
     for pair in difference.visits if staged.kept else ():
         where, chosen = difference.new.path(pair[1]), difference.old.path(pair[0])
-        if f"{chosen} {order.STEP}" in staged.kept:
-            found.add(f"{where} {order.STEP}")
         steps = [step for _, step, _ in difference.edges.get(pair, ())]
-        for changes in (difference.added, difference.removed):
-            steps += [step for step, _ in changes.get(pair, ())]
+        steps += [step for step, _ in difference.added.get(pair, ())]
         for step in steps:
             if f"{chosen}.{step[-1] if type(step) is tuple else step}" in staged.kept:
                 found |= {f"{sign}{where} {step!r}" for sign in ("", "+", "-")}

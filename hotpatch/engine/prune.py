@@ -17,7 +17,6 @@ from .gained import by_object, unmistakable
 from .graph import Code, Graph, Node
 from .match import FIXED, NAMELESS, Pair, is_sequence
 from .merge_objects import FIELDS
-from .pairing import SHARED
 from .shape import Step, label
 
 
@@ -32,7 +31,6 @@ class _Pruner:
         self.kept_old: dict[int, Node] = {}
         self.kept_new: dict[int, Node] = {}
         self.origin: dict[int, int] = {}
-        self._staying = frozenset(difference.origin.values())
         self._built: set[int] = set()
         self._compared: set[int] = set()
         self._found: set[int] = set()
@@ -64,7 +62,6 @@ class _Pruner:
             rigid=self._known(difference.rigid),
             renamed=self._known(difference.renamed),
             moved=self._known(difference.moved),
-            reordered=self._known(difference.reordered),
             living=self._known(difference.living),
             unmistakable=frozenset(self._unmistakable),
         )
@@ -85,10 +82,9 @@ class _Pruner:
         steps = {edge[0] for edge in edges} | {edge[1] for edge in edges}
         for changes in (self.difference.added, self.difference.removed):
             steps |= {step for step, _ in changes.get(pair, ())}
-        in_order = self.old.parents[o][1] == FIELDS or pair in self.difference.reordered
-        before = _without_blob(self.old.nodes[o])
-        self._keep_old(o, before if in_order else self._narrow(before, steps))
+        self._keep_old(o, self._narrow(_without_blob(self.old.nodes[o]), steps))
         after = self._with_code(pair)
+        in_order = self.old.parents[o][1] == FIELDS  # the new order is that of all keys
         self._keep(n, after if in_order else self._narrow(after, steps))
         self._note_origin(n)
         for graph, build, i in ((self.old, self._compare, o), (self.new, self._build, n)):
@@ -127,15 +123,13 @@ class _Pruner:
                     todo.append(home)
 
     def _compare(self, o: int) -> None:
-        """All that `Alike.as_before` asks of a node: what is replaced, what is fixed, and what has no
-        counterpart is looked into."""
+        """All that `Alike.as_before` asks of a node: what is replaced, and what is fixed, is looked into."""
         todo = [(o, True)]
         while todo:
             o, inside = todo.pop()
             self._find(o)
             node = self.old.nodes[o]
-            gone = node[0] in SHARED and o not in self._staying
-            if not (inside or gone or node[0] in FIXED) or o in self._compared:
+            if not (inside or node[0] in FIXED) or o in self._compared:
                 continue
             self._compared.add(o)
             self._keep_old(o, _without_blob(node))

@@ -30,10 +30,6 @@ if TYPE_CHECKING:
 MAKERS: Final = ("__init__", "__new__", "__call__")
 SUSPENDED: Final = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 SECONDS: Final = 2.0
-LET_IN: Final = 5e-5
-"""Seconds: whoever waits for the GIL has it, and gives it back."""
-AGAIN: Final = 1e-3
-"""Seconds until the next look, where a frame was in the way."""
 
 
 def incompatible_names(functions: Functions, ops: Sequence[Op], view: View = PLAIN_VIEW) -> frozenset[str]:
@@ -104,11 +100,9 @@ def _wait(staged: Staged, seconds: float, interval: float) -> None:
     """Return in a moment when no frame is in the way, with the GIL newly ours: whoever wants it waits for
     a whole interval, longer than the stores take."""
     deadline = time.monotonic() + seconds
-    pause = LET_IN
     while True:
         sys.setswitchinterval(interval)
-        time.sleep(pause)
-        pause = AGAIN
+        time.sleep(0.001)
         began = time.perf_counter()
         sys.setswitchinterval(1.0)
         found = staged.blockers_now()

@@ -13,13 +13,12 @@ from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 from hotpatch.transform import Transformer
 
-from . import accounted, codes, effects, frames, heap, held, memo, quiet, sought
+from . import codes, effects, frames, heap, held, memo, quiet
 from .build import Builder
 from .carry import Carry, Choices
 from .difference import Difference
 from .frames import Blocker
 from .frozen import all_objects
-from .gently import gently
 from .graph import APP
 from .locate import Locator
 from .measurement import Measurement
@@ -93,7 +92,7 @@ def stage(
     """
     if problems := effects.left(measurement.problems, choices or {}):
         raise PatchRefused(problems[0].why)
-    with gently(), codes.remembering():
+    with codes.remembering():
         return _stage(measurement, root, app, choices or {}, view, transformers)
 
 
@@ -121,7 +120,7 @@ def _stage(
     _drop_modules(merger, measurement)
     exchange = heap.Exchange(merger.functions)
     incompatible = quiet.incompatible_names(merger.functions, merger.ops, view)
-    suspended, looked = _scan(measurement, merger, builder, exchange, world, incompatible)
+    suspended = _scan(measurement, merger, builder, exchange, world, incompatible)
     base, carry, ours = merger.ops, None, list[Op]()
     if transformers:
         carry = Carry(transformers, root, view, builder.classes.exchanged)
@@ -129,7 +128,7 @@ def _stage(
     importlib.invalidate_caches()
     locator.forget()
     builder.made.clear()
-    staged = Staged(
+    return Staged(
         measurement=measurement,
         ops=(*base, *ours),
         base=tuple(merger.ops),
@@ -146,13 +145,8 @@ def _stage(
         suspended=suspended,
         blockers=quiet.blockers_of(exchange, incompatible, suspended),
         view=view,
-        notes=(
-            *(f"{name} was made by running its statement" for name in statements.ran),
-            *([f"{sought.IN_ONE_PIECE} {looked}"] if looked else ()),
-        ),
+        notes=tuple(f"{name} was made by running its statement" for name in statements.ran),
     )
-    accounted.records.add(staged)
-    return staged
 
 
 def _all_measured(measurement: Measurement, world: World) -> None:
@@ -174,27 +168,22 @@ def _scan(
     exchange: heap.Exchange,
     world: World,
     incompatible: frozenset[str],
-) -> tuple[tuple[Any, ...], str]:
-    """What only the heap knows, and only if the edit needs it: suspended frames' holders; and what the heap
-    was looked through for in one piece, if it had to be."""
+) -> tuple[Any, ...]:
+    """What only the heap knows, and only if the edit needs it; returns suspended frames' holders."""
     exchanged = builder.classes.exchanged
     search = quiet.needs_search(exchange, incompatible)
     cached = memo.cached_properties(merger.functions, world)
     if not (exchanged or search or cached or heap.needs_scan(merger.functions)):
-        return (), ""
-    if exchanged or cached:
-        objects, looked = all_objects(), "instances"
-    else:
-        makers = (merger, builder, merger.locator)
-        objects, looked = sought.users(exchange, merger.functions, merger.ops, world, makers)
+        return ()
+    objects = all_objects()
     merger.ops += heap.closures(exchange, merger.functions, objects, world.view)
     if exchanged:
         rigid = builder.classes.rigid
-        merger.ops += heap.instances(exchanged, rigid, merger.rebased, merger.displaced, objects, world.view)
+        merger.ops += heap.instances(exchanged, rigid, merger.rebased, merger.displaced, objects)
     known = {id(op.owner) for op in merger.ops if op.kind is SlotKind.CALL and type(op.owner) is LRU}
     merger.ops += memo.stale_caches(measurement.stale_names, world, objects, known)
     merger.ops += memo.drop_cached(cached, objects)
-    return (quiet.suspended_in(objects) if search else ()), looked
+    return quiet.suspended_in(objects) if search else ()
 
 
 def _clear_dispatch(merger: Merger, difference: Difference, locator: Locator) -> None:

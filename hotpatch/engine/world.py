@@ -16,16 +16,7 @@ import typing
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from .reading import (
-    MISSING,
-    PLAIN,
-    class_dict,
-    class_module,
-    is_python_class,
-    qualname_of,
-    raw_dict,
-    resolve,
-)
+from .reading import MISSING, PLAIN, class_dict, class_module, qualname_of, resolve
 from .view import PLAIN_VIEW, View
 
 absolute = os.path.abspath
@@ -56,22 +47,19 @@ class World:
         self.opened: set[int] = set()
         """ids of outside objects that are described all the same, because they hold state of the program."""
         self._outside: dict[int, tuple[str, str]] | None = None
-        below, local = self.root + os.sep, dict[str, types.ModuleType]()
-        for name, found in list(self.view.modules().items()):
-            module = found if issubclass(type(found), types.ModuleType) else _behind(found, name)
-            if module is None:
-                continue
-            space = vars(module)
-            other = self.home_of.setdefault(id(space), name)
-            if other is not name and _rank(name) < _rank(other):
-                self.home_of[id(space)] = name
-            file = space.get("__file__")
-            if type(file) is str and file.startswith(below) and name != "__main__" and self.is_ours(file):
-                local[name] = module
-        self.local.update((name, local[name]) for name in sorted(local, key=_rank))
+        for name, module in self._modules():
+            self.home_of.setdefault(id(vars(module)), name)
+            if name != "__main__" and self.is_ours(vars(module).get("__file__")):
+                self.local[name] = module
 
     def _modules(self) -> Iterator[tuple[str, types.ModuleType]]:
-        for name, module in sorted(dict(self.view.modules()).items(), key=lambda item: _rank(item[0])):
+        """Standard library last, short names first: the first name that an object has is the one it is
+        told by."""
+        stdlib = sys.stdlib_module_names
+        for name, module in sorted(
+            dict(self.view.modules()).items(),
+            key=lambda kv: (kv[0].partition(".")[0] not in stdlib, len(kv[0]), kv[0]),
+        ):
             if issubclass(type(module), types.ModuleType):
                 yield name, module
 
@@ -136,23 +124,6 @@ class World:
         if kind is types.FunctionType:
             return self.home_of.get(id(obj.__globals__)) in self.local
         return issubclass(kind, type) and class_dict(obj).get("__module__", MISSING) in self.local
-
-
-def _behind(found: Any, name: str) -> types.ModuleType | None:
-    """The module that something stands in front of, in its place among the modules: to say, when a name is
-    asked for, that it is deprecated."""
-    space = raw_dict(found) if is_python_class(type(found)) else None
-    for value in list((space or {}).values()):
-        if issubclass(type(value), types.ModuleType) and vars(value).get("__name__") == name:
-            module: types.ModuleType = value
-            return module
-    return None
-
-
-def _rank(module: str) -> tuple[bool, int, str]:
-    """Standard library first, short names first: the first name that an object has is the one it is told
-    by."""
-    return module.partition(".")[0] not in sys.stdlib_module_names, len(module), module
 
 
 def find(name: str) -> Any:

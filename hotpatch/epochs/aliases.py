@@ -30,10 +30,6 @@ def is_alias(module: dict[str, Any], name: str) -> bool:
     return (id(module), name) in _alive
 
 
-def living() -> list[Alias]:
-    return list(_alive.values())
-
-
 class Alias:
     """One epoch's own variable in a module's dict, named `TIMEOUT@1`, `TIMEOUT@2` ..., the first name free.
 

@@ -8,7 +8,6 @@ is in `modules.py`.
 from __future__ import annotations
 
 import builtins
-import weakref
 from collections.abc import Collection, Iterator
 from types import CodeType, ModuleType
 from typing import Any
@@ -17,10 +16,6 @@ from hotpatch.epochs import history
 from hotpatch.epochs.aliases import Alias
 from hotpatch.epochs.history import Entry, History
 from hotpatch.ops import ABSENT
-
-living: weakref.WeakSet[Variable] = weakref.WeakSet()
-"""All that were made and are still there: one that is settled may wait for the collector, and refers to its
-module's dict as long."""
 
 
 class Variable:
@@ -32,7 +27,6 @@ class Variable:
         self.dict: dict[str, Any] = vars(module)
         self.history: History[Any] = history.begun(self.dict.get(name, ABSENT))
         self._aliases: dict[int, Alias] = {}
-        living.add(self)
 
     def newest(self) -> Any:
         return self._present(self.history[-1])

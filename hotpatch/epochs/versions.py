@@ -29,8 +29,6 @@ from typing import Any
 
 from attrs import evolve
 
-from hotpatch.engine import accounted
-from hotpatch.engine.gently import gently
 from hotpatch.epochs import control, late, pins, readers, recursion
 from hotpatch.epochs.barrier import BUDGET, Hold, barrier
 from hotpatch.epochs.change import Change, body_part
@@ -69,7 +67,6 @@ class Version:
         self.state = State.STAGED
         self._changes = changes
         self._below = _in_effect
-        accounted.records.add(self)
 
     def __repr__(self) -> str:
         return f"<Version {self.epoch} {self.state.value}>"
@@ -107,7 +104,7 @@ class Version:
         in effect: that one goes first.
         """
         global _in_effect
-        with gently(), _lock:
+        with _lock:
             self._must_be(State.COMMITTED, State.COLLAPSED)
             if _in_effect is None or _in_effect() is not self:
                 raise PatchRefused(
@@ -165,7 +162,7 @@ def survey(ops: Iterable[Op]) -> tuple[Graded, ...]:
     """The grade of each op, with the reason; changes nothing."""
     ops = tuple(ops)
     with _lock:
-        return grade(ops, readers.functions_of(_modules(ops)), _world.split_names(), view().code)
+        return grade(ops, readers.functions_of(_dicts(ops)), _world.split_names(), view().code)
 
 
 def install(ops: Iterable[Op]) -> Version:
@@ -176,9 +173,9 @@ def install(ops: Iterable[Op]) -> Version:
     neither flipped nor withdrawn.
     """
     ops = tuple(ops)
-    with gently(), _lock:
+    with _lock:
         _nothing_undecided("another release")
-        functions = readers.functions_of(_modules(ops))
+        functions = readers.functions_of(_dicts(ops))
         graded = grade(ops, functions, _world.split_names(), view().code)
         if worst(graded) is not Grade.CANARY:
             reasons = "; ".join(f"{g.op.where}: {g.reason}" for g in graded if g.grade is not Grade.CANARY)
@@ -199,8 +196,7 @@ def tend() -> None:
             return
         if _undecided is not None:
             live.add(_undecided.epoch)
-        with gently():
-            _world.settle(live, pins.policy.epoch)
+        _world.settle(live, pins.policy.epoch)
         if _world.plain:
             recursion.restore()
         _mark_collapsed(oldest)
@@ -303,11 +299,11 @@ def _nothing_undecided(what: str) -> None:
         )
 
 
-def _modules(ops: Iterable[Op]) -> list[ModuleType]:
+def _dicts(ops: Iterable[Op]) -> list[dict[str, Any]]:
     """The modules whose functions may have to read other names: globals change there, or are split."""
-    found = {id(vars(op.owner)): op.owner for op in ops if op.kind is SlotKind.GLOBAL}
-    found |= {key: next(iter(split.values())).module for key, split in _world.variables.items()}
-    return list(found.values())
+    dicts = {id(vars(op.owner)): vars(op.owner) for op in ops if op.kind is SlotKind.GLOBAL}
+    dicts |= {key: next(iter(split.values())).dict for key, split in _world.variables.items()}
+    return list(dicts.values())
 
 
 def _changes(graded: Iterable[Graded]) -> tuple[Change, ...]:
@@ -364,7 +360,7 @@ def _push_changes(
         if made is not None:
             made.append(done)
     if functions is None:
-        functions = readers.functions_of(modules.values())
+        functions = readers.functions_of([vars(module) for module in modules.values()])
     for of_module in functions.values():
         _world.readers(of_module)
     _world.split_modules()

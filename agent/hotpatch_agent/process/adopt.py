@@ -78,16 +78,15 @@ def prepare(program: Program, release: Release, app: Any) -> Prepared:
     Requests may still be on releases before the present one, and stay there.  Raises PatchRefused if the
     release has no live form here.
     """
-    with engine.gently():
-        epochs.tend()
-        staged, written = _stage(program, release, app)
-        if because := _needs_a_step(staged):
-            return Prepared(release, staged, None, written.handlers, because)
-        try:
-            version = _side_by_side(staged.ops)
-        except (PatchRefused, Busy) as why:
-            return Prepared(release, staged, None, written.handlers, str(why))
-        return _prepared(release, staged, version, written.handlers)
+    epochs.tend()
+    staged, written = _stage(program, release, app)
+    if because := _needs_a_step(staged):
+        return Prepared(release, staged, None, written.handlers, because)
+    try:
+        version = _side_by_side(staged.ops)
+    except (PatchRefused, Busy) as why:
+        return Prepared(release, staged, None, written.handlers, str(why))
+    return _prepared(release, staged, version, written.handlers)
 
 
 def _needs_a_step(staged: engine.Staged) -> str:
