@@ -232,8 +232,9 @@ class Service:
         return self.get(path).body
 
     @contextlib.contextmanager
-    def load(self, clients: int = 4, path: str = "/", pause: float = 0.0) -> Iterator[Load]:
-        """Keep-alive clients that ask all the time; they begin before the block and end after it.
+    def load(self, clients: int = 4, path: str = "/", pause: float = 0.002) -> Iterator[Load]:
+        """Keep-alive clients that ask all the time, some hundred times a second each; they begin before the
+        block and end after it.
 
         A client counts every request, repeats none, and opens a new connection only where the server said
         `Connection: close`, or after a failure, which is kept in `failed`.
