@@ -164,7 +164,7 @@ class Service:
             self._process.wait()
             raise AssertionError(f"gunicorn did not end when asked:\n{self.text()[-4000:]}") from None
         try:
-            wait_until(lambda: not self._group(), "all of the service's processes end", 10.0)
+            wait_until(lambda: not self._group(), "all of the service's processes end")
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGKILL)

@@ -24,9 +24,10 @@ from hotpatch_agent.home.status import Life, Status
 from hotpatch_agent.leader.levers import Levers
 
 LEAVER: Final = "leaver"
-"""The file of the home folder that names the worker to go: its pid, as text, or `NEWEST`."""
-NEWEST: Final = "newest"
-"""The one that was started last, as the master sees it."""
+"""The file of the home folder that names the worker to go, by its pid; or, after `BUT`, those that stay."""
+BUT: Final = "but"
+LATER: Final = 1 << 40
+"""More workers than a master ever starts."""
 WANTED: Final = "wanted"
 """The file of the home folder in which the master says how many workers it means to have."""
 FRESH: Final = 10.0
@@ -76,7 +77,7 @@ class Replacer:
         self._asked_more, self._asked_less = now, now - PATIENCE + TAKEOVER
         self._worker, self._among = former.worker, former.among
 
-    def give_up(self) -> bool:
+    def give_up(self, alive: Sequence[Status]) -> bool:
         """No worker is being replaced (any more): the one that was started for it goes again.  Says whether
         that has still to be seen to."""
         if self._asked_more is None:
@@ -91,8 +92,11 @@ class Replacer:
             return False
         if is_less_pending:
             return True
-        # It may have no status yet: one that dies while it is started is started again at once.
-        self._name(NEWEST)
+        # The one to go may have no status, nor a pid that lasts: one that dies while it is started is started
+        # again at once.  So those that stay are named.
+        serving = [one for one in alive if one.life is Life.SERVING]
+        staying = sorted(serving, key=lambda one: one.started.tick)[: self._among]
+        self._name(" ".join((BUT, *(str(one.pid) for one in staying))))
         self._levers.less()
         self._asked_less = now
         return True
@@ -130,22 +134,25 @@ def wanted(home: Path, files: Files = OS_FILES) -> int:
 
 
 def choose_leaver(server: Any, home: Path) -> None:
-    """In the master, before it decides which worker to end: the one that the leader has named comes first.
+    """In the master, before it decides which worker to end: the one that the leader has named comes first, or
+    those that it has named come last.
 
     gunicorn takes workers by `age`, a counter that only grows from 1; nothing else reads it.
     """
+    workers = dict(server.WORKERS)
+    for worker in workers.values():
+        worker.age %= LATER  # who was to stay the time before is as old again as it is
     path = home / LEAVER
     try:
         if time.time() - path.stat().st_mtime > FRESH:
             return
-        named = path.read_text(encoding="ascii").strip()
-        pid = 0 if named == NEWEST else int(named)
+        words = path.read_text(encoding="ascii").split()
+        pids = [int(word) for word in words if word != BUT]
     except (OSError, ValueError):
         return
-    newest = max(server.WORKERS.values(), key=lambda one: one.age, default=None)
-    worker = server.WORKERS.get(pid) if pid else newest
-    if worker is not None:
-        worker.age = 0
+    for pid in pids:
+        if pid in workers:
+            workers[pid].age = workers[pid].age + LATER if words[0] == BUT else 0
 
 
 def _healthy(serving: Sequence[Status], stacks: Collection[tuple[int, ...]]) -> bool:

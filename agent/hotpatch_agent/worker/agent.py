@@ -333,7 +333,7 @@ class Agent:
         state = self._history.state
         self._overseer.tell()
         wait = min(wake_in(state, seen, now()), self._overseer.due())
-        if state.replacement is not None or self._replacer.give_up():
+        if state.replacement is not None or self._replacer.give_up(seen.alive):
             wait = min(wait, LOOK)
         return wait
 
