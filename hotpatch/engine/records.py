@@ -13,10 +13,9 @@ stores them; where a record goes by a name, an attribute's or a global's, only w
 
 from __future__ import annotations
 
-import collections
 import gc
 import types
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -110,7 +109,7 @@ def _put_as_records(before: Keys, after: Keys, read: set[str]) -> Iterator[str]:
 def _holds_others(container: Any) -> bool:
     """Does it hold what has no keys to be read by?"""
     kind = type(container)
-    if kind not in (list, dict, set, collections.deque):
+    if kind not in (list, dict, set, deque):
         return False
     items = list(container.values()) if kind is dict else list(container)
     return any(type(item) in reading.PLAIN or type(item) in (tuple, list, set) for item in items)

@@ -174,6 +174,12 @@ class Pusher:
         """The real command, for this home."""
         return [sys.executable, "-m", "hotpatch_agent.cli", *words, "--home", str(self.home.path)]
 
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """What the command comes to, with all that it says."""
+        return subprocess.run(
+            self.command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+        )
+
     def reload(self) -> int:
         """`hotpatch reload`; its exit status."""
         return subprocess.run(self.command("reload"), stdin=subprocess.DEVNULL, timeout=120).returncode

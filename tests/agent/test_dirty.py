@@ -8,8 +8,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -109,11 +107,6 @@ def all_run(pusher: Pusher, stack: tuple[int, ...], workers: int = 2) -> None:
     )
 
 
-def command(pusher: Pusher, name: str, *words: str) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "hotpatch_agent.cli", name, "--home", str(pusher.home.path), *words]
-    return subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
-
-
 @pytest.mark.parametrize("change", [TWO, RELOAD], ids=["live", "reload"])
 def test_a_release_and_the_way_back_reach_dirty_workers_and_drop_nothing(
     pusher: Pusher, change: dict[str, str]
@@ -141,7 +134,7 @@ def test_sources_on_disk_reach_dirty_workers(pusher: Pusher, how: str) -> None:
         made.write({"shop.py": TWO["shop.py"]})
         with made.load(clients=2) as load:
             if how == "reload":
-                assert command(pusher, "reload").returncode == 0
+                assert pusher.run("reload").returncode == 0
             else:
                 made.signal(signal.SIGHUP)
             wait_until(lambda: len(serving(pusher)) == 2 and not old & pids(pusher), "both are new")
@@ -194,7 +187,7 @@ def test_a_release_that_no_dirty_worker_starts_on_leaves_the_old_ones_and_is_tol
         wait_until(lambda: made.text().count("no successor of dirty worker") >= 2, "two did not start")
         assert old == pids(pusher)
         assert {made.body() for _ in range(10)} == {"one"}
-        told = command(pusher, "status", "--json")
+        told = pusher.run("status", "--json")
         answer = json.loads(told.stdout.splitlines()[-1])
         assert told.returncode == 2
         assert "2 dirty workers not yet" in answer["message"]
@@ -208,5 +201,5 @@ def test_a_service_without_dirty_workers_has_no_word_of_them(pusher: Pusher) -> 
         home=pusher.make_home(),
     ) as made:
         settled(pusher, made, 1)
-        answer = json.loads(command(pusher, "status", "--json").stdout.splitlines()[-1])
+        answer = json.loads(pusher.run("status", "--json").stdout.splitlines()[-1])
         assert answer["dirty_workers"] == []

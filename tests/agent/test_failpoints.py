@@ -197,9 +197,8 @@ def taken(shot: Path) -> int | None:
 
 def command(pusher: Pusher, verb: str, file: Path, environ: Mapping[str, str] | None = None) -> int:
     """A real `hotpatch push` or `hotpatch rollback`; its exit status."""
-    arguments = ["--home", str(pusher.home.path), *([str(file)] if verb == "push" else [])]
     return subprocess.run(
-        [sys.executable, "-m", "hotpatch_agent.cli", verb, *arguments],
+        pusher.command(verb, *([str(file)] if verb == "push" else [])),
         env={**os.environ, **(environ or {})},
         stdin=subprocess.DEVNULL,
         timeout=120,

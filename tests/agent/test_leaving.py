@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -134,16 +133,11 @@ def test_the_command_says_whom_it_waits_for(tmp_path: Path) -> None:
         settled(pusher, service, 2)
         with streams(service) as opened:
             everywhere(service, opened)
-            told = command(pusher, "reload", "--wait", "40", "--json")
+            told = pusher.run("reload", "--wait", "40", "--json")
             answer = json.loads(told.stdout.splitlines()[-1])
             assert told.returncode == errors.OutcomeUnknown.exit_code
             (first,) = leaving(pusher)
             assert f"worker {first.pid} still answers GET /events" in answer["waits_for"][0]
             assert answer["waits_for"][0] in answer["message"]
-            assert f"worker {first.pid} still answers" in command(pusher, "status").stdout
+            assert f"worker {first.pid} still answers" in pusher.run("status").stdout
         wait_until(lambda: pusher.of_kind(facts.Reloaded), "it goes on when the streams have ended")
-
-
-def command(pusher: Pusher, *words: str) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "hotpatch_agent.cli", *words, "--home", str(pusher.home.path)]
-    return subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 
 import pytest
 from hotpatch_agent.decision.history import History
@@ -76,7 +75,7 @@ CLASSES = {
 def hotpatch(pusher: Pusher, *arguments: str) -> tuple[int, dict[str, object]]:
     """A real command with --json; exit code and object."""
     done = subprocess.run(
-        [sys.executable, "-m", "hotpatch_agent.cli", *arguments, "--home", str(pusher.home.path), "--json"],
+        pusher.command(*arguments, "--json"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         timeout=120,

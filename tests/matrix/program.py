@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import frozen
 
-from benchmarks.consistency import sources
+from benchmarks.many_places import sources
 
 VERSIONS: Final = (1, 2, 3, 4)
 """They follow one another in a ring, so that each step is measured once."""

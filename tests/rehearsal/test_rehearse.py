@@ -247,22 +247,28 @@ def check_it():
 # -- locks held at the fork --------------------------------------------------------------------
 
 
-def test_a_lock_held_at_the_fork_does_not_blame_a_good_change() -> None:
-    lock = threading.Lock()
-    attempts: list[int] = []
-    lock.acquire()
+class HeldAtTheFork:
+    """A lock of the program's that another thread holds at the first fork, and no longer at the second."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.lock.acquire()
+        self.attempts: list[int] = []
 
     @contextmanager
-    def quiet(attempt: int) -> Iterator[None]:
-        attempts.append(attempt)
+    def quiet(self, attempt: int) -> Iterator[None]:
+        self.attempts.append(attempt)
         if attempt == 1:
-            lock.release()
+            self.lock.release()
         yield
 
+
+def test_a_lock_held_at_the_fork_does_not_blame_a_good_change() -> None:
+    held = HeldAtTheFork()
     check = python("def check_it(app):\n    with app:\n        pass\n")
-    verdict = rehearse(None, [check], lock, QUICK, quiet=quiet)
+    verdict = rehearse(None, [check], held.lock, QUICK, quiet=held.quiet)
     assert verdict.effect is Effect.LIVE, verdict
-    assert attempts == [0, 1]
+    assert held.attempts == [0, 1]
 
 
 @define
@@ -277,21 +283,11 @@ class WaitsForALock(SetValue):
 
 
 def test_a_step_that_waits_for_a_lock_held_at_the_fork_is_tried_again_long_before_its_limit() -> None:
-    lock = threading.Lock()
-    attempts: list[int] = []
-    lock.acquire()
-
-    @contextmanager
-    def quiet(attempt: int) -> Iterator[None]:
-        attempts.append(attempt)
-        if attempt == 1:
-            lock.release()
-        yield
-
+    held = HeldAtTheFork()
     hours = evolve(QUICK, step_seconds=7200.0, total_seconds=7200.0)
-    verdict = rehearse(WaitsForALock(Counter(), lock=lock), [], None, hours, quiet=quiet)
+    verdict = rehearse(WaitsForALock(Counter(), lock=held.lock), [], None, hours, quiet=held.quiet)
     assert verdict.effect is Effect.LIVE, verdict
-    assert attempts == [0, 1]
+    assert held.attempts == [0, 1]
 
 
 def test_a_step_that_sleeps_of_its_own_accord_has_its_whole_limit() -> None:

@@ -154,9 +154,9 @@ class Agent:
                     self._log.error("hotpatch: this worker can't lead for now: %s", error)
                 self._gone.wait(pause)
                 pause = min(2 * pause, TROUBLE[1])
-                continue
-            self._watch.wake()
-            return
+            else:
+                self._watch.wake()
+                return
 
     def _careful_round(self) -> float | None:
         """A round in which nothing can go so wrong that there is no next one; seconds until that."""
