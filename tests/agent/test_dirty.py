@@ -12,12 +12,13 @@ import tempfile
 import threading
 from collections.abc import Iterator
 
+import psutil
 import pytest
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.status import Status, read_roll
 
 from tests.agent.pushing import Pusher, settled
-from tests.agent.service import Service, wait_until
+from tests.agent.service import Service, alive, wait_until
 from tests.agent.shop import RELOAD, TWO
 
 pytest.importorskip("gunicorn.dirty", reason="gunicorn 25 is the first that has dirty workers")
@@ -32,6 +33,11 @@ from gunicorn.dirty import DirtyApp
 import shop
 
 class Tasks(DirtyApp):
+    def init(self):
+        while os.path.exists("hold"):
+            open("held", "w").write(str(os.getpid()))
+            time.sleep(0.02)
+
     def version(self):
         return shop.answer("/")
 
@@ -175,6 +181,25 @@ def test_a_dirty_worker_that_is_killed_comes_back_on_the_head(pusher: Pusher) ->
         wait_until(lambda: victim not in pids(pusher) and len(serving(pusher)) == 2, "another has its place")
         all_run(pusher, (1,))
         assert made.body() == "two"
+
+
+def test_a_dirty_worker_that_is_asked_to_go_while_it_starts_goes(pusher: Pusher) -> None:
+    with service(pusher, dirty_workers=1) as made:
+        (made.root / "hold").touch()
+        made.signal(signal.SIGKILL, dirty(pusher)[0].pid)
+        wait_until((made.root / "held").exists, "another starts")
+        starting = psutil.Process(int((made.root / "held").read_text()))
+        starting.terminate()
+        (made.root / "hold").unlink()
+        wait_until(lambda: not alive(starting.pid), "it goes")
+
+
+def test_dirty_workers_whose_arbiter_is_killed_go(pusher: Pusher) -> None:
+    with service(pusher) as made:
+        old = pids(pusher)
+        made.signal(signal.SIGKILL, psutil.Process(min(old)).ppid())
+        wait_until(lambda: not any(alive(pid) for pid in old), "they go")
+        wait_until(lambda: len(serving(pusher)) == 2, "others work")
 
 
 def test_a_release_that_no_dirty_worker_starts_on_leaves_the_old_ones_and_is_told(pusher: Pusher) -> None:

@@ -8,9 +8,10 @@ is started on the last release that does start, as others are.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from attrs import evolve, field, frozen
@@ -29,6 +30,8 @@ from hotpatch_agent.worker.choice import choose
 from hotpatch_agent.worker.start import root_of
 
 WORKER_CLASS: Final = "dirty"
+LOOK: Final = 1.0
+"""Seconds between a worker's looks whether its arbiter lives."""
 
 
 @frozen
@@ -65,6 +68,28 @@ def load(worker: Any, home: Home, plain: Callable[[Any], None]) -> None:
     place.board.write(_serving(place))
     if place.problem is not None:
         worker.log.error("hotpatch: %s", _serving(place).note)
+
+
+def heed_the_end(worker_class: Any) -> None:
+    """A worker that is asked to go while it starts goes, and so does one whose arbiter is gone.
+
+    gunicorn notes the signal and closes the worker's server, which is not there yet while the apps are
+    loaded; it serves then, and outlives an arbiter that the master kills after waiting in vain.
+    Leans on gunicorn 25 to 27: `_heartbeat_loop` is started once the server is there.
+    """
+    plain: Callable[[Any], Coroutine[Any, Any, None]] = worker_class._heartbeat_loop
+
+    async def heartbeat(worker: Any) -> None:
+        beat = asyncio.create_task(plain(worker))
+        try:
+            while worker.alive and os.getppid() == worker.ppid:
+                await asyncio.sleep(LOOK)
+            worker.alive = False
+            worker._shutdown()
+        finally:
+            beat.cancel()
+
+    worker_class._heartbeat_loop = heartbeat
 
 
 def _take_place(home: Home) -> _Place:

@@ -59,9 +59,12 @@ def engage(arbiter: Any, home: Home) -> None:
     plain: Callable[[Any], None] = workers.DirtyWorker.load_apps
 
     def load_apps(worker: Any) -> None:
+        if not arbiter.alive:  # in the fork: the signal came before the worker had a handler of its own
+            worker.alive = False
         dirty.load(worker, home, plain)
 
     workers.DirtyWorker.load_apps = load_apps
+    dirty.heed_the_end(workers.DirtyWorker)
     if all(hasattr(arbiter, name) for name in NEEDED):
         Replacing(arbiter, home).engage()
     else:
