@@ -110,41 +110,37 @@ def run_hot(patched: bool, times: int) -> None:
             version.flip()
             hot_loop(program["hot"], 200)
             assert version.collapse() and is_plain()
+        hot_loop(program["hot"], 200)
+        os.getsid(0)
         hot_loop(program["hot"], times)
+        os.getsid(0)
 
 
 def instructions(python: str, patched: bool, times: int) -> int:
-    """Instructions that a whole run of `run_hot` takes, by callgrind."""
-    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", python, "-m", MODULE]
-    done = subprocess.run(
-        [*command, "--hot", "patched" if patched else "born", str(times)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONHASHSEED": "0"},
-        check=True,
-    )
-    found = re.search(r"Collected : (\d+)", done.stderr)
+    """Instructions that the last hot loop of `run_hot` takes, by callgrind: what it counted between the two
+    calls of `getsid`, which nothing else calls."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "counts"
+        count = ["valgrind", "--tool=callgrind", "--dump-before=getsid", f"--callgrind-out-file={out}"]
+        subprocess.run(
+            [*count, python, "-m", MODULE, "--hot", "patched" if patched else "born", str(times)],
+            capture_output=True,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": "0"},
+            check=True,
+        )
+        second = Path(f"{out}.2")
+        found = re.search(r"^totals: (\d+)", second.read_text(), re.M) if second.exists() else None
     if found is None:
-        raise RuntimeError(f"callgrind says no count: {done.stderr[-500:]}")
+        raise RuntimeError(f"callgrind has counted nothing between the marks of {MODULE}")
     return int(found[1])
 
 
-def instruction_ratio(python: str, times: int = 4_000) -> float | None:
-    """Instructions for each turn of the hot loop, patched over born; start-up cancels out.
-
-    Of two runs the lesser counts: a module compiled anew makes a start-up larger, never smaller.
-    """
+def instruction_ratio(python: str, times: int = 8_000) -> float | None:
+    """Instructions for a turn of the hot loop, patched over born; None without valgrind."""
     if shutil.which("valgrind") is None:
         return None
-
-    def least(patched: bool, turns: int) -> int:
-        return min(instructions(python, patched, turns) for _ in range(2))
-
-    def each_turn(patched: bool) -> float:
-        return (least(patched, 2 * times) - least(patched, times)) / times
-
-    return each_turn(True) / each_turn(False)
+    return instructions(python, True, times) / instructions(python, False, times)
 
 
 def run_throughput(rounds: int, batch: int) -> dict[str, Any]:

@@ -47,6 +47,8 @@ BY_RELOAD = {**APP, "shop.py": RELOAD["shop.py"]}
 NTH = {2: "2nd", 3: "3rd"}
 WORKERS = 3
 CLIENTS = 4
+BRIEF = 3
+"""Seconds that the workers of a killed master wait for their clients, which keep their connections."""
 
 
 @frozen
@@ -255,7 +257,8 @@ def test_a_process_killed_here_costs_its_own_requests_and_nothing_else(
         tmp_path,
         APP,
         home=pusher.make_home(),
-        settings={"worker_class": "gthread", "workers": WORKERS, "threads": 4},
+        settings={"worker_class": "gthread", "workers": WORKERS, "threads": 4}
+        | ({"graceful_timeout": BRIEF} if row.who == "master" else {}),
         environ={} if row.who == "pusher" else deadly,
     ) as service:
         settled(pusher, service, WORKERS)

@@ -133,7 +133,7 @@ def test_the_command_says_whom_it_waits_for(tmp_path: Path) -> None:
         settled(pusher, service, 2)
         with streams(service) as opened:
             everywhere(service, opened)
-            told = pusher.run("reload", "--wait", "40", "--json")
+            told = pusher.run("reload", "--wait", "20", "--json")
             answer = json.loads(told.stdout.splitlines()[-1])
             assert told.returncode == errors.OutcomeUnknown.exit_code
             (first,) = leaving(pusher)
