@@ -41,6 +41,7 @@ class SlotKind(enum.Enum):
     MEMBER = "member"  # a __slots__ member; key is the member descriptor
     ITEM = "item"  # a mapping's item; of a set: the element itself, `after` ABSENT or the element
     ELEMENTS = "elements"  # the whole contents of a list, set, deque or dict, order included
+    ORDER = "order"  # of a mapping: its keys that the edit knows, those of `after` first; others follow
     CELL = "cell"  # cell.cell_contents
     MODULE = "module"  # sys.modules[key]; the owner is sys
     CALL = "call"  # a callable to run: `after` when redone, `before` when undone (caches to forget)

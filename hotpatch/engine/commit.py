@@ -23,7 +23,8 @@ from attrs import evolve
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from .reading import MISSING, raw_dict, slot_value, solid_base
+from .order import keys_of, putting_in_order, stands_in_order
+from .reading import MAPPINGS, MISSING, raw_dict, slot_value, solid_base
 from .view import PLAIN_VIEW, View
 
 Call = Callable[[], Any]
@@ -136,6 +137,12 @@ def _in_cell(op: Op, value: Any, other: Any) -> Call:
     return partial(setattr, op.owner, "cell_contents", value)
 
 
+def _in_order(op: Op, value: Any, other: Any) -> Call:
+    going_back = value is op.before
+    here = {id(key) for key in keys_of(op.owner)} if going_back else ()
+    return putting_in_order(op.owner, [key for key in value if not going_back or id(key) in here])
+
+
 def _container(owner: Any) -> Any:
     return solid_base(type(owner))
 
@@ -171,6 +178,7 @@ _CALLS: Final[dict[SlotKind, Callable[[Op, Any, Any], Call]]] = {
     SlotKind.MEMBER: _on_member,
     SlotKind.ITEM: _item,
     SlotKind.ELEMENTS: _elements,
+    SlotKind.ORDER: _in_order,
     SlotKind.CELL: _in_cell,
     SlotKind.MODULE: lambda op, value, other: _in_dict(sys.modules, op.key, value),
     SlotKind.CALL: lambda op, value, other: value,
@@ -219,6 +227,7 @@ _READS: Final[dict[SlotKind, Callable[[Op, View], Any]]] = {
     SlotKind.ITEM: _read_item,
     SlotKind.ELEMENTS: lambda op, view: list(_container(op.owner).__iter__(op.owner)),
     SlotKind.CELL: _read_cell,
+    SlotKind.ORDER: lambda op, view: tuple(keys_of(op.owner)),
     SlotKind.MODULE: lambda op, view: view.modules().get(op.key, ABSENT),
 }
 
@@ -231,6 +240,8 @@ def drifted(ops: Sequence[Op], forward: bool, view: View = PLAIN_VIEW) -> list[s
 def _as_expected(op: Op, forward: bool, view: View = PLAIN_VIEW) -> bool:
     if op.kind is SlotKind.CALL:
         return True
+    if op.kind is SlotKind.ORDER:  # on the way back another order is no harm
+        return not forward or stands_in_order(op.owner, op.before)
     wanted, found = (op.before if forward else op.after), current(op, view)
     if op.kind is SlotKind.ELEMENTS:
         wanted = list(wanted)
@@ -290,30 +301,27 @@ def _carried(source: list[Any], target: list[Any], now: list[Any]) -> list[Any]:
 
 
 def _orders(ops: tuple[Op, ...]) -> list[tuple[dict[Any, Any], list[Any]]]:
-    """Mappings that lose a key, and their order before: an item put back would stand at the end."""
+    """Mappings that lose a key or come by another order, and their order before: an item put back would
+    stand at the end."""
     found: dict[int, tuple[dict[Any, Any], list[Any]]] = {}
     for op in ops:
-        if op.after is not ABSENT or op.before is ABSENT:
+        if op.kind is not SlotKind.ORDER and (op.after is not ABSENT or op.before is ABSENT):
             continue
         mapping: Any = None
         if op.kind in (SlotKind.GLOBAL, SlotKind.FUNCTION_DICT):
             mapping = vars(op.owner)
         elif op.kind is SlotKind.INSTANCE:
             mapping = raw_dict(op.owner)
-        elif op.kind is SlotKind.ITEM and type(op.owner) is dict:
+        elif op.kind in (SlotKind.ITEM, SlotKind.ORDER) and _container(op.owner) in MAPPINGS:
             mapping = op.owner
-        if type(mapping) is dict and id(mapping) not in found:
-            found[id(mapping)] = mapping, list(mapping)
+        if mapping is not None and id(mapping) not in found:
+            found[id(mapping)] = mapping, keys_of(mapping)
     return list(found.values())
 
 
 def _restore_order(mapping: dict[Any, Any], keys: list[Any]) -> None:
     """The keys of before in their order, then those that came since; in one go for who looks from outside."""
-    if list(mapping)[: len(keys)] == keys:
-        return
-    now = dict(mapping)
-    ordered = {key: now[key] for key in keys if key in now}
-    ordered.update({key: value for key, value in now.items() if key not in ordered})
-    deque(
-        map(operator.call, [partial(dict.clear, mapping), partial(dict.update, mapping, ordered)]), maxlen=0
-    )
+    now = keys_of(mapping)
+    if now[: len(keys)] != keys:
+        here = {id(key) for key in now}
+        putting_in_order(mapping, [key for key in keys if id(key) in here])()

@@ -47,6 +47,8 @@ class Difference:
 
     stale_dispatch: frozenset[Pair]
     """Functions of `functools.singledispatch` near which something changes."""
+    reordered: frozenset[Pair] = frozenset()
+    """Mappings whose keys come in another order."""
     living: frozenset[Pair] = frozenset()
     """Of those replaced: the old thing lives on in another place, so nothing is lost where it gives way."""
     unmistakable: frozenset[int] = frozenset()
@@ -100,6 +102,7 @@ def derive(match: Match) -> Difference:
         visits=tuple(sorted(different - inside)),
         stale_caches=frozenset(stale),
         stale_dispatch=_stale_dispatch(match, different | replaced),
+        reordered=frozenset(match.reordered),
         living=frozenset(pair for pair in replaced if _lives_on(match, replaced, pair)),
     )
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from typing import Any, Final
 
+from . import order
 from .gained import pair_up
 from .graph import HIDDEN, Graph
 from .pairing import SHARED, Places
@@ -48,6 +49,8 @@ FIXED: Final = frozenset(
 NAMELESS: Final = frozenset({"plain", "outside", "outside-module", "code", "c-class"})
 KEPT_BY_FLAG: Final = ("attr", "_value2member_map_")
 """Where `enum.Flag` keeps all that it was ever asked for."""
+UNORDERED: Final = frozenset({"kwdefaults", "globals", KEPT_BY_FLAG})
+"""Where mappings stand whose order nobody goes by, or that come by it while the program runs."""
 HEAD_ONLY: Final = NAMELESS | {"opaque", "object"}
 
 
@@ -80,6 +83,8 @@ class Match:
         """The same thing, changed: in its head, its code, or by children that came or went."""
         self.replaced: set[Pair] = set()
         """Another thing stands in its place."""
+        self.reordered: set[Pair] = set()
+        """Mappings whose keys come in another order."""
         self.renamed: set[Pair] = set()
         self.moved: set[Pair] = set()
         """Functions that differ in line numbers alone."""
@@ -210,6 +215,9 @@ class Match:
             if kind in FIXED:
                 self.replaced.add(pair)
             self.added[pair], self.removed[pair] = added, removed
+        if (n, order.STEP) not in self.noise and self._in_another_order(pair, matched, added):
+            (self.replaced if kind in FIXED else self.reordered).add(pair)
+            self.different.add(pair)
         edges = self.edges[pair]
         for so, sn, co, cn in matched:
             x, y = self.old.nodes[co], self.new.nodes[cn]
@@ -223,6 +231,12 @@ class Match:
                 continue
             edges.append((so, sn, (co, cn)))
             yield co, cn
+
+    def _in_another_order(self, pair: Pair, matched: list[order.Matched], added: list[order.Child]) -> bool:
+        if self.old.parents[pair[0]][1] in UNORDERED:
+            return False
+        a, b = self.old.kids(pair[0]), self.new.kids(pair[1])
+        return list(a) != list(b) and order.comes_out_otherwise(matched, added, a, b)
 
     def _only_kept(self, o: int) -> bool:
         """Is this there because somebody asked for it once, whatever the sources say?"""
@@ -353,6 +367,7 @@ def noise_between(graph: Graph, again: Graph) -> frozenset[tuple[int, Step]]:
         for _, step, child in edges
         if child in unsteady
     }
+    noisy |= {(pair[1], order.STEP) for pair in match.reordered}
     for changes in (match.added, match.removed):
         noisy |= {(pair[1], step) for pair, steps in changes.items() for step, _ in steps}
     return frozenset(noisy)

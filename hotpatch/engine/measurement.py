@@ -24,7 +24,7 @@ from .graph import Graph
 from .portions import cut, join
 from .shape import Step
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 MOST_BYTES: Final = 1 << 30
 """No measurement is unpacked beyond this."""
 
@@ -186,6 +186,7 @@ PAIR_SETS: Final = (
     "moved",
     "stale_caches",
     "stale_dispatch",
+    "reordered",
     "living",
 )
 

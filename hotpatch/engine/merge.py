@@ -22,7 +22,7 @@ from .difference import Difference, hidden
 from .heap import Note
 from .locate import Locator
 from .match import Pair, is_sequence
-from .merge_keys import Keys
+from .merge_keys import Keys, merge_order
 from .merge_objects import exchange_table, merge_class, merge_function, merge_instance, merge_lru_cache
 from .reading import MISSING
 from .shape import Shapes, Step, label
@@ -332,6 +332,7 @@ def merge_dict(merger: Merger, pair: Pair, live: Any) -> None:
             factory = live.default_factory
             value = merger.settle(child, factory, merger.old.path(pair[0]))
             merger.emit(live, SlotKind.MEMBER, _FACTORY, factory, value, merger.old.path(pair[0]))
+    merge_order(merger, pair, live)
     exchange_table(merger, pair, live, since)
 
 

@@ -1,10 +1,14 @@
-"""What the steps of one mapping mean as keys, where the mapping is merged."""
+"""What the steps of one mapping mean as keys, where the mapping is merged; and their order."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from hotpatch.errors import PatchRefused
+from hotpatch.ops import SlotKind
+
+from . import order
 from .match import Pair
 from .reading import MISSING
 from .shape import Step
@@ -46,3 +50,27 @@ class Keys:
         if step[1] != "obj":
             return self.merger.builder.world.untidy(step[2]) if type(step[2]) is str else step[2]
         return self.live[step] if step in self.live else find()
+
+
+def merge_order(merger: Merger, pair: Pair, live: Any) -> None:
+    """The keys of the start come in the order of the new sources, those that the process has come by stand
+    behind them.  Where the process has them in an order of its own, there is no telling which is meant."""
+    if pair not in merger.difference.reordered:
+        return
+    where = f"{merger.old.path(pair[0])} {order.STEP}"
+    keys = Keys(merger, pair, live, "key")
+    old, new = (list(filter(order.is_key, steps)) for steps in (keys.old, keys.new))
+    here = {("key", *name): key for name, key in merger.shapes._named(order.keys_of(live))}
+    at_start = [step for step in here if step in keys.old]
+    choice = merger.choices.get(where)
+    if choice == "keep":
+        merger.kept.add(where)
+        return
+    if choice != "rebuild" and at_start != [step for step in old if step in here]:
+        raise PatchRefused(
+            f"the {where} was changed since the start, and the new sources give it another: "
+            "the bundle may say keep or rebuild"
+        )
+    came = {step for step, _ in merger.difference.added.get(pair, ())}
+    after = [here[step] if step in here else keys.after(step) for step in new if step in here or step in came]
+    merger.emit(live, SlotKind.ORDER, None, tuple(here[step] for step in at_start), tuple(after), where)

@@ -16,6 +16,7 @@ from hotpatch.ops import ABSENT, Op, SlotKind
 
 from . import codes
 from .match import Pair
+from .merge_keys import merge_order
 from .reading import (
     MAPPINGS,
     MISSING,
@@ -44,6 +45,7 @@ def merge_instance(merger: Merger, pair: Pair, live: Any) -> None:
         merger.merge_mapping(pair, live, space, SlotKind.INSTANCE, "attr")
     if base in MAPPINGS:
         merger.merge_mapping(pair, live, live, SlotKind.ITEM, "key", base.get)
+        merge_order(merger, pair, live)
     elif base in (list, collections.deque):
         before = list(base.__iter__(live))
         after = merger.merged_items(pair, before)
@@ -154,6 +156,8 @@ def exchange_table(merger: Merger, pair: Pair, live: dict[Any, Any], since: int)
         return
     table: dict[Any, Any] = dict(live)
     for op in changes:
+        if op.kind is SlotKind.ORDER:
+            continue
         if op.after is ABSENT:
             table.pop(op.key, None)
         else:

@@ -10,7 +10,7 @@ from attrs import evolve
 from hotpatch.errors import PatchInvalid
 from hotpatch.plan import Edit, Effect, Grade, Plan
 
-from . import effects
+from . import effects, order
 from .difference import Difference, hidden
 from .explain import explain
 from .graph import Graph, spoken
@@ -173,6 +173,8 @@ def _of_pair(difference: Difference, pair: Pair) -> Iterator[Found]:
         what = f"new {KINDS.get(difference.new.kind(node), 'value')}"
         line = _line(difference.new, node)
         yield step, Edit(module, _below(name, step), what, Effect.LIVE, "not there before", line=line)
+    if pair in difference.reordered:
+        yield order.STEP, Edit(module, name, "order", Effect.LIVE, "its keys come in another order")
     for step, node in difference.removed.get(pair, ()):
         what = f"removed {KINDS.get(difference.old.kind(node), 'value')}"
         yield step, Edit(module, _below(name, step), what, Effect.LIVE, "no longer there")

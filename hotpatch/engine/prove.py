@@ -16,7 +16,7 @@ from typing import Any
 
 from attrs import frozen
 
-from . import heap, kinds, records, tuples
+from . import heap, kinds, order, records, tuples
 from .commit import apply
 from .frozen import all_objects
 from .graph import APP, HIDDEN, Describer, Graph
@@ -97,11 +97,10 @@ def of_the_heap(staged: Staged) -> tuple[str, ...]:
     findings += records.lacking(staged.functions, asked.brought, objects, is_ours)
     findings += kinds.outdated(staged.functions, asked, objects)
     findings += tuples.outgrown(staged.functions, asked.brought, objects)
-    del asked  # it notes classes, and is no holder of the program's
+    del asked, objects  # they hold classes, and are no holders of the program's
     gone = _gone(staged)
     if gone:
-        ours = _own_records(staged) | {id(objects)}
-        findings += heap.holders(gone, ours, staged.view)
+        findings += heap.holders(gone, _own_records(staged), staged.view)
     return tuple(findings)
 
 
@@ -162,6 +161,11 @@ def unlike(match: Match, passes: Passes = lambda pair, step: False) -> dict[Plac
             own = child in match.replaced or (child in match.different and _own_difference(match, child))
             if own and not passes(pair, step):
                 note("", pair, step, child[0])
+    for pair in match.reordered:
+        if not passes(pair, order.STEP):
+            owner = 0 if match.old.objects is None else id(match.old.objects[pair[0]])
+            now = order.Order(match.old.kids(pair[0]))
+            found[f"{match.new.path(pair[1])} {order.STEP}"] = Unlike(now, owner, order.STEP)
     for changes, sign in ((match.added, "+"), (match.removed, "-")):
         for pair, steps in changes.items():
             for step, node in steps:
@@ -211,6 +215,8 @@ def places_of_edit(staged: Staged) -> frozenset[Place]:
         }
         for changes, sign in ((difference.added, "+"), (difference.removed, "-")):
             found |= {f"{sign}{where} {step!r}" for step, _ in changes.get(pair, ())}
+        if pair in difference.reordered:
+            found.add(f"{where} {order.STEP}")
     return frozenset(found)
 
 
@@ -220,6 +226,8 @@ def places_kept(staged: Staged) -> frozenset[Place]:
     found: set[Place] = set()
     for pair in difference.visits if staged.kept else ():
         where, chosen = difference.new.path(pair[1]), difference.old.path(pair[0])
+        if f"{chosen} {order.STEP}" in staged.kept:
+            found.add(f"{where} {order.STEP}")
         steps = [step for _, step, _ in difference.edges.get(pair, ())]
         steps += [step for step, _ in difference.added.get(pair, ())]
         for step in steps:

@@ -62,6 +62,7 @@ class _Pruner:
             rigid=self._known(difference.rigid),
             renamed=self._known(difference.renamed),
             moved=self._known(difference.moved),
+            reordered=self._known(difference.reordered),
             living=self._known(difference.living),
             unmistakable=frozenset(self._unmistakable),
         )
@@ -82,9 +83,10 @@ class _Pruner:
         steps = {edge[0] for edge in edges} | {edge[1] for edge in edges}
         for changes in (self.difference.added, self.difference.removed):
             steps |= {step for step, _ in changes.get(pair, ())}
-        self._keep_old(o, self._narrow(_without_blob(self.old.nodes[o]), steps))
+        in_order = self.old.parents[o][1] == FIELDS or pair in self.difference.reordered
+        before = _without_blob(self.old.nodes[o])
+        self._keep_old(o, before if in_order else self._narrow(before, steps))
         after = self._with_code(pair)
-        in_order = self.old.parents[o][1] == FIELDS  # the new order is that of all keys
         self._keep(n, after if in_order else self._narrow(after, steps))
         self._note_origin(n)
         for graph, build, i in ((self.old, self._compare, o), (self.new, self._build, n)):

@@ -74,6 +74,7 @@ IN_ONE_STEP: Final = {
     SlotKind.MEMBER: f"an object's attribute: {STATE}",
     SlotKind.ITEM: f"an item of a dict: {STATE}",
     SlotKind.ELEMENTS: f"the contents of a collection: {STATE}",
+    SlotKind.ORDER: f"the order of a mapping: {STATE}",
     SlotKind.CELL: "a variable of a closure is shared by all functions that close over it",
 }
 
@@ -95,7 +96,7 @@ def grade(
     annotations = _annotations(ops)
     return tuple(
         Graded(op, Grade.CANARY, "metadata: changes with the commit", Form.LATE)
-        if op.kind is SlotKind.ITEM and id(op.owner) in annotations
+        if op.kind in (SlotKind.ITEM, SlotKind.ORDER) and id(op.owner) in annotations
         else _grade(op, functions, changed, code_of)
         for op in ops
     )

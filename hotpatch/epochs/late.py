@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import FunctionType
 from typing import Any
 
+from hotpatch.engine.order import putting_in_order
 from hotpatch.epochs.grades import Form
 from hotpatch.ops import ABSENT
 
@@ -14,7 +15,9 @@ def set_metadata(form: Form, owner: Any, key: str, value: Any) -> None:
     if form is not Form.LATE:
         return
     if isinstance(owner, dict):
-        if value is ABSENT:
+        if key is None:  # no key of it: the order of all
+            putting_in_order(owner, [each for each in value if each in owner])()
+        elif value is ABSENT:
             owner.pop(key, None)
         else:
             owner[key] = value
