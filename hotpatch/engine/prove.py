@@ -16,7 +16,7 @@ from typing import Any
 
 from attrs import frozen
 
-from . import heap, kinds, order, records, tuples
+from . import hashed, heap, kinds, order, records, tuples
 from .commit import apply
 from .frozen import all_objects
 from .graph import APP, HIDDEN, Describer, Graph
@@ -97,6 +97,7 @@ def of_the_heap(staged: Staged) -> tuple[str, ...]:
     findings += records.lacking(staged.functions, asked.brought, objects, is_ours)
     findings += kinds.outdated(staged.functions, asked, objects)
     findings += tuples.outgrown(staged.functions, asked.brought, objects)
+    findings += hashed.lost(staged.functions, staged.ops, objects, lambda forward: apply(staged.ops, forward))
     del asked, objects  # they hold classes, and are no holders of the program's
     gone = _gone(staged)
     if gone:
@@ -154,7 +155,8 @@ def unlike(match: Match, passes: Passes = lambda pair, step: False) -> dict[Plac
             step = f"item {value!r}"  # what came before it may have moved it
         objects = match.old.objects
         owner = 0 if objects is None else id(objects[pair[0]])
-        found[f"{sign}{match.new.path(pair[1])} {step!r}"] = Unlike(value, owner, (sign, step))
+        known = _one_key(match, pair, step) if sign == "-" else step
+        found[f"{sign}{match.new.path(pair[1])} {step!r}"] = Unlike(value, owner, (sign, known))
 
     for pair, edges in match.edges.items():
         for _, step, child in edges:
@@ -176,6 +178,14 @@ def unlike(match: Match, passes: Passes = lambda pair, step: False) -> dict[Plac
         if n is not None and (o, n) in match.replaced:
             found[name] = Unlike(_told(match.old, -1, o), 0, name)
     return found
+
+
+def _one_key(match: Match, pair: Pair, step: Any) -> Any:
+    """A key that is an object is known by itself: what it is called may change with it."""
+    if match.old.objects is None or type(step) is not tuple or step[1:2] != ("obj",):
+        return step
+    node = match.old.kids(pair[0]).get(step if step[0] == "item" else ("keyobj", *step[1:]))
+    return step if node is None else (step[0], id(match.old.objects[node]))
 
 
 def _own_difference(match: Match, pair: Pair) -> bool:
