@@ -6,6 +6,7 @@ A fresh start has computed none of them, so forgetting is what it would be.
 
 from __future__ import annotations
 
+import logging
 import types
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -31,6 +32,16 @@ def stale_caches(names: frozenset[str], world: World, objects: Sequence[Any], kn
         if type(f) is types.FunctionType and f.__code__.co_name in names and world.is_local(f):
             ops.append(Op(cache, SlotKind.CALL, None, cache.cache_clear, cache.cache_clear, "cache"))
     return ops
+
+
+def levels(ops: Sequence[Op]) -> list[Op]:
+    """Loggers keep which levels they let through, and `setLevel`, which an edit does not call, has all of
+    them forget it."""
+    of_attributes = (op for op in ops if op.kind is SlotKind.INSTANCE)
+    if not any(op.key == "level" and issubclass(type(op.owner), logging.Logger) for op in of_attributes):
+        return []
+    forget: Any = logging.Logger.manager._clear_cache  # type: ignore[attr-defined]
+    return [Op(logging.Logger.manager, SlotKind.CALL, None, forget, forget, "levels of loggers")]
 
 
 def cached_properties(functions: Functions, world: World) -> dict[int, set[str]]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from . import codes
+from . import codes, memo
 from .alike import Alike
 from .build import Builder, Unbuildable, make_outside_module
 from .difference import Difference, hidden
@@ -71,6 +71,7 @@ class Merger:
             live = self.locator.locate(pair[0])
             if live is not MISSING:
                 self.call(live.cache_clear, f"{self.old.path(pair[0])} cache", live)
+        self.ops += memo.levels(self.ops)
 
     def _new_module(self, name: str, n: int) -> None:
         if name in self.builder.world.local:
