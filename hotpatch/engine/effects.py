@@ -223,7 +223,7 @@ def _opaque_within(graph: Graph, node: int, depth: int = 2) -> str | None:
     kind, head, kids, _ = graph.nodes[node]
     if kind == "opaque":
         return None if head in FRESH else str(head)
-    if not depth or kind not in ("tuple", "list", "dict", "set", "frozenset"):
+    if not depth or kind not in ("tuple", "list", "dict", "set", "frozenset", "reduced"):
         return None
     return next((said for _, child in kids if (said := _opaque_within(graph, child, depth - 1))), None)
 
