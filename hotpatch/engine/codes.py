@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import dis
+import itertools
 import types
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -63,6 +64,11 @@ def remembering() -> Iterator[None]:
         yield
     finally:
         _known = None
+
+
+def remembered() -> list[Any]:
+    """What holds the code objects that were digested so far."""
+    return list((_known or {}).values())
 
 
 def key_of(code: CodeType) -> CodeKey:
@@ -232,6 +238,19 @@ def read_on_self(code: CodeType) -> set[str]:
         if part is not code and me and me[0] in part.co_freevars:
             found |= {step.argval for step in dis.get_instructions(part) if step.opname == "LOAD_ATTR"}
     return found
+
+
+def set_where_missing(code: CodeType) -> set[str]:
+    """Attributes of its first argument that a method asks for (`hasattr`, an AttributeError caught) and sets
+    itself."""
+    asked = {const for const in code.co_consts if type(const) is str} if "hasattr" in code.co_names else set()
+    stored = stored_on_self(code)
+    return stored if stored and _catches(code, "AttributeError") else stored & asked
+
+
+def _catches(code: CodeType, name: str) -> bool:
+    steps = [step for step in dis.get_instructions(code) if step.opname != "CACHE"]
+    return any(a.argval == name and b.opname == "CHECK_EXC_MATCH" for a, b in itertools.pairwise(steps))
 
 
 def _on_self(code: CodeType, operation: str) -> set[str]:

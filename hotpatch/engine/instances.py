@@ -37,7 +37,12 @@ class Lacking:
         self.brought = tuple(added)
         self.added = {id(f) for f in added}
         changed = [new for _, _, new in functions.values()] + [f.__code__ for f in added]
-        self.read = {name for code in changed if code.co_name not in MAKERS for name in codes.names_in(code)}
+        self.read = {
+            name
+            for code in changed
+            if code.co_name not in MAKERS
+            for name in codes.names_in(code) - codes.set_where_missing(code)
+        }
         self._by_class: dict[int, tuple[type, frozenset[str]]] = {}
         self._given = self._given_from_outside([*(f for f, _, _ in functions.values()), *added])
 
