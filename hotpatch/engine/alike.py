@@ -1,7 +1,8 @@
 """Is a live object, right now, what a node of a graph says?
 
 The question of every three-way merge: the live value is exchanged only if it still is what the old start
-had.  Whatever was found where it belongs counts as itself and is not looked into.
+had.  Whatever was found where it belongs and stays counts as itself and is not looked into; a part that goes
+with the whole may hold what the program has put there since.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 from . import codes
 from .graph import Graph
 from .locate import Locator
+from .pairing import SHARED
 from .reading import PLAIN, plain_same, resolve
 from .shape import Shapes
 
@@ -22,6 +24,7 @@ class Alike:
     ) -> None:
         self.shapes, self.locator, self.old, self.new = shapes, locator, old, new
         self.origin, self.replaced = origin, replaced
+        self._staying = frozenset(origin.values())
 
     def as_before(self, live: Any, o: int) -> bool:
         return self._same(live, self.old, o, 0, set())
@@ -42,6 +45,10 @@ class Alike:
             type(found) is type(live) and type(live) in PLAIN and plain_same(found, live)
         )
 
+    def _goes(self, graph: Graph, i: int) -> bool:
+        """Has the new start nothing that is the same collection or object?"""
+        return graph is self.old and graph.kind(i) in SHARED and i not in self._staying
+
     def _same(self, live: Any, graph: Graph, i: int, depth: int, seen: set[tuple[int, int]]) -> bool:
         if i not in graph:  # pruned: nothing below here differs
             return self._itself(live, graph, i)
@@ -51,7 +58,7 @@ class Alike:
         if kind == "plain":
             mine_kind, mine_head, _, _ = self.shapes.expand(live)
             return mine_kind == "plain" and plain_same(mine_head, head)
-        if (id(live), i) in seen or (depth and self._itself(live, graph, i)):
+        if (id(live), i) in seen or (depth and not self._goes(graph, i) and self._itself(live, graph, i)):
             return True
         seen.add((id(live), i))
         shape, name, live_kids, live_code = self.shapes.expand(live)

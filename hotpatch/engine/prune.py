@@ -17,6 +17,7 @@ from .gained import by_object, unmistakable
 from .graph import Code, Graph, Node
 from .match import FIXED, NAMELESS, Pair, is_sequence
 from .merge_objects import FIELDS
+from .pairing import SHARED
 from .shape import Step, label
 
 
@@ -31,6 +32,7 @@ class _Pruner:
         self.kept_old: dict[int, Node] = {}
         self.kept_new: dict[int, Node] = {}
         self.origin: dict[int, int] = {}
+        self._staying = frozenset(difference.origin.values())
         self._built: set[int] = set()
         self._compared: set[int] = set()
         self._found: set[int] = set()
@@ -125,13 +127,15 @@ class _Pruner:
                     todo.append(home)
 
     def _compare(self, o: int) -> None:
-        """All that `Alike.as_before` asks of a node: what is replaced, and what is fixed, is looked into."""
+        """All that `Alike.as_before` asks of a node: what is replaced, what is fixed, and what has no
+        counterpart is looked into."""
         todo = [(o, True)]
         while todo:
             o, inside = todo.pop()
             self._find(o)
             node = self.old.nodes[o]
-            if not (inside or node[0] in FIXED) or o in self._compared:
+            gone = node[0] in SHARED and o not in self._staying
+            if not (inside or gone or node[0] in FIXED) or o in self._compared:
                 continue
             self._compared.add(o)
             self._keep_old(o, _without_blob(node))
