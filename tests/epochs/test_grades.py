@@ -43,6 +43,7 @@ CASES: list[tuple[str, Op, Grade, str]] = [
     ("instance", Op(f, SlotKind.INSTANCE, "x", 1, 2, "x"), Grade.BARRIER, "state"),
     ("item", Op({}, SlotKind.ITEM, "x", 1, 2, "x"), Grade.BARRIER, "state"),
     ("elements", Op([], SlotKind.ELEMENTS, None, [], [1], "x"), Grade.BARRIER, "state"),
+    ("order", Op({}, SlotKind.ORDER, None, ("a", "b"), ("b", "a"), "x"), Grade.BARRIER, "order of a mapping"),
     ("slot member", Op(C(), SlotKind.MEMBER, MEMBER, 1, 2, "x"), Grade.BARRIER, "state"),
     ("special method added", Op(C, SlotKind.CLASS, "__len__", ABSENT, len, "C"), Grade.BARRIER, "can do"),
     ("special method off", Op(C, SlotKind.CLASS, "__hash__", hash, None, "C"), Grade.BARRIER, "can do"),
