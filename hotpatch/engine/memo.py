@@ -6,10 +6,11 @@ A fresh start has computed none of them, so forgetting is what it would be.
 
 from __future__ import annotations
 
+import dis
 import logging
 import types
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from hotpatch.ops import ABSENT, Op, SlotKind
 
@@ -107,6 +108,36 @@ def copies(difference: Difference, live: Match) -> list[str]:
                 where = f"{live.new.path(pair[1])}.{step[-1]}"
                 found.append(f"{where} was set at run time and has the old value of {step[-1]}")
     return found
+
+
+def answers_of_modules(functions: Functions, live: Match) -> list[str]:
+    """What a module's `__getattr__`, whose code changes, has put among the module's variables: nobody asks it
+    again.  Modules, classes and functions are what they are, whoever fetched them."""
+    found = []
+    for pair, steps in live.removed.items():
+        if live.new.kind(pair[1]) != "module" or live.old.objects is None:
+            continue
+        space = vars(live.old.objects[pair[0]])
+        asked = functions.get(id(space.get("__getattr__")))
+        if asked is None or codes.same_body(*asked[1:]) or not _KEEPING & codes.names_in(asked[1]):
+            continue
+        elsewhere = _assigned(space)
+        for step, child in steps:
+            if step[0] == "name" and step[1] not in elsewhere and live.old.kind(child) not in _FETCHED:
+                where = f"{live.new.path(pair[1])}.{step[1]}"
+                found.append(f"{where} is kept from an answer of the module's old __getattr__")
+    return found
+
+
+_KEEPING: Final = frozenset({"globals", "setattr", "vars", "__dict__"})
+_FETCHED: Final = frozenset({"module", "outside-module", "outside", "class", "function"})
+
+
+def _assigned(space: Mapping[str, Any]) -> set[str]:
+    """Variables that functions of the module declare as global and set."""
+    codes_of = [value.__code__ for value in list(space.values()) if type(value) is types.FunctionType]
+    parts = [part for code in codes_of for part in codes.walk(code)]
+    return {s.argval for part in parts for s in dis.get_instructions(part) if s.opname == "STORE_GLOBAL"}
 
 
 def _changed_constants(difference: Difference) -> dict[Any, Any]:

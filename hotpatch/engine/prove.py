@@ -16,13 +16,13 @@ from typing import Any
 
 from attrs import frozen
 
-from . import hashed, heap, kinds, order, records, tuples
+from . import hashed, heap, kinds, local_classes, order, rebound, records, shadowed, tuples
 from .commit import apply
 from .frozen import all_objects
 from .graph import APP, HIDDEN, Describer, Graph
 from .instances import Lacking
 from .match import Match, Pair, is_sequence
-from .memo import copies
+from .memo import answers_of_modules, copies
 from .merge_objects import FIELDS
 from .staged import Staged
 from .view import PLAIN_VIEW, View
@@ -80,6 +80,8 @@ def compare(staged: Staged, before: Graph, after: Graph) -> tuple[str, ...]:
     ]
     findings = [f"{place} is unlike a fresh start" for place in sorted(wrong)]
     findings += copied
+    findings += answers_of_modules(staged.functions, match)
+    findings += local_classes.outdated(staged.functions, _proven(match) | _gone(staged).keys(), all_objects)
     findings += hidden_functions(after, proof.new, proof.old)
     reached = {id(obj) for obj in after.objects or ()}
     findings += [
@@ -97,12 +99,20 @@ def of_the_heap(staged: Staged) -> tuple[str, ...]:
     findings += records.lacking(staged.functions, asked.brought, objects, is_ours)
     findings += kinds.outdated(staged.functions, asked, objects)
     findings += tuples.outgrown(staged.functions, asked.brought, objects)
+    findings += shadowed.in_front(staged.ops, objects)
     findings += hashed.lost(staged.functions, staged.ops, objects, lambda forward: apply(staged.ops, forward))
     del asked, objects  # they hold classes, and are no holders of the program's
     gone = _gone(staged)
     if gone:
         findings += heap.holders(gone, _own_records(staged), staged.view)
+    findings += rebound.held(staged.ops, staged.functions, _own_records(staged), staged.view)
     return tuple(findings)
+
+
+def _proven(match: Match) -> set[int]:
+    """ids of classes that a fresh start has as well: what differs in them has been told."""
+    objects = match.old.objects or ()
+    return {id(objects[o]) for o in match.partner if match.old.kind(o) == "class"} if objects else set()
 
 
 def _gone(staged: Staged) -> dict[int, tuple[Any, str]]:

@@ -1,0 +1,42 @@
+"""Functions of a class that are bound otherwise from now on: a method that turns static, say.
+
+Whoever holds the old one, bound or not, would call the new code with one argument too many or too few; so
+nobody may.
+"""
+
+from __future__ import annotations
+
+import gc
+import types
+from collections.abc import Sequence
+from typing import Any, Final
+
+from hotpatch.ops import Op, SlotKind
+
+from .heap import holders
+from .instances import Functions
+from .reading import class_dict
+from .view import View
+
+BINDINGS: Final = (types.FunctionType, staticmethod, classmethod)
+
+
+def held(ops: Sequence[Op], functions: Functions, ours: set[int], view: View) -> list[str]:
+    """Sentences, one for each holder's kind.  `ours` are the ids of the engine's own records."""
+    turned = [op for op in ops if op.kind is SlotKind.CLASS and _turns(op)]
+    if not turned:
+        return []
+    passed = {id(each) for op in turned for each in (op.before, op.after)}
+    passed |= {id(space) for op in turned for space in gc.get_referents(class_dict(op.owner))}
+    passed |= set(map(id, functions.values()))
+    gone = {id(f): (f, op.where) for op in turned if type(f := _function(op.before)) is types.FunctionType}
+    return holders(gone, ours | passed, view)
+
+
+def _turns(op: Op) -> bool:
+    before, after = type(op.before), type(op.after)
+    return before is not after and before in BINDINGS and after in BINDINGS
+
+
+def _function(value: Any) -> Any:
+    return value.__func__ if type(value) in (staticmethod, classmethod) else value

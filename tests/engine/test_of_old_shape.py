@@ -1,0 +1,135 @@
+"""Objects, classes and answers that old code made in a shape that new code does not count on are found before
+the commit."""
+
+from __future__ import annotations
+
+import pytest
+
+from hotpatch.plan import Effect
+from tests.engine.conftest import Program
+
+CART = """
+{}
+class Cart:
+    def __init__(self, items): self.items = items{}
+    {}
+class Basket(Cart): pass
+"""
+OWN = CART.format("", "; self.total = sum(items)", "")
+METHODS = {
+    "a method": CART.format("", "", "def total(self): return sum(self.items)"),
+    "a cached property": CART.format(
+        "from functools import cached_property",
+        "",
+        "@cached_property\n    def total(self): return 2 * sum(self.items)",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", METHODS)
+def test_an_attribute_of_objects_that_live_hides_no_method(program: Program, what: str) -> None:
+    program.runs({"carts.py": OWN})
+    basket = program.module("carts").Basket([1, 2])
+    outcome = program.patch({"carts.py": METHODS[what]})
+    assert outcome.effect is Effect.RELOAD
+    assert "Basket that live have total of their own" in outcome.reasons[0]
+    assert basket.total == 3
+
+
+def test_a_default_for_what_every_object_sets_hides_nothing(program: Program) -> None:
+    program.runs({"carts.py": OWN})
+    basket = program.module("carts").Basket([1, 2])
+    outcome = program.patch({"carts.py": OWN.replace("\n    \nclass", "\n    def total(self): pass\nclass")})
+    assert outcome, outcome.reasons
+    assert basket.total == 3
+
+
+BUS = """
+SUBSCRIBED = []
+class Bus:
+    {}
+def fire(text): return [f(text) for f in SUBSCRIBED]
+"""
+BOUND, STATIC = "def on(self, text): return text", "@staticmethod\n    def on(text): return text * 2"
+
+
+def test_a_method_that_turns_static_is_not_held_as_it_was_bound(program: Program) -> None:
+    program.runs({"buses.py": BUS.format(BOUND)})
+    buses = program.module("buses")
+    buses.SUBSCRIBED.append(buses.Bus().on)
+    outcome = program.patch({"buses.py": BUS.format(STATIC)})
+    assert outcome.effect is Effect.RELOAD
+    assert outcome.reasons == ("a method holds the old buses.Bus.on",)
+    assert buses.fire("a") == ["a"]
+
+
+def test_a_method_that_nobody_holds_turns_static(program: Program) -> None:
+    program.runs({"buses.py": BUS.format(BOUND)})
+    bus = program.module("buses").Bus()
+    outcome = program.patch({"buses.py": BUS.format(STATIC)})
+    assert outcome, outcome.reasons
+    assert bus.on("a") == "aa"
+
+
+MADE = """
+def make(name):
+    class Made:
+        label = name
+        {}
+    return Made
+"""
+
+
+def test_a_class_made_while_the_program_ran_gains_no_method(program: Program) -> None:
+    program.runs({"making.py": MADE.format("def go(self): return self.label")})
+    made = program.module("making").make("a")()
+    more = "def go(self): return self.more()\n        def more(self): return self.label * 2"
+    outcome = program.patch({"making.py": MADE.format(more)})
+    assert outcome.effect is Effect.RELOAD
+    assert outcome.reasons == (
+        "classes make.<locals>.Made that were made at run time live, and their body changes",
+    )
+    assert made.go() == "a"
+
+
+def test_a_class_made_while_the_program_ran_gets_the_code_of_its_methods(program: Program) -> None:
+    program.runs({"making.py": MADE.format("def go(self): return self.label")})
+    made = program.module("making").make("a")()
+    outcome = program.patch({"making.py": "\n\n" + MADE.format("def go(self): return self.label * 2")})
+    assert outcome, outcome.reasons
+    assert made.go() == "aa"
+
+
+ANSWERING = """
+def __getattr__(name):
+    if not name.startswith("v_"): raise AttributeError(name)
+    globals()[name] = answer = {}
+    return answer
+"""
+
+
+def test_what_a_module_kept_of_its_old_answers_is_found(program: Program) -> None:
+    program.runs({"answering.py": ANSWERING.format("name.lower()")})
+    answering = program.module("answering")
+    assert answering.v_A == "v_a"
+    outcome = program.patch({"answering.py": ANSWERING.format("name.upper()")})
+    assert outcome.effect is Effect.RELOAD
+    assert outcome.reasons == ("answering.v_A is kept from an answer of the module's old __getattr__",)
+
+
+def test_what_a_module_fetched_for_its_answers_is_the_same(program: Program) -> None:
+    program.runs({"answering.py": "import json\n" + ANSWERING.format("json")})
+    answering = program.module("answering")
+    fetched = answering.v_json
+    outcome = program.patch({"answering.py": "import json\n" + ANSWERING.format("json if name else None")})
+    assert outcome, outcome.reasons
+    assert answering.v_json is fetched
+
+
+def test_an_iterator_over_other_things_is_named(program: Program) -> None:
+    source = "import itertools\nTURNS = itertools.cycle({})\n"
+    program.runs({"turns.py": source.format("['c']")})
+    program.module("turns")
+    outcome = program.patch({"turns.py": source.format("['a', 'b']")})
+    assert outcome.effect is Effect.RELOAD
+    assert "does not tell whether it is another" in outcome.reasons[0]
