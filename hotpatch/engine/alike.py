@@ -32,6 +32,11 @@ class Alike:
     def as_after(self, live: Any, n: int) -> bool:
         return self._same(live, self.new, n, 0, set())
 
+    def gathered(self, live: Any, o: int) -> bool:
+        """Has a collection or an object of the old start, which the new one has nowhere, other contents by
+        now?"""
+        return self._goes(self.old, o) and self.locator.locate(o) is live and not self.as_before(live, o)
+
     def _itself(self, live: Any, graph: Graph, i: int) -> bool:
         """Does the live object stand where the node's untouched original was found?  A plain value is the
         same wherever it stands."""

@@ -240,6 +240,24 @@ def read_on_self(code: CodeType) -> set[str]:
     return found
 
 
+def used_on_self_alone(code: CodeType) -> set[str]:
+    """Names by which the code, or code inside it, speaks of nothing but attributes of its first argument."""
+    me, of_self, of_others = code.co_varnames[:1] if code.co_argcount else (), set[str](), set[str]()
+    for part in walk(code):
+        last, held = None, False  # `self` stays on the stack for the second half of `self.x += 1`
+        for step in dis.get_instructions(part):
+            mine = part is code and last is not None and me and _loads(last, me[0])
+            if step.opname == "COPY" and mine:
+                held = True
+            elif step.argval in part.co_names:
+                again = held and last is not None and last.opname in ("COPY", "SWAP")
+                is_attribute = step.opname.endswith(("_ATTR", "_METHOD"))
+                (of_self if is_attribute and (mine or again) else of_others).add(step.argval)
+            if step.opname != "CACHE":
+                last = step
+    return of_self - of_others
+
+
 def set_where_missing(code: CodeType) -> set[str]:
     """Attributes of its first argument that a method asks for (`hasattr`, an AttributeError caught) and sets
     itself."""

@@ -43,6 +43,8 @@ class Lacking:
             if code.co_name not in MAKERS
             for name in codes.names_in(code) - codes.set_where_missing(code)
         }
+        """Attributes that changed code reads, of whatever object."""
+        self._of_any = {name for code in changed if code.co_name not in MAKERS for name in _read_of_any(code)}
         self._by_class: dict[int, tuple[type, frozenset[str]]] = {}
         self._given = self._given_from_outside([*(f for f, _, _ in functions.values()), *added])
 
@@ -78,8 +80,24 @@ class Lacking:
             if is_python_class(cls):
                 for base in mro_of(cls):
                     names |= self._newly_set(base)
-            known = self._by_class[id(cls)] = cls, frozenset(names & self.read)
+            known = self._by_class[id(cls)] = (
+                cls,
+                frozenset(names & (self._of_any | self._read_by(cls, names))),
+            )
         return known[1]
+
+    def _read_by(self, cls: type, names: set[str]) -> set[str]:
+        """What methods that changed read of their own object, where that is of this class."""
+        if not names & (self.read - self._of_any):
+            return set()
+        found = set[str]()
+        for base in mro_of(cls):
+            for f in (f for value in list(class_dict(base).values()) for f in functions_in(value)):
+                if id(f) in self.functions or id(f) in self.added:
+                    code = self.functions[id(f)][2] if id(f) in self.functions else f.__code__
+                    if code.co_name not in MAKERS:
+                        found |= codes.names_in(code) - codes.set_where_missing(code)
+        return found
 
     def _newly_set(self, cls: type) -> set[str]:
         methods = [f for value in list(class_dict(cls).values()) for f in functions_in(value)]
@@ -111,6 +129,12 @@ class Lacking:
                 if issubclass(type(cls), type) and is_python_class(cls):
                     given.setdefault(id(cls), set()).update(names | _taken_as_they_come(cls, passed))
         return given
+
+
+def _read_of_any(code: types.CodeType) -> set[str]:
+    """Without what a method reads of its own object."""
+    alone = codes.used_on_self_alone(code) if "." in code.co_qualname else set[str]()
+    return codes.names_in(code) - codes.set_where_missing(code) - alone
 
 
 def _stored(code: types.CodeType) -> set[str]:

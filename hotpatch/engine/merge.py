@@ -203,11 +203,11 @@ class Merger:
                 key = keys.after(step)
                 current = get(mapping, key, MISSING)
                 self._add(owner, slot, key, current, node, f"{where}.{key}")
-        for step, _ in self.difference.removed.get(pair, ()):
+        for step, node in self.difference.removed.get(pair, ()):
             if keys.concerns(step) and keys.lives(step):
                 key = keys.before(step)
                 current = get(mapping, key, MISSING)
-                if current is not MISSING:
+                if current is not MISSING and self._may_go(current, node, f"{where}.{key}"):
                     self.emit(owner, slot, key, current, ABSENT, f"{where}.{key}")
         for step, _, child in self.difference.edges.get(pair, ()):
             if keys.concerns(step) and child in self.difference.replaced:
@@ -235,6 +235,18 @@ class Merger:
                 self.kept.add(where)
             else:
                 raise PatchRefused(f"{where} is new, and lives here already: {KEEP_OR_REBUILD}")
+
+    def _may_go(self, current: Any, o: int, where: str) -> bool:
+        """Of what the new sources have no more: what it has gathered since the start would be lost."""
+        if not self.alike.gathered(current, o) or (choice := self.choices.get(where)) == "rebuild":
+            return True
+        if choice != "keep":
+            raise PatchRefused(
+                f"{where} is no longer there in the new sources, and holds what came to it since the start: "
+                f"{KEEP_OR_REBUILD}"
+            )
+        self.kept.add(where)
+        return False
 
     def _settle_named(self, pair: Pair, current: Any, where: str, owner: Any, key: Any) -> Any:
         try:

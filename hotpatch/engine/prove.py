@@ -16,7 +16,7 @@ from typing import Any
 
 from attrs import frozen
 
-from . import hashed, heap, kinds, local_classes, order, rebound, records, shadowed, tuples
+from . import bound_arguments, hashed, heap, kinds, local_classes, order, rebound, records, shadowed, tuples
 from .commit import apply
 from .frozen import all_objects
 from .graph import APP, HIDDEN, Describer, Graph
@@ -100,6 +100,7 @@ def of_the_heap(staged: Staged) -> tuple[str, ...]:
     findings += kinds.outdated(staged.functions, asked, objects)
     findings += tuples.outgrown(staged.functions, asked.brought, objects)
     findings += shadowed.in_front(staged.ops, objects)
+    findings += bound_arguments.refused(staged.functions, objects)
     findings += hashed.lost(staged.functions, staged.ops, objects, lambda forward: apply(staged.ops, forward))
     del asked, objects  # they hold classes, and are no holders of the program's
     gone = _gone(staged)
@@ -249,7 +250,8 @@ def places_kept(staged: Staged) -> frozenset[Place]:
         if f"{chosen} {order.STEP}" in staged.kept:
             found.add(f"{where} {order.STEP}")
         steps = [step for _, step, _ in difference.edges.get(pair, ())]
-        steps += [step for step, _ in difference.added.get(pair, ())]
+        for changes in (difference.added, difference.removed):
+            steps += [step for step, _ in changes.get(pair, ())]
         for step in steps:
             if f"{chosen}.{step[-1] if type(step) is tuple else step}" in staged.kept:
                 found |= {f"{sign}{where} {step!r}" for sign in ("", "+", "-")}

@@ -29,3 +29,39 @@ def test_an_object_that_has_gathered_nothing_gives_way(program: Program) -> None
     outcome = program.patch({"stores.py": STORE.format("Loud")})
     assert outcome, outcome.reasons
     assert type(stores.STORE) is stores.Loud
+
+
+TABLE = "ROWS, OTHER = {}, {}\ndef put(key): ROWS[key] = 1\n"
+
+
+def test_what_a_table_has_gathered_does_not_go_with_its_name(program: Program) -> None:
+    program.runs({"tables.py": TABLE})
+    tables = program.module("tables")
+    tables.put("a")
+    outcome = program.patch({"tables.py": TABLE.replace("ROWS", "_rows")})
+    assert outcome.effect is Effect.RELOAD
+    assert "tables.ROWS is no longer there in the new sources, and holds what came" in outcome.reasons[0]
+    assert tables.ROWS == {"a": 1}
+
+
+def test_a_table_that_holds_nothing_new_goes(program: Program) -> None:
+    program.runs({"tables.py": TABLE})
+    tables = program.module("tables")
+    tables.ROWS["a"] = 1
+    outcome = program.patch({"tables.py": TABLE.replace("OTHER", "ANOTHER")})
+    assert outcome, outcome.reasons
+    assert not hasattr(tables, "OTHER")
+
+
+def test_the_author_may_say_what_becomes_of_it(program: Program) -> None:
+    program.runs({"tables.py": TABLE})
+    tables = program.module("tables")
+    tables.put("a")
+    new = {"tables.py": TABLE.replace("ROWS", "_rows")}
+    kept = program.patch(new, choices={"tables.ROWS": "keep"})
+    assert kept, kept.reasons
+    assert tables.ROWS == {"a": 1}
+    assert kept.undo is not None
+    kept.undo.revert()
+    assert program.patch(new, choices={"tables.ROWS": "rebuild"})
+    assert not hasattr(tables, "ROWS")

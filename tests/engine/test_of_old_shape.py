@@ -3,6 +3,9 @@ the commit."""
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from hotpatch.plan import Effect
@@ -133,3 +136,35 @@ def test_an_iterator_over_other_things_is_named(program: Program) -> None:
     outcome = program.patch({"turns.py": source.format("['a', 'b']")})
     assert outcome.effect is Effect.RELOAD
     assert "does not tell whether it is another" in outcome.reasons[0]
+
+
+SEND = """
+from functools import partial
+JOBS = []
+def send(to, *, {0}=1): return to, {0}
+def plan(to): JOBS.append(partial(send, to, {0}=3))
+"""
+
+
+def test_arguments_that_a_partial_has_bound_are_taken_by_the_new_code(program: Program) -> None:
+    program.runs({"sending.py": SEND.format("retries")})
+    sending = program.module("sending")
+    sending.plan("a")
+    outcome = program.patch({"sending.py": SEND.format("attempts")})
+    assert outcome.effect is Effect.RELOAD
+    assert outcome.reasons == ("a partial calls send with arguments that its new code does not take",)
+    assert sending.JOBS[0]() == ("a", 3)
+
+
+def test_work_that_waits_for_an_executor_is_taken_by_the_new_code(program: Program) -> None:
+    program.runs({"working.py": "def work(a): return a\n"})
+    work = program.module("working").work
+    with ThreadPoolExecutor(1) as pool:
+        gate = threading.Event()
+        pool.submit(gate.wait)
+        waiting = pool.submit(work, 1)
+        outcome = program.patch({"working.py": "def work(a, b): return a + b\n"})
+        gate.set()
+    assert outcome.effect is Effect.RELOAD
+    assert "a _WorkItem calls work with arguments that its new code does not take" in outcome.reasons
+    assert waiting.result() == 1

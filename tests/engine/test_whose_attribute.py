@@ -1,0 +1,57 @@
+"""An attribute that only the new `__init__` sets is missed where objects of that class are read, and nowhere
+else."""
+
+from __future__ import annotations
+
+from hotpatch.plan import Effect
+from tests.engine.conftest import Program
+
+BEFORE = """
+class Pump:
+    def __init__(self): self.on = True
+    def show(self): return self.on
+class Tank:
+    def __init__(self): self.level = 0
+    def show(self): return self.level
+"""
+AFTER = """
+class Pump:
+    def __init__(self): self.on, self.level = True, 7
+    def show(self): return not self.on
+class Tank:
+    def __init__(self): self.level = 0
+    def show(self):
+        self.level += 1
+        return {}
+"""
+
+
+def test_what_other_classes_read_of_themselves_is_their_own(program: Program) -> None:
+    program.runs({"pumps.py": BEFORE})
+    pump = program.module("pumps").Pump()
+    outcome = program.patch({"pumps.py": AFTER.format("self.level")})
+    assert outcome, outcome.reasons
+    assert pump.show() is False
+
+
+def test_what_they_read_of_anything_else_may_be_missed(program: Program) -> None:
+    program.runs({"pumps.py": BEFORE})
+    pump = program.module("pumps").Pump()
+    outcome = program.patch({"pumps.py": AFTER.format("[each.level for each in [self]]")})
+    assert outcome.effect is Effect.RELOAD
+    assert outcome.reasons[0].startswith("objects of Pump that live lack level")
+    assert pump.show() is True
+
+
+def test_what_a_base_class_reads_of_itself_is_missed_by_its_subclass(program: Program) -> None:
+    source = """
+class Base:
+    def show(self): return {}
+class Pump(Base):
+    def __init__(self): self.on = True{}
+"""
+    program.runs({"pumps.py": source.format("1", "")})
+    pump = program.module("pumps").Pump()
+    outcome = program.patch({"pumps.py": source.format("self.level", "; self.level = 7")})
+    assert outcome.effect is Effect.RELOAD
+    assert pump.show() == 1
