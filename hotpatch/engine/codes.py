@@ -288,7 +288,7 @@ def _on_self(code: CodeType, operation: str) -> set[str]:
 
 
 def _loads(step: dis.Instruction, name: str) -> bool:
-    if not step.opname.startswith("LOAD_"):
+    if not step.opname.startswith("LOAD_") or step.opname == "LOAD_CONST":
         return False
     loaded = step.argval[-1] if type(step.argval) is tuple else step.argval
     return bool(loaded == name)
