@@ -19,7 +19,11 @@ import marshal
 import os
 import sys
 import traceback
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
+
+ANOTHER_ORDER: Final = 3
+"""By this exit status a start says in which order its modules are to be imported instead."""
 
 
 def load_app(target: str) -> Any:
@@ -114,24 +118,24 @@ def main(path: str) -> None:
     import_describers(job["engine"])
     gc.collect()
     gc.freeze()
-    children = []
-    for number, one in enumerate(job["starts"]):
-        pid = os.fork()
-        if not pid:
-            one["pad"] = padding(number)
-            work(
-                one
-                | {
-                    key: job[key]
-                    for key in (
-                        *("home", "path", "argv", "cwd", "setup", "app", "modules"),
-                        *("opened", "touched", "stored"),
-                    )
-                }
-            )
-        children.append(pid)
-    for pid in children:
-        os.waitpid(pid, 0)
+    shared = {key: value for key, value in job.items() if key not in ("engine", "preload", "starts")}
+    children = [
+        (begin(number, one := shared | start), number, one) for number, start in enumerate(job["starts"])
+    ]
+    for pid, number, one in children:
+        if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == ANOTHER_ORDER:
+            with open(one["out"] + ".modules") as file:
+                again = one | {"modules": json.load(file), "reordered": True}
+            os.waitpid(begin(number, again), 0)
+
+
+def begin(number: int, job: dict[str, Any]) -> int:
+    """Fork a child that does one start; its pid."""
+    pid = os.fork()
+    if not pid:
+        job["pad"] = padding(number)
+        work(job)
+    return pid
 
 
 def padding(number: int) -> list[bytes]:
@@ -149,6 +153,10 @@ def work(job: dict[str, Any]) -> None:
     try:
         gc.unfreeze()
         result = start(job)
+        if not job.get("reordered") and (modules := in_another_order(job["modules"], result["failed"])):
+            with open(job["out"] + ".modules", "w") as file:
+                json.dump(modules, file)
+            os._exit(ANOTHER_ORDER)
         with open(job["out"] + ".part", "wb") as file:
             marshal.dump(result, file)
         os.rename(job["out"] + ".part", job["out"])  # noqa: PTH104
@@ -159,6 +167,14 @@ def work(job: dict[str, Any]) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
+
+
+def in_another_order(modules: list[str], failed: Mapping[str, str]) -> list[str]:
+    """Modules that import each other may start from one of them alone.  A process says in which order its
+    modules were complete, and such a one is complete before the one that it was imported by: those that
+    failed for this are tried last, in a new process.  Empty if none is."""
+    circular = [name for name in modules if "partially initialized module" in failed.get(name, "")]
+    return [*(name for name in modules if name not in circular), *circular] if circular else []
 
 
 def import_describers(folder: str) -> None:
