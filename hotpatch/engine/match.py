@@ -16,8 +16,9 @@ from difflib import SequenceMatcher
 from typing import Any, Final
 
 from . import order
-from .gained import pair_up
+from .gained import Named, pair_up
 from .graph import HIDDEN, Graph
+from .known_keys import in_doubt, pair_known
 from .pairing import SHARED, Places
 from .reading import plain_same, resolve
 from .shape import Step, label
@@ -49,6 +50,7 @@ FIXED: Final = frozenset(
 NAMELESS: Final = frozenset({"plain", "outside", "outside-module", "code", "c-class"})
 KEPT_BY_FLAG: Final = ("attr", "_value2member_map_")
 """Where `enum.Flag` keeps all that it was ever asked for."""
+KEYED: Final = frozenset({"dict", "ordereddict", "defaultdict", "set", "instance"})
 UNORDERED: Final = frozenset({"kwdefaults", "globals", KEPT_BY_FLAG})
 """Where mappings stand whose order nobody goes by, or that come by it while the program runs."""
 HEAD_ONLY: Final = NAMELESS | {"opaque", "object"}
@@ -139,6 +141,7 @@ class Match:
             name != other
             or (kind == "function" and name in self._often and a[3].body != b[3].body)
             or not self._places.settled(pair)
+            or self._keys_in_doubt(pair)
         ):
             return None
         if kind not in FIXED and (self.partner.get(o, n) != n or self.origin.get(n, o) != o):
@@ -150,6 +153,10 @@ class Match:
         self.origin.setdefault(n, o)
         return True
 
+    def _keys_in_doubt(self, pair: Pair) -> bool:
+        o, n = pair
+        return self.old.kind(o) in KEYED and in_doubt(self.old.kids(o), self.new.kids(n))
+
     def _names_borne_by_several(self) -> set[Any]:
         often: set[Any] = set()
         for graph in (self.old, self.new):
@@ -157,10 +164,10 @@ class Match:
             often |= {name for name, number in count.items() if number > 1}
         return often
 
-    def _rank(self, pair: Pair) -> tuple[int, float]:
+    def _rank(self, pair: Pair) -> tuple[bool, int, float]:
         o, n = pair
         weight = self._places.weight(pair) if self.old.kind(o) in SHARED else 0
-        return weight, self._likeness(o, n)
+        return not self._keys_in_doubt(pair), weight, self._likeness(o, n)
 
     def _likeness(self, o: int, n: int) -> float:
         if self.old.kind(o) in SHARED and self.old.kind(o) == self.new.kind(n):
@@ -311,11 +318,18 @@ class Match:
                 else:
                     removed += left[i:i2]
                     added += right[j:j2]
-        for old, new in pair_up(removed, added, self.here) if removed and added else ():
-            matched.append((old[0], new[0], old[1], new[1]))
-            removed.remove(old)
-            added.remove(new)
+        for find in (self._pair_known, self._pair_up) if removed and added else ():
+            for old, new in find(removed, added):
+                matched.append((old[0], new[0], old[1], new[1]))
+                removed.remove(old)
+                added.remove(new)
         return matched, removed, added
+
+    def _pair_known(self, removed: list[Named], added: list[Named]) -> list[tuple[Named, Named]]:
+        return pair_known(removed, added, self.old, self.new, self.partner)
+
+    def _pair_up(self, removed: list[Named], added: list[Named]) -> list[tuple[Named, Named]]:
+        return pair_up(removed, added, self.here)
 
     def _align(
         self, left: list[tuple[Step, int]], right: list[tuple[Step, int]]
