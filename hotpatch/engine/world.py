@@ -16,7 +16,16 @@ import typing
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from .reading import MISSING, PLAIN, class_dict, class_module, qualname_of, resolve
+from .reading import (
+    MISSING,
+    PLAIN,
+    class_dict,
+    class_module,
+    is_python_class,
+    qualname_of,
+    raw_dict,
+    resolve,
+)
 from .view import PLAIN_VIEW, View
 
 absolute = os.path.abspath
@@ -62,6 +71,8 @@ class World:
         ):
             if issubclass(type(module), types.ModuleType):
                 yield name, module
+            elif (behind := _behind(module, name)) is not None:
+                yield name, behind
 
     def is_ours(self, file: Any) -> bool:
         if type(file) is not str or not file.startswith(self.root + os.sep):
@@ -124,6 +135,17 @@ class World:
         if kind is types.FunctionType:
             return self.home_of.get(id(obj.__globals__)) in self.local
         return issubclass(kind, type) and class_dict(obj).get("__module__", MISSING) in self.local
+
+
+def _behind(found: Any, name: str) -> types.ModuleType | None:
+    """The module that something stands in front of, in its place among the modules: to say, when a name is
+    asked for, that it is deprecated."""
+    space = raw_dict(found) if is_python_class(type(found)) else None
+    for value in list((space or {}).values()):
+        if issubclass(type(value), types.ModuleType) and vars(value).get("__name__") == name:
+            module: types.ModuleType = value
+            return module
+    return None
 
 
 def find(name: str) -> Any:
