@@ -13,8 +13,8 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from .heap import Note
 from .reading import MISSING, base_of, class_dict, is_python_class, laid_down
+from .recorded import Note
 from .shape import CLASS_NOISE, Step
 
 if TYPE_CHECKING:

@@ -22,9 +22,9 @@ from hotpatch.transform import Kind, Transformer, told
 from . import carry_places
 from .carry_objects import Layouts
 from .frozen import all_objects
-from .heap import Note
 from .lazily import Lazily
 from .reading import MISSING, class_attribute, mro_of, qualname_of
+from .recorded import Note
 from .view import View
 from .world import World
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import gc
 import sys
 import types
+import typing
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import Op, SlotKind
@@ -20,15 +21,8 @@ from .frozen import thawed
 from .graph import Graph
 from .match import Pair
 from .reading import class_dict, class_module
+from .recorded import OTHERS, RECORDS, recorded
 from .view import View
-
-
-class Note(NamedTuple):
-    """Two things by which staging, or an undo, remembers what it is about; no holder of the program's."""
-
-    what: Any
-    more: Any
-
 
 Exchanged = Mapping[int, tuple[type, type]]
 """id of a class to itself and the one that takes its place, as a `Note`."""
@@ -145,32 +139,38 @@ def holders(gone: Mapping[int, tuple[Any, str]], ours: set[int], view: View) -> 
             passed |= {id(obj.__mro__), id(obj.__bases__), *map(id, gc.get_referents(class_dict(obj)))}
             left = [sub for sub in type.__subclasses__(obj) if _left_behind(sub)]
             passed |= {id(part) for sub in left for part in (sub, sub.__mro__, sub.__bases__)}
+    _forget_aliases()
+    suspects, names = list[Any](), list[str]()
     with thawed():
         for obj, name in gone.values():
             referrers = gc.get_referrers(obj)
             for holder in referrers:
-                if (
-                    id(holder) in passed
-                    or id(holder) in gone
-                    or _passes(holder)
-                    or view.keeps(holder, obj)
-                    or _in_undo(holder, referrers, view)
-                ):
-                    continue
-                found[f"a {type(holder).__name__} holds the old {name}"] = None
+                known = id(holder) in passed or id(holder) in gone or holder is suspects
+                if not (known or _passes(holder) or view.keeps(holder, obj)):
+                    suspects.append(holder)
+                    names.append(name)
             del referrers  # it holds classes derived from this one, which are looked for next
+        fine = _records_among(suspects, passed, view)
+    for holder, name in zip(suspects, names, strict=True):
+        if id(holder) not in fine:
+            found[f"a {type(holder).__name__} holds the old {name}"] = None
     return list(found)
 
 
-def _in_undo(holder: Any, looking: list[Any], view: View) -> bool:
-    """Is this an op, a note, or a list, tuple or dict that only ops and other records hold: the record of a
-    change that can be taken back?"""
-    if type(holder) in (Op, Note):
-        return True
-    return type(holder) in (list, tuple, dict) and all(
-        type(above) in (Op, types.FrameType) or above is looking or view.keeps(above, holder)
-        for above in gc.get_referrers(holder)
-    )
+def _records_among(holders: Sequence[Any], passed: set[int], view: View) -> set[int]:
+    """ids of those that are records of a change that can be taken back, or that only such records hold."""
+    records = {id(holder) for holder in holders if type(holder) in RECORDS}
+    others = [
+        holder for holder in holders if id(holder) not in records and not issubclass(type(holder), OTHERS)
+    ]
+    return records | recorded(others, passed | {id(holders)}, view) if others else records
+
+
+def _forget_aliases() -> None:
+    """`typing` keeps the aliases that it made lately, by the classes that they were asked for with: one that
+    gave way is never asked for again (3.11 to 3.13)."""
+    for forget in typing._cleanups:  # type: ignore[attr-defined]  # not in typeshed
+        forget()
 
 
 def _left_behind(cls: type) -> bool:

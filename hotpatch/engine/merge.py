@@ -19,12 +19,12 @@ from . import codes, memo
 from .alike import Alike
 from .build import Builder, Unbuildable, make_outside_module
 from .difference import Difference, hidden
-from .heap import Note
 from .locate import Locator
 from .match import Pair, is_sequence
 from .merge_keys import Keys, merge_order
 from .merge_objects import exchange_table, merge_class, merge_function, merge_instance, merge_lru_cache
 from .reading import MISSING
+from .recorded import Note
 from .shape import Shapes, Step, label
 from .statement import Statements
 

@@ -15,6 +15,7 @@ from hotpatch.ops import Op, SlotKind
 from . import heap, held
 from .commit import Undo, commit
 from .frozen import all_objects
+from .recorded import Note
 
 if TYPE_CHECKING:
     from .staged import Staged
@@ -29,7 +30,7 @@ class LaterUndo(Undo):
     ) -> None:
         super().__init__(undo.ops, undo._orders, undo._view)
         self._base, self._ours, self._carry = tuple(base), tuple(ours), staged.carry
-        self._back: heap.Exchanged = {id(new): heap.Note(new, old) for old, new in staged.exchanged.values()}
+        self._back: heap.Exchanged = {id(new): Note(new, old) for old, new in staged.exchanged.values()}
         self._rigid = {id(new) for i, (_, new) in staged.exchanged.items() if i in staged.rigid}
         self._built = built
         """Objects of the classes that came, built as part of the edit: they go with it."""

@@ -24,6 +24,7 @@ from .locate import Locator
 from .measurement import Measurement
 from .merge import Merger
 from .reading import LRU, MISSING
+from .recorded import Note
 from .shape import Shapes
 from .statement import Statements
 from .view import PLAIN_VIEW, View
@@ -47,7 +48,7 @@ class Staged:
     """Names that can't be called, or looked up, any more as old code does."""
     suspended: tuple[Any, ...] = field(default=(), repr=False)
     """Generators and coroutines on code that changes, where the heap was searched for them."""
-    displaced: Mapping[int, heap.Note] = field(factory=dict, repr=False)
+    displaced: Mapping[int, Note] = field(factory=dict, repr=False)
     """Objects whose place another takes, though they are the same thing to the program: id to object."""
     kept: frozenset[str] = frozenset()
     """What the author chose to keep as it lives, by the names of the choices."""

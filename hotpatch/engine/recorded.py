@@ -1,0 +1,78 @@
+"""What only the records of changes hold: it is there for an undo, and nobody else can come by it."""
+
+from __future__ import annotations
+
+import gc
+import types
+from collections import defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from hotpatch.ops import Op
+
+from .view import View
+
+DEEPEST: Final = 16
+"""Steps from a thing up to the record that holds it; each is one pass over the heap for all of them."""
+
+
+class Note(NamedTuple):
+    """Two things by which staging, or an undo, remembers what it is about; no holder of the program's."""
+
+    what: Any
+    more: Any
+
+
+RECORDS: Final = (Op, Note)
+OTHERS: Final = (types.ModuleType, types.FunctionType, types.CodeType, type)
+"""They hold for the program's sake; who holds them in turn need not be asked."""
+
+
+def recorded(things: Sequence[Any], passed: Container[int], view: View) -> set[int]:
+    """The ids of those that records hold, directly or in what they hold, and that nothing else does.
+
+    `passed` are ids of what holds them for the sake of this question.  Frames are passed as well.
+    """
+    asked = set(map(id, things))
+    met: dict[int, Any] = {id(thing): thing for thing in things}
+    below: dict[int, set[int]] = defaultdict(set)
+    roots, outside = set[int](), set[int]()
+    level = dict(met)
+    for _ in range(DEEPEST):
+        if not level:
+            break
+        own = set(map(id, (things, met, level)))
+        topless = set(level)
+        higher: dict[int, Any] = {}
+        above = gc.get_referrers(*level.values())
+        for holder in above:
+            is_record = type(holder) in RECORDS
+            is_known = id(holder) in own or id(holder) in passed
+            if type(holder) is types.FrameType or (is_known and not is_record):
+                continue
+            held = {id(part) for part in gc.get_referents(holder) if id(part) in level}
+            held = {i for i in held if not view.keeps(holder, level[i])}
+            topless -= held
+            below[id(holder)] |= held
+            if is_record:
+                roots.add(id(holder))
+            elif type(holder) in OTHERS:
+                outside.add(id(holder))
+            elif held and id(holder) not in met:
+                higher[id(holder)] = holder
+            met[id(holder)] = holder  # so that an id stands for one thing alone
+        del above  # it would be a holder of the next level
+        outside |= topless
+        spoilt = _down(outside, below)
+        level = {i: holder for i, holder in higher.items() if below[i] - spoilt}
+    return (asked & _down(roots, below)) - _down(outside | level.keys(), below)
+
+
+def _down(starts: Iterable[int], below: Mapping[int, set[int]]) -> set[int]:
+    found, todo = set[int](), list(starts)
+    while todo:
+        i = todo.pop()
+        if i not in found:
+            found.add(i)
+            todo += below.get(i, ())
+    return found
