@@ -78,6 +78,7 @@ def derive(match: Match) -> Difference:
         for _, _, child in edges:
             parents[child].append(pair)
     replaced, different = set(match.replaced), set(match.different)
+    replaced |= {pair for pair in (*match.added, *match.removed) if _has_other_items(match, pair)}
     rebuilt = {
         pair
         for pair in match.edges
@@ -169,7 +170,7 @@ def _only_as_class(match: Match, parent: Pair, pair: Pair) -> bool:
 
 def _fixed_part(match: Match, parent: Pair, replaced: set[Pair]) -> bool:
     """Is a part of this instance replaced that can't be set on it?"""
-    tuple_like = match.old.nodes[parent[0]][1][0] in ("tuple", "frozenset")
+    tuple_like = _is_tuple_like(match, parent)
     defines = _class_of(match.old, parent[0]) in DEFINITIONS
     return any(
         child in replaced
@@ -180,6 +181,18 @@ def _fixed_part(match: Match, parent: Pair, replaced: set[Pair]) -> bool:
         )
         for step, _, child in match.edges[parent]
     )
+
+
+def _is_tuple_like(match: Match, pair: Pair) -> bool:
+    return match.old.nodes[pair[0]][1][0] in ("tuple", "frozenset")
+
+
+def _has_other_items(match: Match, pair: Pair) -> bool:
+    """Is this an object that extends a tuple, and that has more items than before, or fewer?"""
+    if match.old.kind(pair[0]) != "instance" or not _is_tuple_like(match, pair):
+        return False
+    steps = [step for of in (match.added, match.removed) for step, _ in of.get(pair, ())]
+    return any(type(step) is tuple and step[0] == "item" for step in steps)
 
 
 def _class_of(graph: Graph, i: int) -> Any:
@@ -263,11 +276,14 @@ def hidden(graph: Graph, i: int) -> bool:
 
 
 def unchangeable(match: Match) -> Iterator[tuple[int, str]]:
-    """Differences that have no live form, whatever the live process looks like: (node of old, why)."""
+    """Differences that have no live form, whatever the live process looks like: (node of old, why).
+
+    Tuples of another length are told from the old ones, and looked for (`fields`)."""
     for pair in match.pairs:
         o, n = pair
         a, b = match.old.nodes[o], match.new.nodes[n]
         if a[0] == b[0] == "class" and match.partner.get(o) == n:
             for step, _, child in match.edges.get(pair, ()):
-                if step == ("attr", "_fields") and child in match.replaced:
+                old, new = match.old.nodes[child[0]], match.new.nodes[child[1]]
+                if step == ("attr", "_fields") and child in match.replaced and len(old[2]) == len(new[2]):
                     yield o, "the fields of this tuple change, and tuples that exist have the old ones"

@@ -10,7 +10,7 @@ import gc
 import sys
 import types
 import typing
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from typing import Any
 
 from hotpatch.errors import PatchRefused
@@ -94,6 +94,7 @@ def instances(
     rebased: set[int],
     displaced: Mapping[int, Any],
     objects: Sequence[Any],
+    view: View,
 ) -> list[Op]:
     """Instances follow a class that was built anew.  Raises PatchRefused where C won't let them and they
     were not built anew as well, and where a subclass made at run time holds on to the class."""
@@ -107,22 +108,39 @@ def instances(
                     f"{live.__qualname__} needs another class object, and has a subclass made at run time, "
                     f"{sub.__qualname__}"
                 )
-    return following(exchanged, rigid, [obj for obj in objects if id(obj) not in displaced])
+    return following(exchanged, rigid, objects, displaced, view)
 
 
 def following(
-    exchanged: Mapping[int, tuple[type, type]], rigid: Collection[int], objects: Sequence[Any]
+    exchanged: Mapping[int, tuple[type, type]],
+    rigid: Collection[int],
+    objects: Sequence[Any],
+    known: Container[int],
+    view: View,
 ) -> list[Op]:
-    """The steps by which objects follow their class.  Raises PatchRefused where C won't let them."""
-    ops = []
+    """The steps by which objects follow their class, but for those whose ids are `known`.
+
+    Raises PatchRefused where C won't let them.  What only the record of an earlier change holds stays what it
+    is, for that change is taken back after this one.
+    """
+    ops, stuck = list[Op](), list[Any]()
     for obj in objects:
         pair = exchanged.get(id(type(obj)))
-        if pair is None:
+        if pair is None or id(obj) in known:
             continue
         if id(type(obj)) in rigid:
-            name = pair[0].__qualname__
-            raise PatchRefused(f"{name} gets another layout; objects of it made since the start can't follow")
-        ops.append(Op(obj, SlotKind.TYPE, None, pair[0], pair[1], f"instance of {pair[1].__qualname__}"))
+            stuck.append(obj)
+        else:
+            ops.append(Op(obj, SlotKind.TYPE, None, pair[0], pair[1], f"instance of {pair[1].__qualname__}"))
+    if stuck:
+        with thawed():
+            kept = recorded(stuck, {id(objects)}, view)
+        for obj in stuck:
+            if id(obj) not in kept:
+                name = exchanged[id(type(obj))][0].__qualname__
+                raise PatchRefused(
+                    f"{name} gets another layout; objects of it made since the start can't follow"
+                )
     return ops
 
 

@@ -53,8 +53,7 @@ class LaterUndo(Undo):
         if not self._back:
             return []
         known = {id(op.owner) for op in self._base} | set(map(id, self._built))
-        found = [obj for obj in all_objects() if id(type(obj)) in self._back and id(obj) not in known]
-        ops = heap.following(self._back, self._rigid, found)
+        ops = heap.following(self._back, self._rigid, all_objects(), known, self._view)
         return [Op(op.owner, op.kind, op.key, op.after, op.before, op.where) for op in ops]
 
 
@@ -89,6 +88,4 @@ def newcomers(staged: Staged, objects: Sequence[Any]) -> list[Op]:
     """Objects of classes that give way, made since staging."""
     known = {id(op.owner) for op in staged.base if op.kind is SlotKind.TYPE}
     known |= staged.displaced.keys()
-    kinds = staged.exchanged
-    new = [obj for obj in objects if id(type(obj)) in kinds and id(obj) not in known]
-    return heap.following(kinds, staged.rigid, new)
+    return heap.following(staged.exchanged, staged.rigid, objects, known, staged.view)

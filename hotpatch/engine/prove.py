@@ -16,7 +16,19 @@ from typing import Any
 
 from attrs import frozen
 
-from . import bound_arguments, hashed, heap, kinds, local_classes, order, rebound, records, shadowed, tuples
+from . import (
+    bound_arguments,
+    fields,
+    hashed,
+    heap,
+    kinds,
+    local_classes,
+    order,
+    rebound,
+    records,
+    shadowed,
+    tuples,
+)
 from .commit import apply
 from .frozen import all_objects
 from .graph import APP, HIDDEN, Describer, Graph
@@ -99,6 +111,7 @@ def of_the_heap(staged: Staged) -> tuple[str, ...]:
     findings += records.lacking(staged.functions, asked.brought, objects, is_ours)
     findings += kinds.outdated(staged.functions, asked, objects)
     findings += tuples.outgrown(staged.functions, asked.brought, objects)
+    findings += fields.outlived(staged.ops, objects, staged.view)
     findings += shadowed.in_front(staged.ops, objects)
     findings += bound_arguments.refused(staged.functions, objects)
     findings += hashed.lost(staged.functions, staged.ops, objects, lambda forward: apply(staged.ops, forward))
