@@ -5,8 +5,9 @@
 Two services run side by side, one with the agent and one without, one worker each; they are kept busy in
 turns, for a tenth of a second each, in pairs whose order alternates.  The request is the cheapest that the
 shop has, so that what is added to each shows most.  A pair gives one ratio, and the median of all is the
-figure: on a machine that does other things as well, single pairs say little.  `cpu_ratio` is the same in CPU
-time of the worker, upside down, so that less than 1 is a cost in both; `memory_mib` is what each takes.
+figure: on a machine that does other things as well, single pairs say little.  Both hash strings alike, or
+one process would be a percent faster than another of its kind.  `cpu_ratio` is the same in CPU time of the
+worker, upside down, so that less than 1 is a cost in both; `memory_mib` is what each takes.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from benchmarks.saturate import Saturation
 from benchmarks.spread import spread
 
 CONNECTIONS = 4
+QUIET = {"DEMO_PRICE_INTERVAL": "3600", "PYTHONHASHSEED": "0"}
 BURST = 250
 """Requests; about a tenth of a second."""
 WARM_UP = 8
@@ -59,7 +61,11 @@ def start(stack: contextlib.ExitStack, with_agent: bool) -> Service:
         index_mib=10,
         index_seconds=0.0,
         arguments=operator.gunicorn_arguments() if with_agent else (),
-        environ={"DEMO_PRICE_INTERVAL": "3600", **(operator.service_environ() if with_agent else {})},
+        environ={
+            "DEMO_PRICE_INTERVAL": "3600",
+            "PYTHONHASHSEED": "0",
+            **(operator.service_environ() if with_agent else {}),
+        },
     )
     service = stack.enter_context(Service(plan))
     service.wait_until_ready()

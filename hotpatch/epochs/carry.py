@@ -20,9 +20,11 @@ from concurrent.futures import thread as pool
 from contextvars import Context
 from typing import Any
 
-from hotpatch.epochs.pins import DEFAULT, EPOCH
+from hotpatch.epochs.pins import DEFAULT, EPOCH, Released
 
 _ATTRIBUTE = "_hotpatch_pin"
+_POOL_THREAD: Any = getattr(pool, "_worker", None)
+"""What the threads of a pool run: they serve many requests, and have no pin but that of each item."""
 _installed = False
 _gevent_installed = False
 
@@ -49,7 +51,7 @@ def _carry_into_threads() -> None:
     @functools.wraps(start)
     def start_with_pin(self: Any) -> None:
         pin = EPOCH.get()
-        if pin is not DEFAULT:
+        if pin is not DEFAULT and self._target is not _POOL_THREAD:
             self.__dict__[_ATTRIBUTE] = pin
         start(self)
 
@@ -64,25 +66,30 @@ def _carry_into_threads() -> None:
 
 
 def _carry_into_executors() -> None:
-    """A worker thread serves many requests: each item brings its own pin, DEFAULT included, so that the
-    thread does not keep the one of the request that happened to start it."""
+    """Each item that a request hands in brings its pin; one from outside any request, as a server's are, is
+    left as it is made, for that is on the path of every request."""
     item: Any = pool._WorkItem
-    make, run = item.__init__, item.run
+    make = item.__init__
 
     @functools.wraps(make)
     def make_with_pin(self: Any, *args: Any, **kwargs: Any) -> None:
-        self._hotpatch_pin = EPOCH.get()
         make(self, *args, **kwargs)
+        pin = EPOCH.get()
+        if pin is not DEFAULT and type(pin) is not Released:
+            self._hotpatch_pin = pin
+            self.__class__ = PinnedItem
 
-    @functools.wraps(run)
-    def run_with_pin(self: Any, *args: Any) -> None:
-        token = EPOCH.set(self._hotpatch_pin)
-        try:
-            run(self, *args)
-        finally:
-            EPOCH.reset(token)
+    class PinnedItem(item):  # type: ignore[misc]
+        """An item that runs on its request's epoch, what waits for its result included."""
 
-    item.__init__, item.run = make_with_pin, run_with_pin
+        def run(self, *args: Any) -> None:
+            token = EPOCH.set(self._hotpatch_pin)
+            try:
+                super().run(*args)
+            finally:
+                EPOCH.reset(token)
+
+    item.__init__ = make_with_pin
 
 
 def _carry_into_greenlet(greenlet: Any) -> None:

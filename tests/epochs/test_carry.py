@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import queue
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, thread
 from contextlib import contextmanager
+from typing import Any
 
 from hotpatch.epochs import EPOCH, control
 from hotpatch.epochs.pins import DEFAULT, Pin, enter, leave
@@ -71,6 +73,34 @@ def test_executor_worker_does_not_keep_first_pin() -> None:
                 assert list(pool.map(lambda _: current(), [1])) == [second]
             assert pool.submit(current).result() is first
         assert pool.submit(current).result() is DEFAULT
+
+
+def test_what_waits_for_an_executors_result_runs_on_the_epoch_of_its_request() -> None:
+    seen, go = list[object](), threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        with request() as pin:
+            future = pool.submit(go.wait)
+            future.add_done_callback(lambda _: seen.append(current()))
+            go.set()
+            future.result()
+            pool.submit(int).result()
+        assert seen == [pin]
+
+
+def test_an_executors_item_from_outside_any_request_is_as_python_made_it() -> None:
+    made = list[type]()
+
+    class Noting(queue.SimpleQueue[Any]):
+        def put(self, item: Any, *args: Any) -> None:
+            made.append(type(item))
+            super().put(item, *args)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool._work_queue = Noting()
+        pool.submit(int).result()
+        with request():
+            pool.submit(int).result()
+    assert [kind is thread._WorkItem for kind in made if kind is not type(None)] == [True, False]
 
 
 def test_an_exception_in_an_executors_item_is_delivered_as_before() -> None:
