@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 MAKERS: Final = ("__init__", "__new__", "__call__")
 SUSPENDED: Final = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 SECONDS: Final = 2.0
+LONGEST: Final = 0.25
+"""Seconds that another thread may wait for the GIL when a look at what lives takes long."""
 
 
 def incompatible_names(functions: Functions, ops: Sequence[Op], view: View = PLAIN_VIEW) -> frozenset[str]:
@@ -98,7 +100,11 @@ def commit_quietly(staged: Staged, seconds: float = SECONDS) -> Undo:
 
 def _wait(staged: Staged, seconds: float, interval: float) -> None:
     """Return in a moment when no frame is in the way, with the GIL newly ours: whoever wants it waits for
-    a whole interval, longer than the stores take."""
+    a whole interval, longer than the stores take.
+
+    To look takes long where much lives; the interval that others wait for is longer then.  It holds for
+    who waits already as well: one that is woken, or that sees the GIL change hands, reads it again.
+    """
     deadline = time.monotonic() + seconds
     while True:
         sys.setswitchinterval(interval)
@@ -106,7 +112,8 @@ def _wait(staged: Staged, seconds: float, interval: float) -> None:
         began = time.perf_counter()
         sys.setswitchinterval(1.0)
         found = staged.blockers_now()
-        if not found and time.perf_counter() - began < interval / 2:
+        took = time.perf_counter() - began
+        if not found and took < interval / 2:
             return
         for blocker in found:
             if blocker.never_leaves or not blocker.running:
@@ -114,3 +121,4 @@ def _wait(staged: Staged, seconds: float, interval: float) -> None:
         if time.monotonic() > deadline:
             who = found[0] if found else "the process is too busy to commit in one step"
             raise PatchRefused(f"{who}: not left within {seconds:g} s")
+        interval = max(interval, min(4 * took, LONGEST))

@@ -214,6 +214,15 @@ def test_a_thread_that_stays_in_a_loop_of_old_code_is_refused(program: Program) 
         thread.join(10)
 
 
+def test_a_process_in_which_a_look_at_the_stacks_takes_long_is_patched_all_the_same(program: Program) -> None:
+    text = "class C:\n    __slots__ = ({})\n\ndef run(patch):\n" + "    C\n" * 3_000 + "    return patch()\n"
+    program.runs({"s.py": text.format("'a',")})
+    s = program.module("s")
+    outcome = s.run(lambda: program.patch({"s.py": text.format("'a', 'b'")}))
+    assert outcome, outcome.reasons
+    assert s.C.__slots__ == ("a", "b")
+
+
 def test_what_differs_between_two_starts_of_the_same_sources_is_left_alone(program: Program) -> None:
     text = "import os\nSECRET = os.urandom(8)\nKEYS = (SECRET, 1)\n\ndef f():\n    return {}\n"
     program.runs({"n.py": text.format(1)})
