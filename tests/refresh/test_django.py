@@ -11,8 +11,15 @@ import pytest
 
 PROGRAM = {
     "shop_urls.py": """
+        import re
         from django.http import HttpResponse
         from django.urls import include, path
+        from django.utils.functional import SimpleLazyObject
+        PATTERN = "a+"
+        def compiled(): return re.compile(PATTERN)
+        words = SimpleLazyObject(compiled)
+        def later(pattern): return SimpleLazyObject(lambda: re.compile(pattern))
+        others = later("a+")
         def front(request): return HttpResponse("front")
         def old(request): return HttpResponse("old")
         urlpatterns = [path("", front, name="front"), path("sub/", include("shop_sub"))]
@@ -149,6 +156,21 @@ def test_a_lazy_object_in_a_module_that_changed_is_not_woken(run: object) -> Non
         late = SimpleLazyObject(dict)
         apply(new_global(shop_urls, "late", late))
         assert object.__getattribute__(late, "_wrapped") is empty
+        """
+    )
+
+
+def test_what_a_lazy_object_has_computed_is_forgotten_where_its_source_changes(run: object) -> None:
+    run(  # type: ignore[operator]
+        """
+        assert shop_urls.words.match("a") and shop_urls.others.match("a")
+        kept = object.__getattribute__(shop_urls.others, "_wrapped")
+        undo = apply(new_global(shop_urls, "PATTERN", "b+"))
+        assert shop_urls.words.match("b") and not shop_urls.words.match("a")
+        assert object.__getattribute__(shop_urls.others, "_wrapped") is kept, "nothing of it changed"
+        (cell,) = object.__getattribute__(shop_urls.others, "_setupfunc").__closure__
+        apply(Op(cell, SlotKind.CELL, None, cell.cell_contents, "c+", "a variable"))
+        assert shop_urls.others.match("c") and not shop_urls.others.match("a")
         """
     )
 

@@ -1,10 +1,10 @@
-"""Django: resolved URLs, compiled templates and the tables of models.
+"""Django: resolved URLs, compiled templates, the tables of models, and what lazy objects have computed.
 
 A resolver keeps the patterns that it has read from a `urlconf` and the tables for `reverse` that it made
 from them, for each language; so do the resolvers of included patterns, which live on in the pattern lists.
 New tables are made aside, by a new resolver, and put into the old one by single assignments, so that a
 request meets the old table or the new one.  (`_reverse_dict`, `_namespace_dict`, `_app_dict`,
-`_callback_strs` of `URLResolver`, Django 4.2 to 5.2.)
+`_callback_strs` of `URLResolver`, and `_wrapped`, `_setupfunc` of `SimpleLazyObject`, Django 4.2 to 5.2.)
 """
 
 from __future__ import annotations
@@ -20,15 +20,20 @@ from django.template import engines  # type: ignore[import-untyped]
 from django.template.library import Library  # type: ignore[import-untyped]
 from django.urls import clear_url_caches, get_resolver  # type: ignore[import-untyped]
 from django.urls.resolvers import URLResolver  # type: ignore[import-untyped]
+from django.utils.functional import SimpleLazyObject, empty  # type: ignore[import-untyped]
 from django.utils.translation import override  # type: ignore[import-untyped]
 
+from hotpatch.engine.reading import raw_dict
+from hotpatch.refresh.leads import Leads
 from hotpatch.refresh.registry import Handler
+from hotpatch.refresh.search import instances
 from hotpatch.refresh.update import Update
 
 _TABLES = ("_reverse_dict", "_namespace_dict", "_app_dict", "_callback_strs")
 
 
 def forget(update: Update) -> None:
+    _forget_computed(update)
     if not settings.configured:
         return
     clear_url_caches()
@@ -38,6 +43,21 @@ def forget(update: Update) -> None:
                 loader.reset()
     if any(issubclass(cls, Model) for cls in update.classes.values()):
         apps.clear_cache()
+
+
+def _forget_computed(update: Update) -> None:
+    """A lazy object asks again where what it asked changes, or leads to what does."""
+    leads = Leads(update)
+    for lazy in instances((SimpleLazyObject,), update.roots()):
+        space = raw_dict(lazy) or {}
+        ask = space.get("_setupfunc")
+        if space.get("_wrapped", empty) is not empty and (leads.to_change(ask) or _own_cells(ask, update)):
+            space["_wrapped"] = empty  # not by setattr: that would be passed on
+
+
+def _own_cells(ask: Any, update: Update) -> bool:
+    """Does a variable change that the function closes over?"""
+    return any(id(cell) in update.owners for cell in getattr(ask, "__closure__", None) or ())
 
 
 def rebuild(update: Update) -> None:
