@@ -137,7 +137,8 @@ class Strategy:
     analysis: bool = True
     """Are new and old compared?"""
     manual: bool = False
-    """Does each step wait for a person's `promote`, whatever the verdict?"""
+    """Does each step wait for a person's `promote`, whatever the verdict?  All-at-once and blue-green have
+    none."""
     smoke: str = ""
     """URL asked once a second in a step without traffic, so that there is some; empty: not."""
     rules: Rules = field(factory=Rules)
