@@ -41,10 +41,11 @@ def recorded(things: Sequence[Any], passed: Container[int], view: View) -> set[i
     for _ in range(DEEPEST):
         if not level:
             break
-        own = set(map(id, (things, met, level)))
+        asked_for = tuple(level.values())  # from 3.13 on it is among those that are found
+        own = set(map(id, (things, met, level, asked_for)))
         topless = set(level)
         higher: dict[int, Any] = {}
-        above = gc.get_referrers(*level.values())
+        above = gc.get_referrers(*asked_for)
         for holder in above:
             is_record = type(holder) in RECORDS
             is_known = id(holder) in own or id(holder) in passed
@@ -61,7 +62,7 @@ def recorded(things: Sequence[Any], passed: Container[int], view: View) -> set[i
             elif held and id(holder) not in met:
                 higher[id(holder)] = holder
             met[id(holder)] = holder  # so that an id stands for one thing alone
-        del above  # it would be a holder of the next level
+        del above, asked_for  # they would be holders of the next level
         outside |= topless
         spoilt = _down(outside, below)
         level = {i: holder for i, holder in higher.items() if below[i] - spoilt}
