@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= auto
 
-.PHONY: help drill drills test test-all conformance lint simulate failpoints docs applications package-suites soak mixtures clean
+.PHONY: help drill drills test test-all conformance lint simulate exhaustive failpoints docs applications package-suites soak mixtures clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,9 @@ lint: $(STAMP)  ## style, types, import directions
 SCHEDULES ?= 1000000
 simulate: $(STAMP)  ## ledger, leader and workers on a simulated machine, through a million schedules
 	$(BIN)/python -m tests.simulation --schedules $(SCHEDULES)
+
+exhaustive: $(STAMP)  ## the tests that make test leaves out: further worker classes, failpoints, drills, a soak
+	$(BIN)/python -m pytest -n $(JOBS) -m exhaustive
 
 failpoints: $(STAMP)  ## a real service killed at each of its durable steps, under load
 	$(BIN)/python -m pytest -n $(JOBS) -m '' tests/agent/test_failpoints.py

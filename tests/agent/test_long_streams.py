@@ -9,6 +9,7 @@ from hotpatch_agent.home import facts
 from hotpatch_agent.home.status import Status
 from hotpatch_agent.rollout.states import Event, Station
 
+from tests.agent.by_class import by_class
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import Service, wait_until
 from tests.agent.shop import BOX, IN_ONE_STEP, make
@@ -26,7 +27,7 @@ def push(pusher: Pusher, way: Way, v: int, settings: Mapping[str, str] | None = 
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("name", by_class(WAYS))
 def test_streams_stay_on_their_versions_through_releases_and_a_rollback(pusher: Pusher, name: str) -> None:
     way = WAYS[name]
     with started(pusher, way) as service:
@@ -51,7 +52,7 @@ def test_streams_stay_on_their_versions_through_releases_and_a_rollback(pusher: 
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("name", by_class(WAYS))
 def test_streams_of_a_canary_keep_it_after_the_abort_and_through_the_next_release(
     pusher: Pusher, name: str
 ) -> None:

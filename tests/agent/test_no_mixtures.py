@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.agent.by_class import by_class
 from tests.matrix.program import CLASSES
 from tests.matrix.releases import ALL, PLAIN
 from tests.matrix.run import run
@@ -33,7 +34,7 @@ def ways_of(name: str) -> set[str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", by_class(CLASSES))
 def test_without_pins_there_are_mixtures(tmp_path: Path, name: str) -> None:
     """What the test above looks for does happen."""
 

@@ -44,7 +44,11 @@ HOW = ["raise RuntimeError('not here')", "os._exit(1)", "raise SystemExit(3)", "
 
 
 @pytest.mark.parametrize(
-    ("worker_class", "how"), [*(("gthread", how) for how in HOW), ("sync", HOW[0]), ("sync", HOW[-1])]
+    ("worker_class", "how"),
+    [
+        *(("gthread", how) for how in HOW),
+        *(pytest.param("sync", how, marks=pytest.mark.exhaustive) for how in HOW),
+    ],
 )
 def test_a_release_that_fails_in_a_fresh_process_is_taken_back_and_the_service_lives(
     pusher: Pusher, tmp_path: Path, how: str, worker_class: str

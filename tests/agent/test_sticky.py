@@ -12,6 +12,7 @@ from attrs import define
 from hotpatch_agent.home import facts
 from hotpatch_agent.rollout.states import Event, Station
 
+from tests.agent.by_class import by_class
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import WAIT, Service, wait_until
 from tests.agent.test_classes import CLASSES, make, version
@@ -62,7 +63,7 @@ def canary(pusher: Pusher, old: Mapping[str, str], key: str) -> Iterator[None]:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", ["gthread", "gevent", "asgi", "uvicorn"])
+@pytest.mark.parametrize("name", by_class(["gthread", "gevent", "asgi", "uvicorn"]))
 def test_users_stay_where_they_are_and_a_larger_share_has_those_of_the_smaller(
     pusher: Pusher, name: str
 ) -> None:

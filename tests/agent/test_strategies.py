@@ -9,13 +9,14 @@ from hotpatch_agent.home import facts
 from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.states import Station
 
+from tests.agent.by_class import by_class
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import wait_until
 from tests.agent.test_classes import make, version
 from tests.agent.visitors import Visits, visiting
 from tests.rollout.servers import serving
 
-CLASSES = pytest.mark.parametrize("name", ["sync", "gthread", "asgi"])
+CLASSES = pytest.mark.parametrize("name", by_class(["sync", "gthread", "asgi"]))
 EASY = "[analysis]\nerror_tolerance = 0.3\nslow_tolerance = [0.4, 0.4, 0.4]\n"
 """Lets an equal release pass after few requests: a test's load is small."""
 TESTER = {"X-Tester": "yes"}

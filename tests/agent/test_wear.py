@@ -13,6 +13,7 @@ from hotpatch_agent.decision.states import State
 from hotpatch_agent.home import facts
 from hotpatch_agent.process.wear import Wear
 
+from tests.agent.by_class import by_class
 from tests.agent.headcount import Headcount
 from tests.agent.pushing import Pusher, settled
 from tests.agent.rounds import ONE, TWO, decide, see, the_record
@@ -54,7 +55,7 @@ CLASSES = {
 }
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", by_class(CLASSES))
 def test_the_only_worker_is_recycled_and_somebody_serves_all_the_time(tmp_path: Path, name: str) -> None:
     pusher = Pusher(tmp_path)
     pusher.service = evolve(pusher.service, settings={"recycle": "careful"})

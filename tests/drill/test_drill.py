@@ -127,7 +127,7 @@ def test_a_rollout_or_an_outage_ends_as_it_must(environ: dict[str, str], name: s
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "worker_class",
-    ["asgi", pytest.param("sync", marks=OF_ITS_OWN), pytest.param("uvicorn", marks=OF_ITS_OWN)],
+    [pytest.param(name, marks=OF_ITS_OWN) for name in ("asgi", "sync", "uvicorn")],
 )
 def test_the_incident_passes_on_other_workers(environ: dict[str, str], worker_class: str) -> None:
     score = played(environ, "--worker-class", worker_class)
@@ -172,7 +172,10 @@ def nothing_after_a_while(look: Callable[[], list[str]]) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "how",
+    [signal.SIGINT, *(pytest.param(one, marks=OF_ITS_OWN) for one in (signal.SIGTERM, signal.SIGHUP))],
+)
 def test_an_interrupted_drill_leaves_nothing_behind(
     started: subprocess.Popen[str], how: signal.Signals, tmp_path: Path
 ) -> None:
