@@ -52,6 +52,8 @@ class Leads:
         return False
 
     def _reads_change(self, function: types.FunctionType) -> bool:
+        if any(id(cell) in self._update.owners for cell in function.__closure__ or ()):
+            return True
         module = self._spaces.get(id(function.__globals__))
         if module is None:
             return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hotpatch.engine.commit import commit
-from hotpatch.ops import Op
+from hotpatch.ops import Op, SlotKind
 from hotpatch.refresh import begin
 from tests.refresh.programs import Programs, new_code, new_global
 
@@ -27,6 +27,14 @@ SOURCE = """
             @classmethod
             @cache
             def of_class(cls, x): return (rate(), x)
+"""
+CLOSURES = """
+    from functools import cache
+    def made(name):
+        @cache
+        def answer(x): return (name, x)
+        return answer
+    one, other = made("a"), made("b")
 """
 
 
@@ -52,6 +60,15 @@ def test_caches_that_lead_to_a_change_are_emptied_wherever_they_stand(program: P
     assert [call(1) for call in calls] == [(2, 1)] * 4
     apply(program, new_global(m, "RATE", 3))
     assert [call(1) for call in calls] == [(3, 1)] * 4
+
+
+def test_the_cache_of_a_function_is_emptied_that_closes_over_what_changes(program: Programs) -> None:
+    m = program.load("hp_caches_e", CLOSURES)
+    assert (m.one(1), m.other(1)) == (("a", 1), ("b", 1))
+    (cell,) = m.one.__wrapped__.__closure__
+    apply(program, Op(cell, SlotKind.CELL, None, cell.cell_contents, "c", "a variable"))
+    assert m.one(1) == ("c", 1)
+    assert m.other.cache_info().currsize == 1
 
 
 def test_an_undo_empties_them_again(program: Programs) -> None:

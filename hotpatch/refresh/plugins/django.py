@@ -50,14 +50,8 @@ def _forget_computed(update: Update) -> None:
     leads = Leads(update)
     for lazy in instances((SimpleLazyObject,), update.roots()):
         space = raw_dict(lazy) or {}
-        ask = space.get("_setupfunc")
-        if space.get("_wrapped", empty) is not empty and (leads.to_change(ask) or _own_cells(ask, update)):
+        if space.get("_wrapped", empty) is not empty and leads.to_change(space.get("_setupfunc")):
             space["_wrapped"] = empty  # not by setattr: that would be passed on
-
-
-def _own_cells(ask: Any, update: Update) -> bool:
-    """Does a variable change that the function closes over?"""
-    return any(id(cell) in update.owners for cell in getattr(ask, "__closure__", None) or ())
 
 
 def rebuild(update: Update) -> None:
