@@ -1,7 +1,8 @@
 """Worker classes as parameters: two of them in every run, the others where time is no matter.
 
-What differs between classes is tested for each of them in every run by `test_classes`; a long test of what is
-the same everywhere has one class of threads and one of an event loop, and `make exhaustive` has the rest.
+What differs between classes (`test_classes`, `test_leaving`) is tested for each of them in every run; a long
+test of what is the same everywhere has one class of threads and one of an event loop, and `make exhaustive`
+has the rest.
 """
 
 from __future__ import annotations

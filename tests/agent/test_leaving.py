@@ -17,7 +17,6 @@ from hotpatch_agent.home import facts
 from hotpatch_agent.home.status import Life, Status
 
 from hotpatch import errors
-from tests.agent.by_class import by_class
 from tests.agent.headcount import Headcount
 from tests.agent.pushing import Pusher, settled
 from tests.agent.rounds import decide, see, the_record
@@ -85,7 +84,7 @@ APPS = {
 }
 
 
-@pytest.mark.parametrize("name", by_class(APPS))
+@pytest.mark.parametrize("name", APPS)
 def test_streams_are_answered_to_their_end_through_a_reload(tmp_path: Path, name: str) -> None:
     pusher = Pusher(tmp_path)
     pusher.service = evolve(pusher.service, settings={"replace": "4"})
@@ -113,7 +112,7 @@ def test_streams_are_answered_to_their_end_through_a_reload(tmp_path: Path, name
         assert service.body("/") == line(1)
 
 
-@pytest.mark.parametrize("name", by_class(APPS))
+@pytest.mark.parametrize("name", APPS)
 def test_a_stream_has_the_servers_graceful_timeout_not_its_timeout(tmp_path: Path, name: str) -> None:
     pusher = Pusher(tmp_path)
     limits = {"timeout": 3, "graceful_timeout": 100, "keepalive": 1}
