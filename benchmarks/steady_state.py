@@ -61,11 +61,7 @@ def start(stack: contextlib.ExitStack, with_agent: bool) -> Service:
         index_mib=10,
         index_seconds=0.0,
         arguments=operator.gunicorn_arguments() if with_agent else (),
-        environ={
-            "DEMO_PRICE_INTERVAL": "3600",
-            "PYTHONHASHSEED": "0",
-            **(operator.service_environ() if with_agent else {}),
-        },
+        environ={**QUIET, **(operator.service_environ() if with_agent else {})},
     )
     service = stack.enter_context(Service(plan))
     service.wait_until_ready()

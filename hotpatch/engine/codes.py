@@ -66,11 +66,6 @@ def remembering() -> Iterator[None]:
         _known = None
 
 
-def remembered() -> list[Any]:
-    """What holds the code objects that were digested so far."""
-    return list((_known or {}).values())
-
-
 def key_of(code: CodeType) -> CodeKey:
     known = _known
     if known is None:
@@ -253,8 +248,7 @@ def used_on_self_alone(code: CodeType) -> set[str]:
                 again = held and last is not None and last.opname in ("COPY", "SWAP")
                 is_attribute = step.opname.endswith(("_ATTR", "_METHOD"))
                 (of_self if is_attribute and (mine or again) else of_others).add(step.argval)
-            if step.opname != "CACHE":
-                last = step
+            last = step
     return of_self - of_others
 
 
@@ -267,8 +261,8 @@ def set_where_missing(code: CodeType) -> set[str]:
 
 
 def _catches(code: CodeType, name: str) -> bool:
-    steps = [step for step in dis.get_instructions(code) if step.opname != "CACHE"]
-    return any(a.argval == name and b.opname == "CHECK_EXC_MATCH" for a, b in itertools.pairwise(steps))
+    steps = itertools.pairwise(dis.get_instructions(code))
+    return any(a.argval == name and b.opname == "CHECK_EXC_MATCH" for a, b in steps)
 
 
 def _on_self(code: CodeType, operation: str) -> set[str]:

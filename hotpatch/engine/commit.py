@@ -23,7 +23,7 @@ from attrs import evolve
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from .order import keys_of, putting_in_order, stands_in_order
+from .order import keys_of, putting_in_order, stands_in_order, those_in
 from .reading import MAPPINGS, MISSING, raw_dict, slot_value, solid_base
 from .view import PLAIN_VIEW, View
 
@@ -138,9 +138,7 @@ def _in_cell(op: Op, value: Any, other: Any) -> Call:
 
 
 def _in_order(op: Op, value: Any, other: Any) -> Call:
-    going_back = value is op.before
-    here = {id(key) for key in keys_of(op.owner)} if going_back else ()
-    return putting_in_order(op.owner, [key for key in value if not going_back or id(key) in here])
+    return putting_in_order(op.owner, those_in(op.owner, value) if value is op.before else value)
 
 
 def _container(owner: Any) -> Any:
@@ -321,7 +319,5 @@ def _orders(ops: tuple[Op, ...]) -> list[tuple[dict[Any, Any], list[Any]]]:
 
 def _restore_order(mapping: dict[Any, Any], keys: list[Any]) -> None:
     """The keys of before in their order, then those that came since; in one go for who looks from outside."""
-    now = keys_of(mapping)
-    if now[: len(keys)] != keys:
-        here = {id(key) for key in now}
-        putting_in_order(mapping, [key for key in keys if id(key) in here])()
+    if keys_of(mapping)[: len(keys)] != keys:
+        putting_in_order(mapping, those_in(mapping, keys))()

@@ -159,11 +159,12 @@ def holders(gone: Mapping[int, tuple[Any, str]], ours: set[int], view: View) -> 
             passed |= {id(part) for sub in left for part in (sub, sub.__mro__, sub.__bases__)}
     _forget_aliases()
     suspects, names = list[Any](), list[str]()
+    passed.add(id(suspects))
     with thawed():
         for obj, name in gone.values():
             referrers = gc.get_referrers(obj)
             for holder in referrers:
-                known = id(holder) in passed or id(holder) in gone or holder is suspects
+                known = id(holder) in passed or id(holder) in gone
                 if not (known or _passes(holder) or view.keeps(holder, obj)):
                     suspects.append(holder)
                     names.append(name)
@@ -181,7 +182,7 @@ def _records_among(holders: Sequence[Any], passed: set[int], view: View) -> set[
     others = [
         holder for holder in holders if id(holder) not in records and not issubclass(type(holder), OTHERS)
     ]
-    return records | recorded(others, passed | {id(holders)}, view) if others else records
+    return records | recorded(others, passed, view)
 
 
 def _forget_aliases() -> None:

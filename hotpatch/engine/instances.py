@@ -37,14 +37,9 @@ class Lacking:
         self.brought = tuple(added)
         self.added = {id(f) for f in added}
         changed = [new for _, _, new in functions.values()] + [f.__code__ for f in added]
-        self.read = {
-            name
-            for code in changed
-            if code.co_name not in MAKERS
-            for name in codes.names_in(code) - codes.set_where_missing(code)
-        }
+        self.read = {name for code in changed for name in _asked_for(code)}
         """Attributes that changed code reads, of whatever object."""
-        self._of_any = {name for code in changed if code.co_name not in MAKERS for name in _read_of_any(code)}
+        self._of_any = {name for code in changed for name in _asked_for_of_any(code)}
         self._by_class: dict[int, tuple[type, frozenset[str]]] = {}
         self._given = self._given_from_outside([*(f for f, _, _ in functions.values()), *added])
 
@@ -92,15 +87,15 @@ class Lacking:
             return set()
         found = set[str]()
         for base in mro_of(cls):
-            for f in (f for value in list(class_dict(base).values()) for f in functions_in(value)):
-                if id(f) in self.functions or id(f) in self.added:
-                    code = self.functions[id(f)][2] if id(f) in self.functions else f.__code__
-                    if code.co_name not in MAKERS:
-                        found |= codes.names_in(code) - codes.set_where_missing(code)
+            for f in methods_of(base):
+                if id(f) in self.functions:
+                    found |= _asked_for(self.functions[id(f)][2])
+                elif id(f) in self.added:
+                    found |= _asked_for(f.__code__)
         return found
 
     def _newly_set(self, cls: type) -> set[str]:
-        methods = [f for value in list(class_dict(cls).values()) for f in functions_in(value)]
+        methods = methods_of(cls)
         if not any(id(f) in self.functions or id(f) in self.added for f in methods):
             return set()
         before, after = set[str](), set[str]()
@@ -131,10 +126,14 @@ class Lacking:
         return given
 
 
-def _read_of_any(code: types.CodeType) -> set[str]:
+def _asked_for(code: types.CodeType) -> set[str]:
+    """What an object must have by the time that this runs; nothing where it is what makes the object."""
+    return set() if code.co_name in MAKERS else codes.names_in(code) - codes.set_where_missing(code)
+
+
+def _asked_for_of_any(code: types.CodeType) -> set[str]:
     """Without what a method reads of its own object."""
-    alone = codes.used_on_self_alone(code) if "." in code.co_qualname else set[str]()
-    return codes.names_in(code) - codes.set_where_missing(code) - alone
+    return _asked_for(code) - (codes.used_on_self_alone(code) if "." in code.co_qualname else set())
 
 
 def _stored(code: types.CodeType) -> set[str]:
@@ -189,6 +188,11 @@ def _unset(found: Any, obj: Any) -> bool:
         except AttributeError:
             return True
     return False
+
+
+def methods_of(cls: type) -> list[types.FunctionType]:
+    """The functions that the class's own dictionary holds, in whatever wrapping of Python's."""
+    return [f for value in list(class_dict(cls).values()) for f in functions_in(value)]
 
 
 def functions_in(value: Any) -> Iterator[types.FunctionType]:

@@ -13,8 +13,8 @@ import types
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from .instances import Functions, Lacking, functions_in
-from .reading import class_dict, is_python_class, mro_of, qualname_of, raw_dict
+from .instances import Functions, Lacking, methods_of
+from .reading import is_python_class, mro_of, qualname_of, raw_dict
 
 UNKNOWN: Final = ""
 _NUMBER: Final = "number"
@@ -92,7 +92,7 @@ def outdated(functions: Functions, asked: Lacking, objects: Sequence[Any]) -> li
 
 def _gone(cls: type, functions: Functions, asked: Lacking) -> Iterator[tuple[str, set[str]]]:
     """Attributes, and the kinds that only old methods set them to."""
-    methods = [f for base in mro_of(cls) for v in list(class_dict(base).values()) for f in functions_in(v)]
+    methods = [f for base in mro_of(cls) for f in methods_of(base)]
     if not any(id(f) in functions for f in methods):
         return
     before, after = dict[str, set[str]](), dict[str, set[str]]()

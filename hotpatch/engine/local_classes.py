@@ -47,7 +47,7 @@ def _other_bodies(
 
 def _says(body: types.CodeType) -> list[Any]:
     """What a class's body does, the code of its methods aside."""
-    steps = [step for step in dis.get_instructions(body) if step.opname != "CACHE"]
+    steps = list(dis.get_instructions(body))
     said = []
     for step, following in zip(steps, [*steps[1:], None], strict=True):
         if any(each is not None and each.argval in _OF_ITS_PLACE for each in (step, following)):

@@ -36,10 +36,10 @@ def comes_out_otherwise(
     if not after:
         return False
     became = {before: step for before, step, _, _ in matched if is_key(step)}
-    came = {step for step, _ in added}
+    stayed, came = set(became.values()), {step for step, _ in added}
     result = [became[step] for step in old if step in became]
     result += [step for step in after if step in came]
-    return result != [step for step in after if step in came or step in set(became.values())]
+    return result != [step for step in after if step in came or step in stayed]
 
 
 class Order:
@@ -68,6 +68,12 @@ def keys_of(mapping: Any) -> list[Any]:
     return list(solid_base(type(mapping)).__iter__(mapping))  # type: ignore[attr-defined]
 
 
+def those_in(mapping: Any, keys: Iterable[Any]) -> list[Any]:
+    """Those of `keys` that the mapping has, the very objects; runs no code of theirs."""
+    here = set(map(id, keys_of(mapping)))
+    return [key for key in keys if id(key) in here]
+
+
 def putting_in_order(mapping: Any, keys: Iterable[Any]) -> Callable[[], Any]:
     """What puts these keys first, in their order, and leaves the others behind them as they are.  All of
     `keys` must be in the mapping by then.  In one go for other threads: C calls alone."""
@@ -79,7 +85,4 @@ def putting_in_order(mapping: Any, keys: Iterable[Any]) -> Callable[[], Any]:
         partial(kind.clear, mapping),
         partial(kind.update, mapping, ordered),
     ]
-    return partial(_run, map(operator.call, calls), maxlen=0)
-
-
-_run: Final = deque
+    return partial(deque, map(operator.call, calls), maxlen=0)

@@ -116,17 +116,19 @@ def of_the_heap(staged: Staged) -> tuple[str, ...]:
     findings += bound_arguments.refused(staged.functions, objects)
     findings += hashed.lost(staged.functions, staged.ops, objects, lambda forward: apply(staged.ops, forward))
     del asked, objects  # they hold classes, and are no holders of the program's
-    gone = _gone(staged)
+    gone, ours = _gone(staged), _own_records(staged)
     if gone:
-        findings += heap.holders(gone, _own_records(staged), staged.view)
-    findings += rebound.held(staged.ops, staged.functions, _own_records(staged), staged.view)
+        findings += heap.holders(gone, ours, staged.view)
+    findings += rebound.held(staged.ops, staged.functions, ours, staged.view)
     return tuple(findings)
 
 
 def _proven(match: Match) -> set[int]:
     """ids of classes that a fresh start has as well: what differs in them has been told."""
-    objects = match.old.objects or ()
-    return {id(objects[o]) for o in match.partner if match.old.kind(o) == "class"} if objects else set()
+    objects = match.old.objects
+    if objects is None:
+        return set()
+    return {id(objects[o]) for o in match.partner if match.old.kind(o) == "class"}
 
 
 def _gone(staged: Staged) -> dict[int, tuple[Any, str]]:

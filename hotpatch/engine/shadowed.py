@@ -12,8 +12,8 @@ from typing import Any
 from hotpatch.ops import ABSENT, Op, SlotKind
 
 from . import codes
-from .instances import functions_in
-from .reading import MISSING, class_attribute, class_dict, is_python_class, mro_of, qualname_of, raw_dict
+from .instances import methods_of
+from .reading import MISSING, class_attribute, is_python_class, mro_of, qualname_of, raw_dict
 
 
 def in_front(ops: Sequence[Op], objects: Sequence[Any]) -> list[str]:
@@ -64,7 +64,6 @@ def _set_by_its_methods(cls: type) -> set[str]:
         name
         for base in mro_of(cls)
         if is_python_class(base)
-        for value in list(class_dict(base).values())
-        for function in functions_in(value)
+        for function in methods_of(base)
         for name in codes.stored_on_self(function.__code__)
     }

@@ -49,7 +49,7 @@ class Lengths:
         kept, named, given, read = set[Row](), set[tuple[str, Row]](), set[Row](), set[int]()
         for part in codes.walk(code):
             keeps = _keeps(part)
-            steps = [step for step in dis.get_instructions(part) if step.opname != "CACHE"]
+            steps = list(dis.get_instructions(part))
             for step, *after in zip(steps, [*steps[1:], None], [*steps[2:], None, None], strict=False):
                 following = after[0].opname if after[0] is not None else ""
                 row = _row(step)

@@ -23,7 +23,7 @@ from typing import Any
 from hotpatch.epochs.pins import DEFAULT, EPOCH, Released
 
 _ATTRIBUTE = "_hotpatch_pin"
-_POOL_THREAD: Any = getattr(pool, "_worker", None)
+_POOL_THREAD: Any = getattr(pool, "_worker", pool)
 """What the threads of a pool run: they serve many requests, and have no pin but that of each item."""
 _installed = False
 _gevent_installed = False

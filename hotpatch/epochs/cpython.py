@@ -8,8 +8,9 @@ pins      One store of a module global, one `set.add`, one `set.discard`, `set.c
 counters  Threads are switched at calls and backward jumps, so `tally.requests += 1` on an int in a slot is
           not interrupted.  Test: test_counters_lose_nothing_without_a_lock.
 carrying  `Thread._bootstrap_inner` runs first in a new thread; `concurrent.futures.thread._WorkItem` is made
-          in `submit` and run by `run` in the worker; a gevent greenlet takes a `gr_context` until it
-          has started.  Test: test_carry.py, and `missing_internals` below.
+          in `submit`, may become an object of a subclass, and is run by `run` in a thread whose target is
+          `_worker`; a gevent greenlet takes a `gr_context` until it has started.  Test: test_carry.py, and
+          `missing_internals` below.
 code      `function.__code__ = code` is one store; it wants as many free variables as the closure has cells.
           Constants may be any object.  Kind flags (coroutine, generator) tell `inspect` and `await` what a
           call returns; a code object without the opcode that makes one may return one made elsewhere.
@@ -63,6 +64,8 @@ def missing_internals() -> tuple[str, ...]:
         missing.append("Thread._bootstrap_inner: threads would not carry pins")
     if not hasattr(getattr(pool, "_WorkItem", None), "run"):
         missing.append("_WorkItem.run: thread pools would not carry pins")
+    if not hasattr(pool, "_worker"):
+        missing.append("_worker: a pool's threads would keep the pin of the request that started them")
     if sys.version_info >= (3, 13) and restore_version is None:
         missing.append("_PyFunction_SetVersion: patched calls stay about 10 ns slower after collapse")
     return tuple(missing)
