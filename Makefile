@@ -5,8 +5,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= auto
+SPREAD := -n $(JOBS) --dist worksteal
 
-.PHONY: help drill drills test test-all conformance lint simulate exhaustive failpoints docs applications package-suites soak mixtures clean
+.PHONY: help compiled drill drills test test-all conformance lint simulate exhaustive failpoints docs applications package-suites soak mixtures clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -16,6 +17,11 @@ $(STAMP): pyproject.toml requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/dev.txt -e '.[dev,peers]'
 	touch $@
 
+# Tests start thousands of processes.  Each that finds no bytecode, as after a fresh checkout, or where Python
+# is told to write none, compiles what it imports for itself: more than it does else from its start to its end.
+compiled: $(STAMP)
+	$(BIN)/python -m compileall -q -x 'tests/conformance/.*/' agent hotpatch tests
+
 drill: $(STAMP)  ## the main job: faults found and fixed live in the demo app, under load
 	$(BIN)/hotpatch drill
 
@@ -23,8 +29,8 @@ WORKER_CLASS ?= gthread
 drills: $(STAMP)  ## every drill there is, one after another (WORKER_CLASS=sync, asgi, uvicorn)
 	$(BIN)/hotpatch drill --all --worker-class $(WORKER_CLASS)
 
-test: $(STAMP)  ## all tests, in parallel
-	$(BIN)/python -m pytest -n $(JOBS)
+test: compiled  ## all tests, in parallel
+	$(BIN)/python -m pytest $(SPREAD)
 
 VERSIONS ?= $(shell for v in 3.11 3.12 3.13; do \
 	(python$$v -c '' 2>/dev/null && command -v python$$v) || \
@@ -35,7 +41,7 @@ test-all:  ## all tests on every CPython from 3.11 to 3.13 that is found
 	  $(MAKE) --no-print-directory test PYTHON=$$python VENV=.venv-$$name || exit 1; done
 
 SHARED ?= ../shared
-conformance: $(STAMP)  ## the live-edit cases and the real releases, with totals
+conformance: compiled  ## the live-edit cases and the real releases, with totals
 	$(BIN)/python -m tests.judges $(SHARED)
 
 lint: $(STAMP)  ## style, types, import directions
@@ -48,11 +54,11 @@ SCHEDULES ?= 1000000
 simulate: $(STAMP)  ## ledger, leader and workers on a simulated machine, through a million schedules
 	$(BIN)/python -m tests.simulation --schedules $(SCHEDULES)
 
-exhaustive: $(STAMP)  ## the tests that make test leaves out: further worker classes, failpoints, drills, a soak
-	$(BIN)/python -m pytest -n $(JOBS) -m exhaustive
+exhaustive: compiled  ## the tests that make test leaves out: further worker classes, failpoints, drills, a soak
+	$(BIN)/python -m pytest $(SPREAD) -m exhaustive
 
-failpoints: $(STAMP)  ## a real service killed at each of its durable steps, under load
-	$(BIN)/python -m pytest -n $(JOBS) -m '' tests/agent/test_failpoints.py
+failpoints: compiled  ## a real service killed at each of its durable steps, under load
+	$(BIN)/python -m pytest $(SPREAD) -m '' tests/agent/test_failpoints.py
 
 docs: $(STAMP)  ## the pages that are rendered from tests
 	$(BIN)/python -m tests.engine.catalogue_page

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from attrs import define, field
 from hotpatch_agent.cli.preparing import Origin, Prepared, prepare
@@ -28,6 +28,10 @@ from tests.agent.service import Service, wait_until
 
 ENDS = (facts.Refused, facts.Failed, facts.Settled, facts.RolledBack, facts.Quarantined)
 
+_PREPARED: Final[dict[tuple[str, frozenset[tuple[str, str]], frozenset[tuple[str, str]]], Prepared]] = {}
+"""Steps that were measured already: the program, its old sources and its new ones say all there is to measure,
+and many tests push the same step."""
+
 
 @define
 class Pusher:
@@ -37,8 +41,6 @@ class Pusher:
     service: home.Service = field(default=home.Service("shop", "test", "app:app"))
     version: int = 0
     _key: keys.NewKey = field(factory=lambda: keys.generate("test", None))
-    _prepared: dict[tuple[frozenset[tuple[str, str]], ...], Prepared] = field(factory=dict)
-    """Steps that were measured already."""
 
     def make_home(self) -> Path:
         """A home folder that trusts this key."""
@@ -84,8 +86,8 @@ class Pusher:
         return bundle.sign(bundle.build(release), self._key.signer)
 
     def _measured(self, old: Mapping[str, str], new: Mapping[str, str]) -> Prepared:
-        step = frozenset(old.items()), frozenset(new.items())
-        if step not in self._prepared:
+        step = self.service.app, frozenset(old.items()), frozenset(new.items())
+        if step not in _PREPARED:
             trees = []
             for name, files in (("old", old), ("new", new)):
                 tree = self.folder / f"{name}-{self.version}"
@@ -95,8 +97,8 @@ class Pusher:
                     (tree / path).write_text(text)
                 trees.append(str(tree))
             origin = Origin(trees[0], trees[1], self.folder, ".", self.service.app)
-            self._prepared[step] = prepare(origin, measured=True)
-        return self._prepared[step]
+            _PREPARED[step] = prepare(origin, measured=True)
+        return _PREPARED[step]
 
     def planned(self, old: Mapping[str, str], new: Mapping[str, str]) -> Plan:
         """What the change from these sources to those comes to."""
