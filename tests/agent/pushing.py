@@ -29,8 +29,8 @@ from tests.agent.service import Service, wait_until
 ENDS = (facts.Refused, facts.Failed, facts.Settled, facts.RolledBack, facts.Quarantined)
 
 _PREPARED: Final[dict[tuple[str, frozenset[tuple[str, str]], frozenset[tuple[str, str]]], Prepared]] = {}
-"""Steps that were measured already: the program, its old sources and its new ones say all there is to measure,
-and many tests push the same step."""
+"""Steps that were measured already.  The program, its old sources and its new ones say all there is to
+measure, and many tests push the same step."""
 
 
 @define
