@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,26 +55,44 @@ def of_releases(results: list[list[Any]]) -> Judgement:
 @frozen
 class Judge:
     name: str
-    arguments: tuple[str, ...]
-    read: Callable[[Any], Judgement]
     floor: float
     """The least share of what it asks for."""
+    lines: str = ""
+    """The file that its releases stand in; empty: it asks for cases."""
 
 
 JUDGES: Final = (
-    Judge("conformance", ("conformance/run.py",), of_cases, 1.0),
-    Judge("pairs", ("releases/run.py",), of_releases, 1.0),
-    Judge("histories", ("releases/run.py", "--pairs", "releases/histories.txt"), of_releases, 0.95),
+    Judge("conformance", 1.0),
+    Judge("histories", 0.95, "histories.txt"),
+    Judge("pairs", 1.0, "pairs.txt"),
 )
+"""Of those with releases the one with the longest lines comes first: what is short fills the end."""
 
 
-def hear(judge: Judge, shared: Path) -> Judgement:
+def hear(judges: Sequence[Judge], shared: Path) -> Iterator[tuple[Judge, Judgement]]:
+    """What they find.  Those with releases are heard in one run, in which no line of one waits for the last
+    of another."""
+    with_cases = [judge for judge in judges if not judge.lines]
+    for judge in with_cases:
+        yield judge, of_cases(_run(shared / "conformance" / "run.py"))
+    if with_releases := [judge for judge in judges if judge.lines]:
+        folder = shared / "releases"
+        texts = {judge: (folder / judge.lines).read_text() for judge in with_releases}
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+            file.write("\n".join(texts.values()))
+            file.flush()
+            results = _run(folder / "run.py", "--pairs", file.name)
+        for judge, text in texts.items():
+            yield judge, of_releases([result for result in results if result[0] in text.splitlines()])
+
+
+def _run(program: Path, *words: str) -> list[Any]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "out.json")
-        words = [str(shared / word) if word.startswith("releases/") else word for word in judge.arguments[1:]]
-        command = [sys.executable, shared / judge.arguments[0], *words, "--tool", ADAPTER, "--json", out]
+        command = [sys.executable, program, *words, "--tool", ADAPTER, "--json", out]
         subprocess.run(command, check=False)
-        return judge.read(json.loads(out.read_text()))
+        results: list[Any] = json.loads(out.read_text())
+        return results
 
 
 def main() -> int:
@@ -87,11 +105,10 @@ def main() -> int:
         return 0
     failed = False
     lines = []
-    for judge in JUDGES:
-        if options.only in (None, judge.name):
-            found = hear(judge, options.shared.resolve())
-            lines.append(found.line(judge.name))
-            failed |= found.met < judge.floor * found.asked or any(found.verdicts[bad] for bad in BAD)
+    judges = [judge for judge in JUDGES if options.only in (None, judge.name)]
+    for judge, found in hear(judges, options.shared.resolve()):
+        lines.append(found.line(judge.name))
+        failed |= found.met < judge.floor * found.asked or any(found.verdicts[bad] for bad in BAD)
     print("", *lines, sep="\n")
     return int(failed)
 
