@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-JOBS ?= auto
+# Most tests wait for processes more than they compute: one for each core would leave it idle half of the time.
+JOBS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 SPREAD := -n $(JOBS) --dist worksteal
 
 .PHONY: help compiled drill drills test test-all conformance lint simulate exhaustive failpoints docs applications package-suites soak mixtures clean
