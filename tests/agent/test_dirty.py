@@ -14,10 +14,16 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+from hotpatch_agent.clock import now
+from hotpatch_agent.decision.history import History
 from hotpatch_agent.home import facts
+from hotpatch_agent.home.shelf import Shelf
 from hotpatch_agent.home.status import Status, read_roll
+from hotpatch_agent.worker.dirty import _choose
 
+from hotpatch.release import Release
 from tests.agent.pushing import Pusher, settled
+from tests.agent.rounds import lived
 from tests.agent.service import Service, alive, wait_until
 from tests.agent.shop import RELOAD, TWO
 
@@ -228,3 +234,22 @@ def test_a_service_without_dirty_workers_has_no_word_of_them(pusher: Pusher) -> 
         settled(pusher, made, 1)
         answer = json.loads(pusher.run("status", "--json").stdout.splitlines()[-1])
         assert answer["dirty_workers"] == []
+
+
+def test_a_release_that_is_quarantined_while_a_dirty_worker_chooses_is_no_reason_that_it_tells(
+    pusher: Pusher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The leader takes the bundle of what is quarantined away at once."""
+    pusher.make_home()
+    pusher.home.dirty.mkdir()
+    history = History(pusher.home.ledger)
+    for fact in lived(1):
+        history.append(fact, "1-1", now())
+    committed = Shelf.committed
+
+    def late(shelf: Shelf, digest: str, at: float) -> Release:
+        history.append(facts.Quarantined(1, digest, "two workers died of it"), "1-1", now())
+        return committed(shelf, digest, at)
+
+    monkeypatch.setattr(Shelf, "committed", late)
+    assert _choose(pusher.home, History(pusher.home.ledger)) == ((), None, "")

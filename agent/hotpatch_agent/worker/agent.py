@@ -23,7 +23,7 @@ from hotpatch_agent import running
 from hotpatch_agent.clock import now
 from hotpatch_agent.decision.acts import ForWorker, Rehearse, Replace
 from hotpatch_agent.decision.decide import wake_in
-from hotpatch_agent.decision.duty import Task, duty
+from hotpatch_agent.decision.duty import Duty, Task, duty
 from hotpatch_agent.decision.history import History
 from hotpatch_agent.decision.observe import Observations
 from hotpatch_agent.decision.states import Stage, State
@@ -85,7 +85,7 @@ class Agent:
         self._watch.remove(home.spool)
         self._watch.remove(home.workers)  # only the leader needs to be woken by these
         self._shelf = Shelf(home)
-        self._tasks = Tasks(program, app, self._shelf, worker.log)
+        self._tasks = Tasks(program, app, self._shelf, worker.log, self._stands)
         self._rehearsing = Rehearsing(program, app, worker, self._watch.wake)
         levers = Levers(os.getppid(), worker.cfg, worker.log)
         self._replacer = Replacer(home.path, levers, worker.log)
@@ -245,9 +245,9 @@ class Agent:
 
     def _do_duties(self) -> float:
         """Does what is due until nothing is, or until it has to wait; for how many seconds."""
-        state = self._history.state
-        self._warn(state)
-        while (due := duty(state, self._status, self._peers())).task is not Task.NOTHING:
+        self._warn(self._history.state)
+        while (due := duty(self._history.state, self._status, self._peers())).task is not Task.NOTHING:
+            state = self._history.state
             after = self._tasks.do(due, state, self._status, self._tell)
             begins = due.task in (Task.VERIFY, Task.STAGE)
             if begins and state.rollout is not None and has_a_say(state.rollout.strategy):
@@ -258,6 +258,11 @@ class Agent:
                 return pause
             self._held_for = RETRY[0]
         return math.inf
+
+    def _stands(self, due: Duty) -> bool:
+        """Does the ledger still ask for this?"""
+        self._history.refresh()
+        return duty(self._history.state, self._status, self._peers()) == due
 
     def _tend(self) -> float:
         if self._status.life is Life.LEAVING:

@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import os
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
 from hotpatch.errors import HotpatchError, LedgerDamaged, PatchInvalid
-from hotpatch.release import python_tag
+from hotpatch.release import Release, python_tag
 from hotpatch_agent.clock import now
 from hotpatch_agent.decision.history import History
 from hotpatch_agent.home.folder import Home
@@ -95,13 +95,8 @@ def heed_the_end(worker_class: Any) -> None:
 def _take_place(home: Home) -> _Place:
     board = Board(home.dirty, worker_id())
     history = History(home.ledger)
-    trouble = ""
-    try:
-        history.refresh()
-    except LedgerDamaged as error:
-        trouble = str(error)
+    releases, problem, trouble = _choose(home, history)
     state = history.state
-    releases, problem = choose(state, read_roll(home.dirty), Shelf(home).committed)
     program = Program.at(root_of(home))
     layers = layer(releases, program.base_digest)
     # The arbiter has imported the apps' modules to see how many workers each wants, and with `preload_app`
@@ -127,6 +122,29 @@ def _take_place(home: Home) -> _Place:
     )
     board.write(status)
     return _Place(board, status, program, problem)
+
+
+def _choose(home: Home, history: History) -> tuple[Sequence[Release], Problem | None, str]:
+    """What to start on, why it isn't the head, and what is wrong with the ledger.
+
+    Chosen anew when the ledger has moved meanwhile: a bundle that is not there then is one of a release that
+    has been taken out of service, and nothing that anybody has to hear of.
+    """
+    _read(history)
+    while True:
+        known = history.state.seq
+        releases, problem = choose(history.state, read_roll(home.dirty), Shelf(home).committed)
+        trouble = _read(history)
+        if history.state.seq == known:
+            return releases, problem, trouble
+
+
+def _read(history: History) -> str:
+    try:
+        history.refresh()
+    except LedgerDamaged as error:
+        return str(error)
+    return ""
 
 
 def _failed(status: Status, error: BaseException) -> Status:

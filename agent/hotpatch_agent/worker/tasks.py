@@ -39,13 +39,20 @@ Stack = Sequence[tuple[str, float]]
 
 
 class Tasks:
-    """The hands of one worker.  Holds what is staged; not thread-safe."""
+    """The hands of one worker.  Holds what is staged; not thread-safe.
 
-    def __init__(self, program: Program, app: Any, shelf: Shelf, log: Any) -> None:
+    `stands` looks into the ledger whether it still asks for this duty.  Where it doesn't, a failure is
+    nothing to be told: the bundle of a release that is taken out of service goes at once.
+    """
+
+    def __init__(
+        self, program: Program, app: Any, shelf: Shelf, log: Any, stands: Callable[[Duty], bool]
+    ) -> None:
         self._program = program
         self._app = app
         self._shelf = shelf
         self._log = log
+        self._stands = stands
         self._remains = Remains(program)
         self._prepared: adopt.Prepared | None = None
         self.trials = Trials()
@@ -175,6 +182,8 @@ class Tasks:
                 after = evolve(after, adoption=evolve(after.adoption, since=held_since.since))
             return evolve(after, blockers=self._remains.requests(still.hold.seconds))
         except HotpatchError as error:
+            if not self._stands(duty):
+                return evolve(self._running(status), adoption=None, blockers=())
             self._log.error("hotpatch: can't go to %s in this worker: %s", _named(duty), error)
             after = self._in_phase(duty, self._running(status), Phase.UNABLE, str(error))
             return evolve(after, blockers=())
@@ -297,6 +306,8 @@ class Tasks:
         return evolve(status, adoption=_adoption(duty, phase, None, reason))
 
     def _refused(self, duty: Duty, status: Status, error: HotpatchError) -> Status:
+        if not self._stands(duty):
+            return evolve(status, adoption=None)
         self._log.error("hotpatch: release %s is refused: %s", duty.version, error)
         return evolve(status, adoption=_adoption(duty, Phase.REFUSED, Problem.of(error), str(error)))
 

@@ -1,0 +1,55 @@
+"""A worker's part in a release that is taken out of service while it is at it."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from attrs import evolve
+from hotpatch_agent.decision.duty import Duty, duty
+from hotpatch_agent.decision.states import State
+from hotpatch_agent.home import folder
+from hotpatch_agent.home.shelf import Shelf
+from hotpatch_agent.home.status import Phase, Status
+from hotpatch_agent.worker.tasks import Tasks
+
+from tests.agent.rounds import COMMITTED, OFFERED, ONE
+
+PROGRAM: Any = SimpleNamespace(
+    running_digest=None, base_digest=None, layers=(), digests=(), stack=(), top=None, former={}
+)
+
+
+def attempted(home: Path, state: State, stands: bool) -> Status:
+    """What becomes of a duty whose bundle is not there, if the ledger still asks for it or not."""
+    made = folder.create(home, folder.Service("shop", "test", "app:app"))
+    due = duty(state, ONE)
+
+    def still(asked: Duty) -> bool:
+        assert asked == due
+        return stands
+
+    tasks = Tasks(PROGRAM, None, Shelf(made), logging.getLogger(), still)
+    return evolve(tasks.do(due, state, ONE, lambda status: None), epoch=ONE.epoch)
+
+
+CASES = pytest.mark.parametrize(("state", "phase"), [(OFFERED, Phase.REFUSED), (COMMITTED, Phase.UNABLE)])
+
+
+@CASES
+def test_a_bundle_that_has_gone_is_told(tmp_path: Path, state: State, phase: Phase) -> None:
+    adoption = attempted(tmp_path / "home", state, stands=True).adoption
+
+    assert adoption is not None and adoption.phase is phase
+    assert "is gone; push the release again" in adoption.reason
+
+
+@CASES
+def test_a_bundle_that_has_gone_with_its_release_is_nothing_to_be_told(
+    tmp_path: Path, state: State, phase: Phase, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert attempted(tmp_path / "home", state, stands=False) == ONE
+    assert "is gone" not in caplog.text
