@@ -54,20 +54,21 @@ def set_default(epoch: int) -> None:
         tally = tally_of(epoch)
         pins.DEFAULT.epoch = epoch
         pins.set_policy(
-            evolve(pins.policy, epoch=epoch, tally=tally, canary=None, canary_tally=None, pick=None)
+            evolve(pins.policy, epoch=epoch, tally=tally, canary=None, canary_tally=None, pick=None, lot=None)
         )
 
 
-def set_canary(epoch: int, pick: Callable[[Any], bool]) -> None:
-    """Requests for which `pick(request)` is true get `epoch`; those in flight stay where they are."""
+def set_canary(epoch: int, pick: Callable[[Any], bool], lot: Callable[[Any], Any] | None = None) -> None:
+    """Requests for which `pick(request)`, or `pick(lot(request))`, is true get `epoch`; those in flight stay
+    where they are."""
     with lock:
-        pins.set_policy(evolve(pins.policy, canary=epoch, canary_tally=tally_of(epoch), pick=pick))
+        pins.set_policy(evolve(pins.policy, canary=epoch, canary_tally=tally_of(epoch), pick=pick, lot=lot))
 
 
 def end_canary() -> None:
     """New requests all get the default epoch again."""
     with lock:
-        pins.set_policy(evolve(pins.policy, canary=None, canary_tally=None, pick=None))
+        pins.set_policy(evolve(pins.policy, canary=None, canary_tally=None, pick=None, lot=None))
 
 
 def listen(epoch: int, listener: Listener | None) -> None:

@@ -74,8 +74,9 @@ class Released(Pin):
 class Policy:
     """Which epoch the next request gets.
 
-    `gate`, if there is one, holds it until the barrier ends.  `pick(request)` says whether it belongs to
-    the canary's share; it may not take a lock, and may be called more than once for one request.
+    `gate`, if there is one, holds it until the barrier ends.  `pick` says whether it belongs to the
+    canary's share: of the request, or of the lot that `lot(request)` draws for it, which is told to whoever
+    counts, too.  They may not take a lock, and may be called more than once for one request.
     """
 
     epoch: int
@@ -83,6 +84,7 @@ class Policy:
     canary: int | None = None
     canary_tally: Tally | None = None
     pick: Callable[[Any], bool] | None = None
+    lot: Callable[[Any], Any] | None = None
     gate: Gate | None = None
     plain: bool = field(init=False)
     """Neither a gate nor a canary: every request gets `epoch` at once."""
@@ -124,15 +126,17 @@ def admit(pin: Pin, request: Any) -> Gate | None:
         seen = policy
         if seen.gate is not None:
             return seen.gate
-        if seen.pick is not None and seen.canary is not None and request is not None and seen.pick(request):
-            pin.epoch, pin.tally = seen.canary, seen.canary_tally
-        else:
-            pin.epoch, pin.tally = seen.epoch, seen.tally
+        pin.epoch, pin.tally, lot = seen.epoch, seen.tally, None
+        if seen.pick is not None and seen.canary is not None and request is not None:
+            if seen.lot is not None:
+                lot = seen.lot(request)
+            if seen.pick(request if seen.lot is None else lot):
+                pin.epoch, pin.tally = seen.canary, seen.canary_tally
         open_pins.add(pin)
         if policy is seen:  # counterpart: whoever stored the policy looks at open_pins afterwards
             listener = pin.tally.listener if pin.tally is not None else None
             if listener is not None and request is not None:
-                pin.mark = listener.entered(request)
+                pin.mark = listener.entered(request, lot)
             return None
         open_pins.discard(pin)
 

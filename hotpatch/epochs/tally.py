@@ -22,10 +22,10 @@ class Listener(Protocol):
     """Whoever counts one epoch's requests in a way of its own, for a while.
 
     Called in the request's thread or task: takes no lock, does no IO, never raises.  `mark` is whatever
-    `entered` gave for the request.
+    `entered` gave for the request, `lot` what the canary has drawn for it, if it draws lots.
     """
 
-    def entered(self, request: Any) -> Any:
+    def entered(self, request: Any, lot: Any) -> Any:
         """A request has been given this epoch."""
 
     def answered(self, request: Any, mark: Any, since: float, seconds: float, failed: bool) -> None:

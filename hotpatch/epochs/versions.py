@@ -71,12 +71,16 @@ class Version:
     def __repr__(self) -> str:
         return f"<Version {self.epoch} {self.state.value}>"
 
-    def canary(self, pick: Callable[[Any], bool]) -> None:
+    def canary(self, pick: Callable[[Any], bool], lot: Callable[[Any], Any] | None = None) -> None:
         """From now on requests for which `pick(request)` is true get this version; may be called again with
-        another share.  `pick` may take no lock.  Requests in flight stay where they are."""
+        another share.  `pick` may take no lock.  Requests in flight stay where they are.
+
+        With `lot`, `pick` is asked of `lot(request)` instead, and a listener gets that as well: what it takes
+        to draw it is done once.
+        """
         with _lock:
             self._must_be(State.STAGED, State.CANARY)
-            control.set_canary(self.epoch, pick)
+            control.set_canary(self.epoch, pick, lot)
             self.state = State.CANARY
 
     def flip(self) -> None:

@@ -15,9 +15,11 @@ from hotpatch.epochs.pins import answered, enter, leave
 class Heard:
     def __init__(self) -> None:
         self.said: list[tuple[Any, ...]] = []
+        self.lots: list[Any] = []
 
-    def entered(self, request: Any) -> Any:
+    def entered(self, request: Any, lot: Any) -> Any:
         self.said.append(("entered", request["n"]))
+        self.lots.append(lot)
         return request["n"]
 
     def answered(self, request: Any, mark: Any, since: float, seconds: float, failed: bool) -> None:
@@ -95,3 +97,30 @@ def test_the_latest_latencies_of_an_epoch_can_be_read() -> None:
     leave(enter({"n": 1}))
 
     assert len(epochs.recent(epochs.current())) == 1
+
+
+def test_a_lot_is_drawn_once_a_request_and_told_to_whoever_listens(heard: Heard) -> None:
+    drawn: list[int] = []
+    other, epoch = Heard(), control.next_epoch()
+
+    def lot(request: Any) -> int:
+        drawn.append(request["n"])
+        return int(request["n"]) % 2
+
+    epochs.listen(epoch, other)
+    control.set_canary(epoch, lambda drawn: drawn == 1, lot)
+    try:
+        for number in range(4):
+            leave(enter({"n": number}))
+    finally:
+        control.end_canary()
+        epochs.listen(epoch, None)
+    assert drawn == [0, 1, 2, 3]
+    assert [said[1] for said in other.said if said[0] == "entered"] == [1, 3]
+    assert (heard.lots, other.lots) == ([0, 0], [1, 1])
+
+
+def test_where_no_lots_are_drawn_there_is_none_to_tell(heard: Heard) -> None:
+    leave(enter({"n": 1}))
+
+    assert heard.lots == [None]

@@ -14,7 +14,7 @@ from hotpatch_agent.rollout import sketch
 from hotpatch_agent.rollout.counters import WHOLE, Measured, Meter
 from hotpatch_agent.rollout.judge import Outcome
 from hotpatch_agent.rollout.observe import Look, Observer, comparison, new_borders
-from hotpatch_agent.rollout.picking import bucketer, picker
+from hotpatch_agent.rollout.picking import picker
 from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.seen import Asked, Record, Seen
 from hotpatch_agent.rollout.states import Event, Station
@@ -44,7 +44,7 @@ class Worker:
         self.new = Meter(self.window, keyed, new_borders(progress))
         self.old = Meter(self.window, keyed, progress.borders)
         self.pick = picker(progress.strategy, target(progress, 2), SALT)
-        self.bucket = bucketer(progress.strategy.key, SALT)
+        self.bucket = self.pick.lot or (lambda request: None)
 
     def serve(self, requests: int, bad: float = 0.01, slow: float = 1.0, usual: float = 0.018) -> None:
         for _ in range(requests):

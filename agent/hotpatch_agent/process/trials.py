@@ -14,7 +14,7 @@ from hotpatch_agent.home.status import Answered, Trial
 from hotpatch_agent.rollout import sketch
 from hotpatch_agent.rollout.counters import WHOLE, Measured, Meter, ScopeCounts, Window
 from hotpatch_agent.rollout.observe import new_borders
-from hotpatch_agent.rollout.picking import bucketer, picker, route_of
+from hotpatch_agent.rollout.picking import Draw, picker, route_of
 from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.strategy import By, Kind, Strategy, Target
 
@@ -41,20 +41,20 @@ class Trials:
             return
         strategy, salt = progress.strategy, progress.digest
         if trial.share or version.state is epochs.State.CANARY:
-            version.canary(_pick(strategy, trial, salt))
+            draw = _draw(strategy, trial, salt)
+            version.canary(draw.pick, draw.lot)
         keyed = _is_keyed(strategy)
-        bucket = bucketer(strategy.key if keyed else "", salt)
         new = Meter(trial.window, keyed, new_borders(progress))
         old = Meter(trial.window, keyed, progress.borders)
         self._epochs, self._meters = (version.epoch, epochs.current()), (new, old)
-        epochs.listen(version.epoch, _Counter(new, bucket))
-        epochs.listen(epochs.current(), _Counter(old, bucket))
+        epochs.listen(version.epoch, _Counter(new))
+        epochs.listen(epochs.current(), _Counter(old))
 
     def _count_all(self, progress: Progress, trial: Trial) -> None:
         new = Meter(trial.window, False, new_borders(progress))
         old = Meter(trial.window, False, progress.borders)
         self._epochs, self._meters = (epochs.current(),), (new, old)
-        epochs.listen(epochs.current(), _Counter(new if trial.alone else old, bucketer("", "")))
+        epochs.listen(epochs.current(), _Counter(new if trial.alone else old))
 
     def end(self) -> None:
         """Nobody is compared any more.  Harmless to repeat."""
@@ -99,11 +99,11 @@ def _short(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 6)
 
 
-def _pick(strategy: Strategy, trial: Trial, salt: str) -> Any:
+def _draw(strategy: Strategy, trial: Trial, salt: str) -> Draw:
     if trial.alone:
-        return lambda request: True
+        return Draw(lambda request: True)
     if not trial.share:
-        return lambda request: False
+        return Draw(lambda request: False)
     match = strategy.match if strategy.by is By.MATCH else None
     return picker(strategy, Target(share=trial.share, match=match), salt)
 
@@ -116,19 +116,14 @@ def _is_keyed(strategy: Strategy) -> bool:
 class _Counter:
     """What `epochs` tells of one version's requests, counted in a meter."""
 
-    __slots__ = ("_bucket", "_meter")
+    __slots__ = ("_meter",)
 
-    def __init__(self, meter: Meter, bucket: Any) -> None:
+    def __init__(self, meter: Meter) -> None:
         self._meter = meter
-        self._bucket = bucket
 
-    def entered(self, request: Any) -> int | None:
-        try:
-            bucket: int | None = self._bucket(request)
-        except Exception:  # noqa: BLE001  (whatever a request holds, it is served)
-            return None
-        self._meter.enter(bucket)
-        return bucket
+    def entered(self, request: Any, lot: int | None) -> int | None:
+        self._meter.enter(lot)
+        return lot
 
     def answered(self, request: Any, mark: int | None, since: float, seconds: float, failed: bool) -> None:
         self._meter.note(_route(request), mark, since, seconds, failed)
@@ -140,5 +135,5 @@ class _Counter:
 def _route(request: Any) -> str:
     try:
         return route_of(request)
-    except Exception:  # noqa: BLE001  (as above; then it counts in the whole alone)
+    except Exception:  # noqa: BLE001  (whatever a request holds, it is served, and counted in the whole)
         return WHOLE

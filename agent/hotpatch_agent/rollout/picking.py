@@ -1,8 +1,8 @@
 """Which version a request gets, and what it counts under: read from the request itself, WSGI or ASGI.
 
-`picker` makes what `epochs` asks for each request while a canary runs; `bucket_of_request` and `route_of` are
-what `counters.Meter.note` wants to know when it has been answered.  All of it runs on the request path: no
-lock, no IO, a few microseconds, and only while a canary runs.
+`picker` makes what `epochs` asks for each request while a canary runs; the lot that is drawn for it there and
+`route_of` are what `counters.Meter.note` wants to know when it has been answered.  All of it runs on the
+request path: no lock, no IO, a few microseconds, and only while a canary runs.
 
 A request without the key that lots are drawn for (a first visit has no cookie yet) gets the old version and
 isn't counted: it could not be drawn, so it is no part of the comparison.
@@ -16,6 +16,8 @@ from collections.abc import Callable
 from random import random
 from typing import Any, Final
 
+from attrs import frozen
+
 from hotpatch.epochs import sticky
 from hotpatch.errors import StrategyInvalid
 from hotpatch_agent.rollout.sticky import border, bucket_of
@@ -28,27 +30,32 @@ MAX_KEY: Final = 512
 _VARIABLE: Final = re.compile(r"(?<=/)(?:\d+|[0-9a-fA-F]{8,}|[0-9a-fA-F-]{32,}|[^/]{40,})(?=/|$)")
 
 
-def picker(strategy: Strategy, target: Target, salt: str) -> Callable[[Request], bool]:
-    """Says of a request whether it gets the new version.  `salt`: the release's digest."""
+@frozen
+class Draw:
+    """Says of a request whether it gets the new version."""
+
+    pick: Callable[[Any], bool]
+    """Of the request's bucket, where lots are drawn for keys; else of the request."""
+    lot: Callable[[Request], int | None] | None = None
+    """The request's bucket; None where lots aren't drawn for keys."""
+
+    def __call__(self, request: Request) -> bool:
+        return self.pick(request if self.lot is None else self.lot(request))
+
+
+def picker(strategy: Strategy, target: Target, salt: str) -> Draw:
+    """Who gets the new version.  `salt`: the release's digest."""
     if target.match is not None:
-        return _matcher(target.match)
+        return Draw(_matcher(target.match))
     if not strategy.key:
         share = target.share
-        return lambda request: random() < share
-    limit, bucket = border(target.share), bucketer(strategy.key, salt)
-
-    def pick(request: Request) -> bool:
-        at = bucket(request)
-        return at is not None and at < limit
-
-    return pick
+        return Draw(lambda request: random() < share)
+    limit = border(target.share)
+    return Draw(lambda bucket: bucket is not None and bucket < limit, bucketer(strategy.key, salt))
 
 
 def bucketer(key: str, salt: str) -> Callable[[Request], int | None]:
-    """Tells a request's bucket: None if it lacks the key, or if lots aren't drawn for keys (`key` is
-    empty)."""
-    if not key:
-        return lambda request: None
+    """Tells a request's bucket: None if it lacks the key."""
     read = key_of(key)
 
     def bucket(request: Request) -> int | None:
