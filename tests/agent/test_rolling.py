@@ -185,6 +185,64 @@ def test_the_place_on_trial_is_for_one_that_is_started_after_the_leader_asked_fo
     assert place_on_trial(replacing_one(), Roll((verified(1),), ())) is None
 
 
+TWO_AT_A_TIME = Strategy(Kind.ROLLING, batch=2)
+
+
+def test_a_batch_of_two_is_replaced_together_with_the_leader_last() -> None:
+    state = replacing_one(strategy=TWO_AT_A_TIME)
+    first = the_record(decide(state, looked(*(verified(pid) for pid in (1, 2, 3, 4)))))
+    assert first == facts.Replacing("2-1", 4, first.reason, 1, ("3-1",))  # type: ignore[attr-defined]
+
+    state = told(first, state=state)
+    everybody = [verified(pid) for pid in (1, 2, 3, 4)]
+    assert decide(state, looked(*everybody)) == (Replace("2-1", 4, 2),)
+    new = [started_on_it(5), started_on_it(6)]
+    assert decide(state, looked(*everybody, *new)) == (Replace("2-1", 4, 2),)
+    assert decide(state, looked(verified(1), verified(3), verified(4), *new)) == (Replace("3-1", 4, 1),)
+    fact = the_record(decide(state, looked(verified(1), verified(4), *new)))
+    assert fact == facts.Replaced("2-1")
+
+
+def test_a_batch_is_no_larger_than_the_step_lacks() -> None:
+    state = replacing_one(strategy=TWO_AT_A_TIME)
+    fact = the_record(decide(state, looked(verified(1), verified(2), started_on_it(3))))
+    assert isinstance(fact, facts.Replacing) and fact.others == ()
+
+
+def test_a_batch_comes_back_in_batches_of_the_same_size() -> None:
+    going = told(Moved(1, Event.ABORT, "totals"), state=replacing_one(strategy=TWO_AT_A_TIME))
+    fact = the_record(decide(going, looked(verified(1), *(started_on_it(pid) for pid in (3, 4, 5)))))
+    assert isinstance(fact, facts.Replacing)
+    assert (fact.worker, fact.others, fact.on) == ("3-1", ("4-1",), 0)
+
+
+def test_of_a_batch_that_is_called_off_nobody_goes() -> None:
+    state = told(
+        facts.Replacing("2-1", 3, on=1, others=("3-1",)),
+        Moved(1, Event.ABORT, "no"),
+        state=replacing_one(strategy=TWO_AT_A_TIME),
+    )
+    fact = the_record(decide(state, looked(*(verified(pid) for pid in (1, 2, 3)))))
+    assert isinstance(fact, facts.Replaced) and "taken back" in fact.reason
+
+
+def test_no_other_workers_than_those_of_a_reload_plan_are_replaced_by_the_batch() -> None:
+    began = Began(1, digest(1), TWO_AT_A_TIME, "0001.bundle")
+    state = told(began, Moved(1, Event.LAST), Moved(1, Event.YES), state=offered(TWO_AT_A_TIME))
+    state = told(facts.Committed(1, digest(1), How.LIVE), state=state)
+    unable = [adopting(status(pid), Phase.UNABLE, 1, 1, reason="no") for pid in (1, 2, 3)]
+    fact = the_record(decide(state, looked(*unable)))
+    assert isinstance(fact, facts.Replacing) and fact.others == ()
+
+
+def test_of_a_batch_as_many_are_started_on_the_release_as_are_replaced() -> None:
+    asked = facts.Replacing("2-1", 4, on=1, others=("3-1",))
+    state = told(asked, state=replacing_one(strategy=TWO_AT_A_TIME), tick=4.0)
+    old = [verified(pid) for pid in (1, 2, 3, 4)]
+    assert place_on_trial(state, Roll((*old, started_on_it(5)), ())) == state.progress
+    assert place_on_trial(state, Roll((*old, started_on_it(5), started_on_it(6)), ())) is None
+
+
 def test_a_worker_gives_the_share_that_the_step_asks_for_once() -> None:
     to = duty(moving(), ready(1))
     assert (to.task, to.trial) == (Task.TRY, Trial("1.1.0", 0.05))

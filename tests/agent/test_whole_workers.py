@@ -9,6 +9,7 @@ from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import How
 from hotpatch_agent.rollout.states import Event, Station
 
+from tests.agent.headcount import Headcount
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import wait_until
 from tests.agent.shop import APP, BOX, IN_ONE_STEP, RELOAD, bodies, make
@@ -191,3 +192,77 @@ def test_a_canary_of_whole_workers_needs_two(pusher: Pusher) -> None:
         pusher.begin(APP, RELOAD, **BY_HAND)
         (failed,) = wait_until(lambda: pusher.of_kind(facts.Failed), "it is refused")
     assert "this service has one" in failed.problem.text
+
+
+TWO_AT_A_TIME = {"strategy": "rolling", "healthy": "0.5s", "batch": "2"}
+
+
+def batches(pusher: Pusher) -> list[int]:
+    """How many workers were replaced together, each time."""
+    return [len(fact.others) + 1 for fact in pusher.of_kind(facts.Replacing)]
+
+
+@pytest.mark.parametrize("worker_class", THREADS)
+def test_a_rolling_reload_replaces_as_many_at_a_time_as_the_batch_says(
+    pusher: Pusher, worker_class: str
+) -> None:
+    with make(pusher, worker_class, workers=4, threads=THREADS[worker_class]) as service:
+        settled(pusher, service, 4)
+        old = set(service.workers())
+        with service.load(clients=4, pause=0.002) as load, Headcount(service) as headcount:
+            pusher.begin(APP, RELOAD, **TWO_AT_A_TIME)
+            pusher.stands_at(Station.PROMOTED)
+            load.settle(50)
+        settled(pusher, service, 4)
+        assert not old & set(service.workers())
+        assert set(bodies(service, 20)) == {"reloaded"}
+    assert load.failed == []
+    assert batches(pusher) == [2, 2]
+    assert min(headcount.seen) >= 4 and max(headcount.seen) == 6
+
+
+def test_a_rolling_reload_in_batches_that_errs_takes_itself_back_in_batches(pusher: Pusher) -> None:
+    with make(pusher, "sync", workers=4, threads=1) as service:
+        settled(pusher, service, 4)
+        with service.load(clients=4, pause=0.002) as load, Headcount(service) as headcount:
+            load.settle(100)
+            pusher.begin(APP, broken(RELOAD), **{**TWO_AT_A_TIME, "healthy": "60s"})
+            progress = pusher.stands_at(Station.ROLLED_BACK)
+            settled(pusher, service, 4)
+            done = max(answer.began for answer in load.answers)
+            load.settle(50)
+            wait_until(lambda: nobody_gives_it(pusher), "it is forgotten")
+    assert "error" in progress.reason
+    assert {answer.body for answer in load.answers if answer.began > done} == {"one"}
+    assert batches(pusher) == [2, 2]
+    assert min(headcount.seen) >= 4 and max(headcount.seen) == 6
+
+
+def test_the_leader_killed_while_a_batch_is_replaced_is_succeeded(pusher: Pusher) -> None:
+    with make(pusher, workers=4) as service:
+        settled(pusher, service, 4)
+        pusher.begin(APP, RELOAD, **TWO_AT_A_TIME, bundle={"settings": {"probation": "0"}})
+        wait_until(lambda: pusher.of_kind(facts.Replacing), "two workers are being replaced")
+        service.signal(signal.SIGKILL, int(pusher.history()[-1].who.partition("-")[0]))
+        pusher.stands_at(Station.PROMOTED)
+        settled(pusher, service, 4)
+        assert set(bodies(service, 20)) == {"reloaded"}
+
+
+def test_a_batch_that_is_aborted_while_it_starts_leaves_the_old_workers_and_none_too_many(
+    pusher: Pusher,
+) -> None:
+    with make(pusher, workers=4) as service:
+        settled(pusher, service, 4)
+        old = set(service.workers())
+        with service.load(clients=4) as load:
+            pusher.begin(APP, RELOAD, **TWO_AT_A_TIME)
+            wait_until(lambda: len(service.workers()) > 4, "a successor is being started")
+            pusher.ask(Event.ABORT)
+            pusher.stands_at(Station.ABORTED)
+            wait_until(lambda: len(service.workers()) == 4, "the successors have gone")
+            settled(pusher, service, 4)
+            wait_until(lambda: nobody_gives_it(pusher), "it is forgotten")
+        assert len(old & set(service.workers())) >= 2
+        assert set(bodies(service, 20)) == {"one"}
+    assert load.failed == []

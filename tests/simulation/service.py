@@ -68,6 +68,7 @@ STRATEGIES: Final[tuple[dict[str, str], ...]] = (
     {"strategy": "canary", "steps": "10%", "manual": "yes", "deadline": "90s"},
     {"strategy": "canary", "by": "workers", "steps": "50% 1s", "deadline": "60s"},
     {"strategy": "rolling", "healthy": "1s", "deadline": "60s"},
+    {"strategy": "rolling", "batch": "2", "healthy": "1s", "deadline": "60s"},
     {"strategy": "blue-green", "keep": "5s"},
     {"keep": "3s"},
 )
@@ -146,8 +147,8 @@ class SimService:
         )
         return evolve(seen, alive=late)
 
-    def grow(self, among: int) -> None:
-        self._set_wanted(max(self.wanted, among + 1))
+    def grow(self, number: int) -> None:
+        self._set_wanted(max(self.wanted, number))
 
     def give_up(self, leader: SimWorker) -> None:
         """No worker is being replaced: one that was started for that goes again."""

@@ -392,10 +392,10 @@ class SimWorker:
     def _replace(self, act: Replace, seen: Observations) -> None:
         serving = [one for one in seen.alive if one.life is Life.SERVING]
         coming = [one for one in seen.alive if one.life is Life.BOOTING]
-        if len(serving) + len(coming) <= act.among:
+        if len(serving) + len(coming) < act.among + act.beside:
             begun = self.history.state.replacement
             if begun is not None and self.grown != begun.since:
                 self.grown = begun.since
-                self.service.grow(act.among)
+                self.service.grow(act.among + act.beside)
         elif not coming:
             self.service.retire(act.worker, act.among)

@@ -105,5 +105,5 @@ def _drawn(state: State, alive: tuple[Status, ...], said: list[str]) -> Group:
     progress = state.progress
     lines = [Text(sentence(progress), style="bold")]
     if progress is not None:
-        lines += [Text(plan(progress.strategy), style="dim"), Text(clocks(progress), style="yellow")]
+        lines += [Text(plan(progress), style="dim"), Text(clocks(progress), style="yellow")]
     return Group(*lines, table, *(Text(line, style="dim") for line in said))

@@ -13,7 +13,7 @@ from hotpatch_agent.decision.states import State
 from hotpatch_agent.home.status import Status
 from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.states import STOPPED, Station
-from hotpatch_agent.rollout.strategy import By, Kind, Strategy
+from hotpatch_agent.rollout.strategy import By, Kind
 
 VERSIONS = ("version", "share", "requests", "errors", "p50", "p90", "p99")
 """The columns of `versions`."""
@@ -41,8 +41,12 @@ def step(progress: Progress) -> str:
     return f", step {progress.step + 1}"
 
 
-def plan(strategy: Strategy) -> str:
-    """The strategy in a line."""
+def plan(progress: Progress) -> str:
+    """The strategy in a line, with what it takes."""
+    strategy = progress.strategy
+    if strategy.kind is Kind.ROLLING and strategy.batch > 1:
+        more = f", with up to {strategy.batch} workers more meanwhile" if progress.by_start else ""
+        return f"rolling: {strategy.batch} workers at a time{more}"
     if strategy.kind is not Kind.CANARY:
         return str(strategy.kind.value)
     shares = ", ".join(f"{100 * one.share:.3g} %" for one in strategy.steps)

@@ -17,7 +17,7 @@ from hotpatch_agent.cli.follow import looks
 from hotpatch_agent.cli.terminal import Terminal
 from hotpatch_agent.decision.history import History
 from hotpatch_agent.decision.states import Stage, State
-from hotpatch_agent.decision.view import names, plural, runs_head
+from hotpatch_agent.decision.view import being_replaced, names, plural, runs_head
 from hotpatch_agent.home.folder import Home, open_home
 from hotpatch_agent.home.status import Life, Roll, Status, read_roll, start_of
 from hotpatch_agent.rollout.steps import exit_code
@@ -114,9 +114,9 @@ def _show(terminal: Terminal, home: Home, history: History, roll: Roll, dirty: t
         terminal.say(f"{state.lock.owner} holds the deploy lock: {state.lock.message}", style="yellow")
     if state.underway is not None:
         terminal.say(rollout_view.sentence(state.underway), style="yellow")
-        terminal.say(f"  {rollout_view.plan(state.underway.strategy)}; {rollout_view.clocks(state.underway)}")
+        terminal.say(f"  {rollout_view.plan(state.underway)}; {rollout_view.clocks(state.underway)}")
     if state.replacement is not None:
-        terminal.say(f"worker {state.replacement.worker} is being replaced", style="yellow")
+        terminal.say(being_replaced(state.replacement), style="yellow")
     if roll.alive:
         headings = ["worker", "runs", "phase", "age", "memory", "requests", "in flight", "class", "notes"]
         terminal.table(headings, [_row(state, one) for one in (*roll.alive, *dirty)])
@@ -195,6 +195,7 @@ def _data(home: Home, state: State, roll: Roll, dirty: tuple[Status, ...]) -> di
         **rollout_view.data(state.progress, state),
         "versions": rollout_view.versions(state, roll.alive),
         "replacing": state.replacement.worker if state.replacement else None,
+        "replacing_with_it": list(state.replacement.others) if state.replacement else [],
         "transition": wire.unstructure(state.transition) if state.transition else None,
         "forced": [wire.unstructure(mark) for mark in state.forced],
         "quarantined": list(state.quarantined),

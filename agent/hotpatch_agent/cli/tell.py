@@ -95,7 +95,8 @@ def _crashed(of: facts.Crashed) -> str:
 
 
 def _replacing(of: facts.Replacing) -> str:
-    return f"worker {of.worker} is being replaced: {of.reason}"
+    many = f"workers {', '.join((of.worker, *of.others))} are"
+    return f"{many if of.others else f'worker {of.worker} is'} being replaced: {of.reason}"
 
 
 def _replaced(of: facts.Replaced) -> str:

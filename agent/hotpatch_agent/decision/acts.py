@@ -50,11 +50,13 @@ class Replace:
     """See to it that this worker is replaced: a new one healthy first, then this one asked to finish.
 
     Idempotent: asked at every step until the worker has gone.  `among` is how many workers there are to be
-    afterwards: with more than that alive, the new one is there already.
+    afterwards: with `beside` more than that alive, the new ones are there already.
     """
 
     worker: str
     among: int
+    beside: int = 1
+    """How many are still to go: more than one where several are replaced together."""
 
 
 Decision = Append | Keep | Discard | Forget | Rehearse | Replace

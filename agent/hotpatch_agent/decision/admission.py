@@ -12,7 +12,7 @@ from hotpatch_agent.decision.observe import BundleSeen, RequestSeen
 from hotpatch_agent.decision.rolling import is_verb
 from hotpatch_agent.decision.states import Stage, State
 from hotpatch_agent.decision.transition import finish
-from hotpatch_agent.decision.view import View, names
+from hotpatch_agent.decision.view import View, being_replaced, names
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.spool import Request
 from hotpatch_agent.home.status import Problem
@@ -84,9 +84,7 @@ def _busy(view: View) -> Problem | None:
         text = f"the workers are being replaced, as {state.reload.by} asked; do it again when that is done"
         return Problem.of(errors.Busy(text))
     if state.replacement is not None:
-        return Problem.of(
-            errors.Busy(f"worker {state.replacement.worker} is being replaced; push again when it is done")
-        )
+        return Problem.of(errors.Busy(f"{being_replaced(state.replacement)}; push again when that is done"))
     if view.behind:
         return Problem.of(
             errors.Busy(

@@ -178,7 +178,7 @@ def _transition(state: State) -> Transition:
 
 
 def _replacing(state: State, fact: facts.Replacing, at: Instant) -> State:
-    return evolve(state, replacement=Replacement(fact.worker, fact.among, at, fact.on))
+    return evolve(state, replacement=Replacement(fact.worker, fact.among, at, fact.on, fact.others))
 
 
 def _replaced(state: State, fact: facts.Replaced, at: Instant) -> State:

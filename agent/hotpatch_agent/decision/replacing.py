@@ -1,9 +1,11 @@
-"""Workers that can't reach the head by themselves, replaced one at a time.
+"""Workers that can't reach the head by themselves, replaced one or a few at a time, as the strategy asks.
 
 A worker is due when it can never get there live (the release goes in only by a start, or the worker has said
 that it is unable), when its requests have kept it from committing for longer than the terms allow, or when it
 has said nothing for too long.  The leader goes last.  The next one is taken only after the one before has
-gone and as many serve as did at first.
+gone and as many serve as did at first.  A `rolling` release with a batch of n has n taken together: n
+successors, and no more, are started beside those that serve, and only when all of them do are the old ones
+asked to go.  Everything else takes one worker's memory more, and never more than that.
 
 While a release is on trial that goes in only by a start, as many are due as its step asks for: their
 successors are started on it (`Replacing.on`).  On the way back those are due instead.
@@ -22,12 +24,13 @@ from hotpatch_agent.decision.reloading import is_outdated
 from hotpatch_agent.decision.states import Replacement, Stage
 from hotpatch_agent.decision.transition import deadline, next_past, why_replaced
 from hotpatch_agent.decision.trial import missing, of_worker, on_trial
-from hotpatch_agent.decision.view import View, needs_reload, runs_head
+from hotpatch_agent.decision.view import View, needs_reload, runs_head, those
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.status import Phase, Status
 from hotpatch_agent.home.terms import Terms
 from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.states import RETURNING
+from hotpatch_agent.rollout.strategy import Kind
 
 RECENT: Final = 60.0
 """Seconds after a replacement for which the number of workers is still taken to be what it was then."""
@@ -41,8 +44,15 @@ def replace(view: View) -> tuple[Decision, ...]:
     due = _due_on_trial(view) if view.state.trying is not None else _due(view)
     if not due or waited_for(view, _among(view)):
         return ()
-    next_ = min(due, key=lambda one: (one.status.worker == view.seen.me, one.status.started.time))
-    return (Append(facts.Replacing(next_.status.worker, _among(view), next_.reason, next_.on)),)
+    due.sort(key=lambda one: (one.status.worker == view.seen.me, one.status.started.time))
+    next_ = due[0]
+    others = [one for one in due[1:] if (one.reason, one.on) == (next_.reason, next_.on)]
+    together = dict.fromkeys(one.status.worker for one in (next_, *others))
+    number = _at_a_time(view)
+    if number > 1 and next_.on:
+        number = min(number, missing(view.state, view.seen.alive))
+    worker, *rest = tuple(together)[:number]
+    return (Append(facts.Replacing(worker, _among(view), next_.reason, next_.on, tuple(rest))),)
 
 
 def replace_for_trial(view: View) -> tuple[Decision, ...]:
@@ -99,6 +109,16 @@ def _stuck(view: View, progress: Progress, status: Status) -> _Due | None:
     return _Due(status, reason, 0 if has else progress.version)
 
 
+def _at_a_time(view: View) -> int:
+    """How many workers are replaced together: one, unless a release goes in or out by batches of more."""
+    rollout, progress = view.state.rollout, view.state.progress
+    if rollout is None or progress is None or not progress.by_start:
+        return 1
+    concerned = rollout.leaving if rollout.stage is Stage.REVERTING else rollout.version
+    by_batches = progress.strategy.kind is Kind.ROLLING and progress.version == concerned
+    return progress.strategy.batch if by_batches else 1
+
+
 def _among(view: View) -> int:
     """How many workers there are to be.  Not how many serve: one may have died a moment ago.  Nor, just
     after a replacement, what the master says: it may still count the successor as a worker more."""
@@ -125,15 +145,18 @@ def next_lapse(view: View) -> float:
 
 
 def _go_on(view: View, current: Replacement) -> tuple[Decision, ...]:
-    status = next((one for one in view.voters if one.worker == current.worker), None)
+    here = {one.worker: one for one in view.voters}
+    left = [here[worker] for worker in current.workers if worker in here]
+    needless = {one.worker: why for one in left if (why := _needless(view, current, one))}
+    left = [one for one in left if one.worker not in needless]
     overdue = view.now.since(current.since) > terms(view).replace
-    if status is not None and (why := _needless(view, current, status)):
-        return (Append(facts.Replaced(current.worker, why)),)
-    if status is None and len(view.voters) >= current.among:
+    if needless and not left:
+        return (Append(facts.Replaced(current.worker, next(iter(needless.values())))),)
+    if not left and len(view.voters) >= current.among:
         return (Append(facts.Replaced(current.worker)),)
     if not overdue:
-        return (Replace(current.worker, current.among),) if status is not None else ()
-    text = f"no successor of worker {current.worker} was serving after {terms(view).replace:g} s"
+        return (Replace(left[0].worker, current.among, len(left)),) if left else ()
+    text = f"no successor of {those(current)} was serving after {terms(view).replace:g} s"
     rollout = view.state.rollout
     if rollout is not None and rollout.stage is Stage.COMMITTED:
         return (Append(facts.RolledBack(rollout.version, view.state.way_back, text)),)

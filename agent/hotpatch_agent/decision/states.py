@@ -94,13 +94,20 @@ class Rollout:
 
 @frozen
 class Replacement:
-    """The one worker that is being replaced."""
+    """The worker that is being replaced; or the few, where a strategy asks for so many at a time."""
 
     worker: str
     among: int
     since: Instant
     on: int = 0
     """The release on trial that the successor is started on; 0: the head alone."""
+    others: tuple[str, ...] = ()
+    """Those that are replaced together with it."""
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """All of them, in the order in which they are asked to go."""
+        return (self.worker, *self.others)
 
 
 @frozen

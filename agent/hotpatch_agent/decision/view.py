@@ -8,7 +8,7 @@ from attrs import frozen
 
 from hotpatch_agent.clock import Instant
 from hotpatch_agent.decision.observe import Observations
-from hotpatch_agent.decision.states import Rollout, State
+from hotpatch_agent.decision.states import Replacement, Rollout, State
 from hotpatch_agent.home.facts import How
 from hotpatch_agent.home.status import Life, Phase, Status
 
@@ -83,6 +83,16 @@ def names(workers: tuple[Status, ...]) -> str:
     """Workers for people: their pids."""
     pids = [str(one.pid) for one in workers]
     return f"worker {pids[0]}" if len(pids) == 1 else f"workers {', '.join(pids)}"
+
+
+def those(replaced: Replacement) -> str:
+    """The workers that are being replaced, for people."""
+    many = f"workers {', '.join(replaced.workers)}"
+    return many if replaced.others else f"worker {replaced.worker}"
+
+
+def being_replaced(replaced: Replacement) -> str:
+    return f"{those(replaced)} {'are' if replaced.others else 'is'} being replaced"
 
 
 def plural(number: int, word: str) -> str:

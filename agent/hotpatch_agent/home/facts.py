@@ -172,6 +172,8 @@ class Replacing:
     reason: str = ""
     on: int = 0
     """The release on trial that its successor is started on; 0: the head alone."""
+    others: tuple[str, ...] = ()
+    """Those that are replaced together with it: all successors first, then all of them."""
 
 
 @frozen

@@ -1,4 +1,4 @@
-"""One worker replaced: a new one healthy on the head first, then the old one asked to finish.
+"""One worker replaced, or a few together: new ones healthy on the head first, then the old asked to finish.
 
 Every gunicorn's master has two levers (`levers`): one worker more, and one less, for which it asks the
 oldest.  So that it asks the one that is meant, the leader names that worker in a file of the home folder and
@@ -50,24 +50,36 @@ class Replacer:
         self._log = log
         self._asked_more: float | None = None
         self._asked_less: float | None = None
-        self._worker = ""
+        self._was_wanted = 0
+        """How many workers the master meant to have when a lever was pulled last."""
+        self._current: Replacement | None = None
+        self._leaver = ""
         self._among = 0
 
     def replace(
-        self, act: Replace, alive: Sequence[Status], stacks: Collection[tuple[int, ...]], mine: bool
+        self,
+        act: Replace,
+        current: Replacement,
+        alive: Sequence[Status],
+        stacks: Collection[tuple[int, ...]],
+        mine: bool,
     ) -> None:
         """Goes on with this replacement, among the workers that are alive; `stacks`: what a new one may run.
         If it is not this leader's own decision (`mine`), another may have pulled the levers already."""
-        if act.worker != self._worker:
-            self._worker = act.worker
+        if current != self._current:
+            self._current = current
             earlier = time.monotonic() - PATIENCE + TAKEOVER
             self._asked_more = self._asked_less = None if mine else earlier
+            self._was_wanted = wanted(self._home)
+            self._leaver = act.worker
+        if act.worker != self._leaver:
+            self._leaver, self._asked_less = act.worker, None
         self._among = act.among
         serving = [one for one in alive if one.life is Life.SERVING]
         coming = [one for one in alive if one.life is Life.BOOTING]
-        if len(serving) + len(coming) <= act.among:
+        if len(serving) + len(coming) < act.among + act.beside:
             self._ask_more(act)
-        elif len(serving) > act.among and _healthy(serving, stacks) and not coming:
+        elif len(serving) >= act.among + act.beside and _healthy(serving, current, stacks) and not coming:
             self._ask_less(act)
 
     def take_over(self, former: Replacement) -> None:
@@ -75,44 +87,49 @@ class Replacer:
         one worker more and not for one less.  `give_up` sees to that."""
         now = time.monotonic()
         self._asked_more, self._asked_less = now, now - PATIENCE + TAKEOVER
-        self._worker, self._among = former.worker, former.among
+        self._was_wanted, self._among = wanted(self._home), former.among
 
     def give_up(self, alive: Sequence[Status]) -> bool:
         """No worker is being replaced (any more): the one that was started for it goes again.  Says whether
         that has still to be seen to."""
         if self._asked_more is None:
             return False
-        now = time.monotonic()
+        now, means = time.monotonic(), wanted(self._home)
         is_less_pending = self._asked_less is not None and now - self._asked_less < PATIENCE
-        if wanted(self._home) <= self._among:
+        if means <= self._among:
             # One less already; or it has not come to one more yet, or its number was set anew meanwhile.
             if self._asked_less is None and now - self._asked_more < PATIENCE:
                 return True
             self._asked_more = self._asked_less = None
             return False
-        if is_less_pending:
+        if is_less_pending and means == self._was_wanted:
             return True
         # The one to go may have no status, nor a pid that lasts: one that dies while it is started is started
         # again at once.  So those that stay are named.
         serving = [one for one in alive if one.life is Life.SERVING]
         staying = sorted(serving, key=lambda one: one.started.tick)[: self._among]
         self._name(" ".join((BUT, *(str(one.pid) for one in staying))))
+        self._was_wanted = means
         self._levers.less()
         self._asked_less = now
         return True
 
     def _ask_more(self, act: Replace) -> None:
-        if self._asked_more is not None and time.monotonic() - self._asked_more < PATIENCE:
+        """One more; the next one once the master has taken that up, or seems to have forgotten it."""
+        means = wanted(self._home)
+        is_taken = self._was_wanted < means < act.among + act.beside
+        pending = self._asked_more is not None and time.monotonic() - self._asked_more < PATIENCE
+        if pending and not is_taken:
             return
         self._log.info("hotpatch: starting a successor for worker %s", act.worker)
-        self._asked_more = time.monotonic()
+        self._asked_more, self._was_wanted = time.monotonic(), means
         self._levers.more()
 
     def _ask_less(self, act: Replace) -> None:
         if self._asked_less is not None and time.monotonic() - self._asked_less < PATIENCE:
             return
         self._log.info("hotpatch: worker %s may go: its successor serves", act.worker)
-        self._asked_less = time.monotonic()
+        self._asked_less, self._was_wanted = time.monotonic(), wanted(self._home)
         self._name(act.worker.partition("-")[0])
         self._levers.less()
 
@@ -155,10 +172,14 @@ def choose_leaver(server: Any, home: Path) -> None:
             workers[pid].age = workers[pid].age + LATER if words[0] == BUT else 0
 
 
-def _healthy(serving: Sequence[Status], stacks: Collection[tuple[int, ...]]) -> bool:
-    """Does the newest of them run one of these stacks?"""
-    newest = max(serving, key=lambda one: one.started.tick)
-    return any(
-        newest.stack == tuple(version for version in stack if version not in newest.absorbs)
-        for stack in stacks
+def _healthy(serving: Sequence[Status], current: Replacement, stacks: Collection[tuple[int, ...]]) -> bool:
+    """Do the newest of those that stay, as many as are replaced, run one of these stacks?"""
+    staying = sorted(
+        (one for one in serving if one.worker not in current.workers), key=lambda one: one.started.tick
     )
+    return all(_runs_one_of(one, stacks) for one in staying[-len(current.workers) :])
+
+
+def _runs_one_of(status: Status, stacks: Collection[tuple[int, ...]]) -> bool:
+    ours = tuple(tuple(version for version in stack if version not in status.absorbs) for stack in stacks)
+    return status.stack in ours

@@ -356,7 +356,7 @@ class Agent:
         elif isinstance(act, Replace) and state.replacement is not None:
             mine = self._led_since <= state.replacement.since.tick
             stacks = {state.versions, state.stack_on(state.replacement.on)}
-            self._replacer.replace(act, seen.alive, stacks, mine)
+            self._replacer.replace(act, state.replacement, seen.alive, stacks, mine)
 
     def _rehearse(self, act: Rehearse) -> None:
         release = self._tasks.offered

@@ -38,19 +38,19 @@ def choose(
 
 
 def place_on_trial(state: State, roll: Roll) -> Progress | None:
-    """The release on trial that a worker which is started now is to run: the leader has asked for one, and
-    none that was started since has taken the place."""
+    """The release on trial that a worker which is started now is to run: the leader has asked for one or a
+    few, and not as many that were started since have taken the places."""
     progress, replacement = state.trying, state.replacement
     if progress is None or replacement is None or replacement.on != progress.version:
         return None
     if progress.ended or progress.station in RETURNING:
         return None
     here = (Life.BOOTING, Life.SERVING)
-    taken = any(
+    taken = sum(
         one.digest == progress.digest and one.life in here and one.started.since(replacement.since) >= 0
         for one in roll.alive
     )
-    return None if taken else progress
+    return progress if taken < len(replacement.workers) else None
 
 
 def open_trial(

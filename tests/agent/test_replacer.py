@@ -1,0 +1,102 @@
+"""The leader's hand on the master: one lever after another, and never one too many."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from attrs import define, field
+from hotpatch_agent.decision.acts import Replace
+from hotpatch_agent.decision.states import Replacement
+from hotpatch_agent.home.status import Life, Status
+from hotpatch_agent.leader.levers import Levers
+from hotpatch_agent.leader.replace import Replacer, note_wanted, wanted
+
+from tests.agent.samples import at, status
+
+BATCH = Replacement("2-1", 3, at(1.0), others=("3-1",))
+OLD = tuple(status(pid) for pid in (1, 2, 3))
+NEW = tuple(status(pid, (1,), started=5.0) for pid in (7, 8))
+STACKS = {(1,)}
+
+
+@define
+class Master(Levers):  # type: ignore[misc]
+    """One that takes each order up when it is told to."""
+
+    home: Path
+    pulled: list[str] = field(factory=list)
+
+    def more(self) -> None:
+        self.pulled.append("more")
+
+    def less(self) -> None:
+        self.pulled.append("less")
+
+    def obeys(self) -> None:
+        note_wanted(self.home, wanted(self.home) + (1 if self.pulled[-1] == "more" else -1))
+
+
+@pytest.fixture
+def master(tmp_path: Path) -> Master:
+    note_wanted(tmp_path, 3)
+    return Master(tmp_path)
+
+
+@pytest.fixture
+def replacer(master: Master) -> Replacer:
+    return Replacer(master.home, master, logging.getLogger())
+
+
+def goes_on(replacer: Replacer, alive: tuple[Status, ...], leaver: str = "2-1", beside: int = 2) -> None:
+    replacer.replace(Replace(leaver, 3, beside), BATCH, alive, STACKS, mine=True)
+
+
+def test_as_many_successors_are_asked_for_as_are_replaced(replacer: Replacer, master: Master) -> None:
+    goes_on(replacer, OLD)
+    goes_on(replacer, OLD)
+    assert master.pulled == ["more"]
+    master.obeys()
+    goes_on(replacer, OLD)
+    master.obeys()
+    goes_on(replacer, OLD)
+    goes_on(replacer, (*OLD, NEW[0]))
+    assert master.pulled == ["more", "more"]
+
+
+def test_none_is_asked_to_go_before_all_successors_serve(replacer: Replacer, master: Master) -> None:
+    coming = status(8, (1,), Life.BOOTING, started=6.0)
+    goes_on(replacer, (*OLD, NEW[0], coming))
+    goes_on(replacer, (*OLD, NEW[0], status(8, (), started=6.0)))
+    assert master.pulled == []
+    goes_on(replacer, (*OLD, *NEW))
+    assert master.pulled == ["less"]
+    assert (master.home / "leaver").read_text() == "2\n"
+    goes_on(replacer, (*OLD, *NEW))
+    assert master.pulled == ["less"]
+    goes_on(replacer, (OLD[0], OLD[2], *NEW), "3-1", 1)
+    assert master.pulled == ["less", "less"]
+    assert (master.home / "leaver").read_text() == "3\n"
+
+
+def test_successors_of_what_is_called_off_all_go(replacer: Replacer, master: Master) -> None:
+    for _ in range(2):
+        goes_on(replacer, OLD)
+        master.obeys()
+    assert replacer.give_up((*OLD, *NEW))
+    assert replacer.give_up((*OLD, *NEW))
+    assert master.pulled[2:] == ["less"]
+    master.obeys()
+    assert replacer.give_up((*OLD, *NEW))
+    master.obeys()
+    assert not replacer.give_up(OLD)
+    assert master.pulled[2:] == ["less", "less"]
+
+
+def test_a_successor_that_serves_on_what_is_taken_back_goes_without_one_of_its_own(
+    replacer: Replacer, master: Master
+) -> None:
+    back = Replacement("7-1", 3, at(9.0))
+    replacer.replace(Replace("7-1", 3), back, (*OLD, NEW[0]), {()}, mine=True)
+    assert master.pulled == ["less"]
