@@ -266,3 +266,19 @@ def test_a_batch_that_is_aborted_while_it_starts_leaves_the_old_workers_and_none
         assert len(old & set(service.workers())) >= 2
         assert set(bodies(service, 20)) == {"one"}
     assert load.failed == []
+
+
+def test_a_batch_of_all_workers_starts_them_all_before_an_old_one_goes(pusher: Pusher) -> None:
+    with make(pusher, workers=2) as service:
+        settled(pusher, service, 2)
+        old = set(service.workers())
+        with service.load(clients=4, pause=0.002) as load, Headcount(service) as headcount:
+            pusher.begin(APP, RELOAD, **TWO_AT_A_TIME)
+            pusher.stands_at(Station.PROMOTED)
+            load.settle(50)
+        settled(pusher, service, 2)
+        assert not old & set(service.workers())
+        assert set(bodies(service, 20)) == {"reloaded"}
+    assert load.failed == []
+    assert batches(pusher) == [2]
+    assert min(headcount.seen) >= 2 and max(headcount.seen) == 4

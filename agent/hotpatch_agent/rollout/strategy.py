@@ -229,9 +229,10 @@ def by_whole_workers(strategy: Strategy, why: str) -> Strategy:
     if strategy.kind is Kind.BLUE_GREEN:
         raise StrategyInvalid(
             f"blue-green keeps both versions in every worker, and this release can't be there beside "
-            f"the old one: {why}; and a second set of workers can't be kept ready, since all workers of one "
-            "master answer on one socket. Push it with --strategy rolling, which judges as it goes and takes "
-            "itself back, or with all-at-once; for two sets run two masters behind a proxy"
+            f"the old one: {why}; and a second set of workers that is there and answers nobody is not among "
+            "the things that this service can have. Push it with --strategy rolling, which judges as it goes "
+            "and takes itself back (with a batch of as many as there are workers, all new ones serve before "
+            "an old one goes), or with all-at-once; for two sets run two masters behind a proxy"
         )
     if strategy.kind is not Kind.CANARY or strategy.by is By.WORKERS:
         return strategy
