@@ -193,7 +193,18 @@ def _applied(contender: Contender, order: dict[str, Any]) -> dict[str, Any]:
         answer["cpu_ms"] = (time.thread_time() - cpu) * 1e3
     if ticker is not None:
         answer["hold_ms"], answer["hold_cpu_ms"] = ticker.longest()
+        answer["floor_ms"] = _held_by_a_loop(answer["cpu_ms"] / 1e3)
     return answer
+
+
+def _held_by_a_loop(seconds: float) -> float:
+    """Milliseconds for which the ticking thread missed the GIL beside as much work of plain Python, which
+    gives way at each turn: what the machine and the interpreter alone come to."""
+    with Ticker() as ticker:
+        end = time.thread_time() + seconds
+        while time.thread_time() < end:
+            pass
+    return ticker.longest()[1]
 
 
 def _probed() -> Any:

@@ -15,7 +15,9 @@ back.
                   by the builder and the proof belongs to a forked child.  The others read their files.
     hold_ms       the longest time during which the ticking thread did not get the GIL, by the wall clock;
                   hold_cpu_ms leaves out what other processes took, and the time for which the ticking
-                  thread had no processor
+                  thread had no processor; floor_ms is the latter beside a loop of plain Python that
+                  takes as long and gives way at each turn, in the same process, right after: a longer
+                  run meets more of what the machine does by itself
     right         whether the process answered, each time, as one does that started on the new
                   sources and lived the same life
     times_faster  the fastest contender that is right, over hotpatch: the median of the rounds' ratios,
@@ -242,6 +244,7 @@ def _figures(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "cpu_ms": spread([s["cpu_ms"] for s in timed]),
         "hold_ms": spread([s["hold_ms"] for s in ticked]),
         "hold_cpu_ms": spread([s["hold_cpu_ms"] for s in ticked]),
+        "floor_ms": spread([s["floor_ms"] for s in ticked]),
         "each_ms": [round(s["ms"], 3) for s in timed],
     }
 
@@ -258,8 +261,8 @@ def against_the_fastest(found: Mapping[str, dict[str, Any]]) -> tuple[str | None
 
 
 def head(names: Sequence[str]) -> None:
-    print(f"{'edit':6}{'functions':>10}{'objects':>10}  " + "".join(f"{name:>34}" for name in names))
-    print(" " * 28 + "".join(f"{'right  ms  hold ms (cpu)':>34}" for _ in names), flush=True)
+    print(f"{'edit':6}{'functions':>10}{'objects':>10}  " + "".join(f"{name:>38}" for name in names))
+    print(" " * 28 + "".join(f"{'right  ms  hold ms (cpu, floor)':>38}" for _ in names), flush=True)
 
 
 def line(row: dict[str, Any], names: Sequence[str]) -> None:
@@ -267,8 +270,8 @@ def line(row: dict[str, Any], names: Sequence[str]) -> None:
     for name in names:
         f = row["contenders"][name]
         mark = "yes" if f["right"] else "raises" if f["error"] else "no"
-        hold, cpu = f["hold_ms"]["median"], f["hold_cpu_ms"]["median"]
-        cells.append(f"{mark:>8}{f['ms']['median']:>9.2f}{hold:>8.2f} ({cpu:>6.2f})".rjust(34))
+        hold, cpu, floor = (f[name]["median"] for name in ("hold_ms", "hold_cpu_ms", "floor_ms"))
+        cells.append(f"{mark:>8}{f['ms']['median']:>9.2f}{hold:>8.2f} ({cpu:.2f}, {floor:.2f})".rjust(38))
     print(f"{row['edit']:6}{row['functions']:>10}{row['objects']:>10}  " + "".join(cells), flush=True)
 
 
@@ -309,6 +312,7 @@ def main() -> None:
         "times_faster": spread(compared, 2) if compared else None,
         "longest_hold_ms": spread([f["hold_ms"]["median"] for f in ours]),
         "longest_hold_cpu_ms": spread([f["hold_cpu_ms"]["median"] for f in ours]),
+        "hold_over_floor": spread([f["hold_cpu_ms"]["median"] / f["floor_ms"]["median"] for f in ours], 2),
         "median_ms": round(statistics.median(f["ms"]["median"] for f in ours), 3),
         "python": sys.version.split()[0],
         "rows": rows,

@@ -19,6 +19,7 @@ from attrs import define, field, frozen
 from hotpatch.errors import PatchRefused, WrongPython
 from hotpatch.plan import Edit, Effect, Grade, Plan
 
+from .collector import youngest_alone
 from .difference import Difference
 from .graph import Graph
 from .portions import cut, join
@@ -124,34 +125,36 @@ class Measurement:
         held): it carries code.  Raises WrongPython if it was made on another interpreter, PatchRefused if
         it is none."""
         try:
-            rest = marshal.loads(data)
-            if rest["format"] != FORMAT:
-                raise PatchRefused(
-                    f"the measurement has format {rest['format']}, and {FORMAT} is understood here"
-                )
-            if rest["python"] != this_python():
-                raise WrongPython(
-                    f"the release was measured on {rest['python']}, and {this_python()} runs here: "
-                    "build it with that"
-                )
-            return Measurement(
-                python=rest["python"],
-                source_root=rest["source_root"],
-                app=rest["app"],
-                opened=tuple(rest["opened"]),
-                difference=_difference_in(join(marshal.loads(_unpack(rest["edit"])))),
-                problems=tuple(Problem(*p) for p in rest["problems"]),
-                notes=tuple(rest["notes"]),
-                sources=marshal.loads(_unpack(rest["sources"])),
-                files=rest["files"],
-                reached=frozenset(rest["reached"]),
-                gone=tuple(rest["gone"]),
-                stale_names=frozenset(rest["stale_names"]),
-                plan=Plan(tuple(map(_edit_in, rest["plan"][0])), tuple(rest["plan"][1])),
-                proof=rest["proof"],
-            )
+            with youngest_alone():
+                return _loaded(data)
         except (ValueError, EOFError, TypeError, KeyError, zlib.error) as error:
             raise PatchRefused(f"the measurement is damaged: {error}") from error
+
+
+def _loaded(data: bytes) -> Measurement:
+    rest = marshal.loads(data)
+    if rest["format"] != FORMAT:
+        raise PatchRefused(f"the measurement has format {rest['format']}, and {FORMAT} is understood here")
+    if rest["python"] != this_python():
+        raise WrongPython(
+            f"the release was measured on {rest['python']}, and {this_python()} runs here: build it with that"
+        )
+    return Measurement(
+        python=rest["python"],
+        source_root=rest["source_root"],
+        app=rest["app"],
+        opened=tuple(rest["opened"]),
+        difference=_difference_in(join(marshal.loads(_unpack(rest["edit"])))),
+        problems=tuple(Problem(*p) for p in rest["problems"]),
+        notes=tuple(rest["notes"]),
+        sources=marshal.loads(_unpack(rest["sources"])),
+        files=rest["files"],
+        reached=frozenset(rest["reached"]),
+        gone=tuple(rest["gone"]),
+        stale_names=frozenset(rest["stale_names"]),
+        plan=Plan(tuple(map(_edit_in, rest["plan"][0])), tuple(rest["plan"][1])),
+        proof=rest["proof"],
+    )
 
 
 def _edit_out(edit: Edit) -> tuple[Any, ...]:

@@ -18,6 +18,7 @@ from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 
 from . import codes
+from .collector import youngest_alone
 from .commit import Undo
 from .frames import Blocker, blockers, may_never_return
 from .heap import Exchange, Functions
@@ -93,7 +94,8 @@ def commit_quietly(staged: Staged, seconds: float = SECONDS) -> Undo:
     never leaves, is suspended where it would call the new code in the old way, or stays for `seconds`."""
     interval = sys.getswitchinterval()
     try:
-        return commit_now(staged, lambda: _wait(staged, seconds, interval))
+        with youngest_alone():
+            return commit_now(staged, lambda: _wait(staged, seconds, interval))
     finally:
         sys.setswitchinterval(interval)
 

@@ -13,7 +13,7 @@ from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 from hotpatch.transform import Transformer
 
-from . import codes, effects, frames, heap, held, memo, quiet
+from . import codes, collector, effects, frames, heap, held, memo, quiet
 from .build import Builder
 from .carry import Carry, Choices
 from .difference import Difference
@@ -93,7 +93,7 @@ def stage(
     """
     if problems := effects.left(measurement.problems, choices or {}):
         raise PatchRefused(problems[0].why)
-    with codes.remembering():
+    with collector.youngest_alone(), codes.remembering():
         return _stage(measurement, root, app, choices or {}, view, transformers)
 
 
