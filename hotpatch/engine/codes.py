@@ -11,8 +11,6 @@ from `co_firstlineno`, so that a function moved as a whole differs in `co_firstl
 from __future__ import annotations
 
 import contextlib
-import dis
-import itertools
 import types
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -218,74 +216,6 @@ def accepts_same_calls(old: CodeType, new: CodeType, defaults: int, kwdefaults: 
         and len(after) - len(before) <= defaults
         and keyed[1] - keyed[0] <= kwdefaults
     )
-
-
-def stored_on_self(code: CodeType) -> set[str]:
-    """Attributes that a method sets on its first argument."""
-    return _on_self(code, "STORE_ATTR")
-
-
-def read_on_self(code: CodeType) -> set[str]:
-    """Attributes that a method reads from its first argument, functions inside it included."""
-    found = _on_self(code, "LOAD_ATTR") | _on_self(code, "LOAD_METHOD")
-    me = code.co_varnames[:1]
-    for part in walk(code):
-        if part is not code and me and me[0] in part.co_freevars:
-            found |= {step.argval for step in dis.get_instructions(part) if step.opname == "LOAD_ATTR"}
-    return found
-
-
-def used_on_self_alone(code: CodeType) -> set[str]:
-    """Names by which the code, or code inside it, speaks of nothing but attributes of its first argument."""
-    me, of_self, of_others = code.co_varnames[:1] if code.co_argcount else (), set[str](), set[str]()
-    for part in walk(code):
-        last, held = None, False  # `self` stays on the stack for the second half of `self.x += 1`
-        for step in dis.get_instructions(part):
-            mine = part is code and last is not None and me and _loads(last, me[0])
-            if step.opname == "COPY" and mine:
-                held = True
-            elif step.argval in part.co_names:
-                again = held and last is not None and last.opname in ("COPY", "SWAP")
-                is_attribute = step.opname.endswith(("_ATTR", "_METHOD"))
-                (of_self if is_attribute and (mine or again) else of_others).add(step.argval)
-            last = step
-    return of_self - of_others
-
-
-def set_where_missing(code: CodeType) -> set[str]:
-    """Attributes of its first argument that a method asks for (`hasattr`, an AttributeError caught) and sets
-    itself."""
-    asked = {const for const in code.co_consts if type(const) is str} if "hasattr" in code.co_names else set()
-    stored = stored_on_self(code)
-    return stored if stored and _catches(code, "AttributeError") else stored & asked
-
-
-def _catches(code: CodeType, name: str) -> bool:
-    steps = itertools.pairwise(dis.get_instructions(code))
-    return any(a.argval == name and b.opname == "CHECK_EXC_MATCH" for a, b in steps)
-
-
-def _on_self(code: CodeType, operation: str) -> set[str]:
-    me, found, last = code.co_varnames[:1], set[str](), None
-    if not me or not code.co_argcount:
-        return found
-    held = False  # `self` stays on the stack for the second half of `self.x += 1`
-    for step in dis.get_instructions(code):
-        if last is not None and step.opname == "COPY" and _loads(last, me[0]):
-            held = True
-        elif step.opname == operation and last is not None:
-            if _loads(last, me[0]) or (held and last.opname in ("COPY", "SWAP")):
-                found.add(step.argval)
-            held = held and operation != "STORE_ATTR"
-        last = step
-    return found
-
-
-def _loads(step: dis.Instruction, name: str) -> bool:
-    if not step.opname.startswith("LOAD_") or step.opname == "LOAD_CONST":
-        return False
-    loaded = step.argval[-1] if type(step.argval) is tuple else step.argval
-    return bool(loaded == name)
 
 
 def forwarding(old: CodeType, target: types.FunctionType) -> CodeType:

@@ -16,7 +16,7 @@ from typing import Any
 
 from hotpatch.ops import Op
 
-from . import codes
+from . import attribute_use, codes
 from .reading import MISSING, class_attribute, class_dict, is_python_class, mro_of, qualname_of, raw_dict
 
 Functions = Mapping[int, tuple[types.FunctionType, types.CodeType, types.CodeType]]
@@ -101,13 +101,13 @@ class Lacking:
         before, after = set[str](), set[str]()
         for f in methods:
             if id(f) in self.added:
-                after |= codes.stored_on_self(f.__code__)
+                after |= attribute_use.stored_on_self(f.__code__)
             elif id(f) in self.functions:
                 _, old, new = self.functions[id(f)]
-                before |= codes.stored_on_self(old)
-                after |= codes.stored_on_self(new)
+                before |= attribute_use.stored_on_self(old)
+                after |= attribute_use.stored_on_self(new)
             else:
-                before |= codes.stored_on_self(f.__code__)
+                before |= attribute_use.stored_on_self(f.__code__)
         return after - before
 
     def _given_from_outside(self, changed: Sequence[types.FunctionType]) -> dict[int, set[str]]:
@@ -128,16 +128,16 @@ class Lacking:
 
 def _asked_for(code: types.CodeType) -> set[str]:
     """What an object must have by the time that this runs; nothing where it is what makes the object."""
-    return set() if code.co_name in MAKERS else codes.names_in(code) - codes.set_where_missing(code)
+    return set() if code.co_name in MAKERS else attribute_use.needed(code)
 
 
 def _asked_for_of_any(code: types.CodeType) -> set[str]:
     """Without what a method reads of its own object."""
-    return _asked_for(code) - (codes.used_on_self_alone(code) if "." in code.co_qualname else set())
+    return _asked_for(code) - (attribute_use.used_on_self_alone(code) if "." in code.co_qualname else set())
 
 
 def _stored(code: types.CodeType) -> set[str]:
-    me = codes.stored_on_self(code) if "." in code.co_qualname else set[str]()
+    me = attribute_use.stored_on_self(code) if "." in code.co_qualname else set[str]()
     found = {s.argval for s in dis.get_instructions(code) if s.opname == "STORE_ATTR"} - me
     return found | _named_as_text(code)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from . import codes
+from . import attribute_use
 from .instances import methods_of
 from .reading import MISSING, class_attribute, is_python_class, mro_of, qualname_of, raw_dict
 
@@ -65,5 +65,5 @@ def _set_by_its_methods(cls: type) -> set[str]:
         for base in mro_of(cls)
         if is_python_class(base)
         for function in methods_of(base)
-        for name in codes.stored_on_self(function.__code__)
+        for name in attribute_use.stored_on_self(function.__code__)
     }

@@ -72,10 +72,3 @@ def test_nothing_is_held_once_remembering_is_over() -> None:
     del code
     gc.collect()
     assert gone() is None
-
-
-def test_a_constant_is_no_first_argument_whatever_it_is() -> None:
-    found = code_of("class C:\n    def f(self): return [(), ('self',), 'self', self.items, self.more + ()]")
-    inner = next(part for part in codes.walk(found) if part.co_name == "f")
-    assert codes.used_on_self_alone(inner) == {"items", "more"}
-    assert codes.read_on_self(inner) == {"items", "more"}

@@ -1,0 +1,102 @@
+"""What code does with attributes: reads them, sets them, asks for them first; told from its instructions.
+
+Instructions as CPython 3.11 to 3.13 have them: an attribute is set by STORE_ATTR, `self` is loaded by the
+instruction before, and whatever names an attribute in another way reads it.
+"""
+
+from __future__ import annotations
+
+import dis
+import itertools
+from collections.abc import Iterable
+from types import CodeType
+from typing import Final
+
+from . import codes
+
+_JUMPS: Final = frozenset({*dis.hasjrel, *dis.hasjabs})
+
+
+def needed(code: CodeType) -> set[str]:
+    """Names of attributes that an object must have by the time that this runs, functions inside included:
+    not those that the code only sets, that it sets before all else, or that it asks for and sets."""
+    reads = {
+        step.argval
+        for part in codes.walk(code)
+        for step in dis.get_instructions(part)
+        if step.opname != "STORE_ATTR" and step.argval in part.co_names
+    }
+    return reads - set_where_missing(code) - (_set_first(code) & used_on_self_alone(code))
+
+
+def _set_first(code: CodeType) -> set[str]:
+    """Attributes of its first argument that a method sets, whatever the way it goes, before it reads them.
+    One inside of `try` may be passed over."""
+    if code.co_exceptiontable:
+        return set()
+    read, found = set[str](), set[str]()
+    straight = list(itertools.takewhile(lambda step: step.opcode not in _JUMPS, dis.get_instructions(code)))
+    for n, step in enumerate(straight):
+        if step.opname != "STORE_ATTR":
+            read.add(step.argval)
+        elif step.argval not in read:
+            found |= {step.argval} & _stored_on_self(code, straight[: n + 1])
+    return found
+
+
+def stored_on_self(code: CodeType) -> set[str]:
+    """Attributes that a method sets on its first argument."""
+    return _stored_on_self(code, dis.get_instructions(code))
+
+
+def used_on_self_alone(code: CodeType) -> set[str]:
+    """Names by which the code, or code inside it, speaks of nothing but attributes of its first argument."""
+    me, of_self, of_others = code.co_varnames[:1] if code.co_argcount else (), set[str](), set[str]()
+    for part in codes.walk(code):
+        last, held = None, False  # `self` stays on the stack for the second half of `self.x += 1`
+        for step in dis.get_instructions(part):
+            mine = part is code and last is not None and me and _loads(last, me[0])
+            if step.opname == "COPY" and mine:
+                held = True
+            elif step.argval in part.co_names:
+                again = held and last is not None and last.opname in ("COPY", "SWAP")
+                is_attribute = step.opname.endswith(("_ATTR", "_METHOD"))
+                (of_self if is_attribute and (mine or again) else of_others).add(step.argval)
+            last = step
+    return of_self - of_others
+
+
+def set_where_missing(code: CodeType) -> set[str]:
+    """Attributes of its first argument that a method asks for (`hasattr`, an AttributeError caught) and sets
+    itself."""
+    asked = {const for const in code.co_consts if type(const) is str} if "hasattr" in code.co_names else set()
+    stored = stored_on_self(code)
+    return stored if stored and _catches(code, "AttributeError") else stored & asked
+
+
+def _catches(code: CodeType, name: str) -> bool:
+    steps = itertools.pairwise(dis.get_instructions(code))
+    return any(a.argval == name and b.opname == "CHECK_EXC_MATCH" for a, b in steps)
+
+
+def _stored_on_self(code: CodeType, steps: Iterable[dis.Instruction]) -> set[str]:
+    me, found, last = code.co_varnames[:1], set[str](), None
+    if not me or not code.co_argcount:
+        return found
+    held = False  # `self` stays on the stack for the second half of `self.x += 1`
+    for step in steps:
+        if last is not None and step.opname == "COPY" and _loads(last, me[0]):
+            held = True
+        elif step.opname == "STORE_ATTR" and last is not None:
+            if _loads(last, me[0]) or (held and last.opname in ("COPY", "SWAP")):
+                found.add(step.argval)
+            held = False
+        last = step
+    return found
+
+
+def _loads(step: dis.Instruction, name: str) -> bool:
+    if not step.opname.startswith("LOAD_") or step.opname == "LOAD_CONST":
+        return False
+    loaded = step.argval[-1] if type(step.argval) is tuple else step.argval
+    return bool(loaded == name)

@@ -1,0 +1,42 @@
+"""What code does with attributes, told from its instructions."""
+
+from __future__ import annotations
+
+from types import CodeType
+
+import pytest
+
+from hotpatch.engine import attribute_use, codes
+
+
+def method(body: str) -> CodeType:
+    text = f"class C:\n    def f(self, other):\n        {body}\n"
+    return next(part for part in codes.walk(compile(text, "x.py", "exec")) if part.co_name == "f")
+
+
+def test_a_constant_is_no_first_argument_whatever_it_is() -> None:
+    code = method("return [(), ('self',), 'self', self.items, self.more + ()]")
+    assert attribute_use.used_on_self_alone(code) == {"items", "more"}
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ("return self.x", {"x"}),
+        ("self.x = 1", set()),
+        ("self.x = self.y", {"y"}),
+        ("self.x += 1", {"x"}),
+        ("del self.x", {"x"}),
+        ("self.x = 1; return self.x", set()),
+        ("self.x = self.x or 1; return self.x", {"x"}),
+        ("self.x = 1; return other.x", {"x"}),
+        ("other.x = 1; return self.x", {"x"}),
+        ("return other and self.x", {"x"}),
+        ("self.x = 1; return lambda: self.x", {"x"}),
+        ("return [self.x for _ in other]", {"x"}),
+        ("self.x = self.y = 1; return self.y", set()),
+        ("self.x, self.y = other; return self.y", set()),
+    ],
+)
+def test_needed_is_what_is_read_and_not_set_before(body: str, names: set[str]) -> None:
+    assert attribute_use.needed(method(body)) == names
