@@ -347,6 +347,7 @@ MAKERS: Final[dict[str, Maker]] = {
     "outside-module": lambda b, n, head, kids: make_outside_module(b, head),
     "c-class": make_c_class,
     "module": make_module,
+    "namespace": lambda b, n, head, kids: vars(b.make(kids["module"])),
     "code": lambda b, n, head, kids: b.code(n),
     "tuple": lambda b, n, head, kids: tuple([b.make(child) for child in kids.values()]),
     "frozenset": lambda b, n, head, kids: frozenset([b.make(child) for child in kids.values()]),

@@ -16,9 +16,10 @@ from . import codes
 from .frozen import all_objects
 from .gained import found_again
 from .graph import HIDDEN, Code, Graph
+from .labels import label
 from .match import is_sequence
 from .reading import MAPPINGS, MISSING, PLAIN, is_python_class, raw_dict
-from .shape import Shapes, Step, label
+from .shape import Shapes, Step
 from .view import View
 from .world import World
 

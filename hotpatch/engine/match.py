@@ -19,9 +19,10 @@ from . import order
 from .gained import Named, pair_up
 from .graph import HIDDEN, Graph
 from .known_keys import in_doubt, pair_known
+from .labels import label
 from .pairing import SHARED, Places
 from .reading import plain_same, resolve
-from .shape import Step, label
+from .shape import Step
 
 Pair = tuple[int, int]
 

@@ -19,13 +19,14 @@ from . import codes, memo
 from .alike import Alike
 from .build import Builder, Unbuildable, make_outside_module
 from .difference import Difference, hidden
+from .labels import label
 from .locate import Locator
 from .match import Pair, is_sequence
 from .merge_keys import Keys, merge_order
 from .merge_objects import exchange_table, merge_class, merge_function, merge_instance, merge_lru_cache
 from .reading import MISSING
 from .recorded import Note
-from .shape import Shapes, Step, label
+from .shape import Shapes, Step
 from .statement import Statements
 
 KEEP_OR_REBUILD: Final = "the bundle may say keep or rebuild"

@@ -15,10 +15,11 @@ from . import codes
 from .difference import Difference
 from .gained import by_object, unmistakable
 from .graph import Code, Graph, Node
+from .labels import label
 from .match import FIXED, NAMELESS, Pair, is_sequence
 from .merge_objects import FIELDS
 from .pairing import SHARED
-from .shape import Step, label
+from .shape import Step
 
 
 def prune(difference: Difference) -> Difference:

@@ -25,6 +25,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
+from .labels import label
 from .reading import (
     LRU,
     MAPPINGS,
@@ -98,6 +99,20 @@ def expand_module(shapes: Shapes, obj: Any) -> Shape:
         return "outside-module", name, [], None
     kids = [(("name", k), v) for k, v in list(shapes.view.names(obj).items()) if k not in MODULE_NOISE]
     return "module", name, kids, None
+
+
+def expand_namespace(shapes: Shapes, obj: dict[str, Any]) -> Shape | None:
+    """The dict in which a module keeps its names (a closure over `globals()` holds it) is told by its module:
+    its order tells no more than who imported what first.  None for any other dict."""
+    name = shapes.world.home_of.get(id(obj))
+    module = None if name is None else shapes.world.local.get(name, sys.modules.get(name))
+    if not issubclass(type(module), types.ModuleType) or vars(module) is not obj:
+        return None
+    return "namespace", name, [("module", module)], None
+
+
+def expand_dict(shapes: Shapes, obj: dict[Any, Any]) -> Shape:
+    return expand_namespace(shapes, obj) or ("dict", None, shapes.pairs(list(obj.items())), None)
 
 
 def expand_cell(shapes: Shapes, obj: Any) -> Shape:
@@ -267,7 +282,7 @@ DIRECT: Final[dict[type, Callable[[Any, Any], Shape]]] = {
     list: _sequence("list"),
     set: _set("set"),
     frozenset: _set("frozenset"),
-    dict: lambda shapes, obj: ("dict", None, shapes.pairs(list(obj.items())), None),
+    dict: expand_dict,
     collections.OrderedDict: lambda shapes, obj: ("ordereddict", None, shapes.pairs(list(obj.items())), None),
     collections.defaultdict: expand_defaultdict,
     collections.deque: lambda shapes, obj: ("deque", obj.maxlen, list(enumerate(obj)), None),
@@ -363,35 +378,3 @@ class Shapes:
             return repr(label(key, self.expand))
         finally:
             self._naming = False
-
-
-def label(thing: Any, expand: Callable[[Any], Any], depth: int = 0) -> Any:
-    """A short name by which to know a thing among its siblings, in another process as well.
-
-    `thing` is an object and `expand` that of its process, or an index and the look-up in a graph.
-    """
-    kind, head, kids, code = expand(thing)
-    if kind == "plain":
-        return type(head).__name__, head
-    if kind == "class":
-        return kind, head[:2]
-    if kind == "function":
-        return kind, head[0], head[2]
-    if kind == "code":
-        return kind, code.co_qualname if type(code) is types.CodeType else code.qualname
-    if kind == "outside":
-        return kind, head
-    if depth > 2:
-        return kind, None
-    if kind in ("instance", "value"):
-        parts = []
-        for step, child in kids[1:]:
-            if type(step) is tuple and step[0] == "key" and step[1] == "obj":
-                continue
-            shape = expand(child)
-            if shape[0] == "plain" and type(shape[1]) in (int, str, bytes, bool):
-                parts.append((step, type(shape[1]).__name__, shape[1]))
-        return kind, label(kids[0][1], expand, depth + 1), *sorted(parts, key=repr)[:8]
-    if kind in ("tuple", "frozenset", "method", "partial", "weakref", "reduced", "staticmethod", "bound"):
-        return kind, head, *(label(child, expand, depth + 1) for _, child in kids[:8])
-    return kind, head

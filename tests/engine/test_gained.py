@@ -14,8 +14,8 @@ import pytest
 
 from hotpatch import patching
 from hotpatch.engine import gained
+from hotpatch.engine.labels import label as label_of
 from hotpatch.engine.shape import Shapes
-from hotpatch.engine.shape import label as label_of
 from hotpatch.engine.world import World
 
 PROGRAM = """

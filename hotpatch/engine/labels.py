@@ -1,0 +1,37 @@
+"""A short name by which to know a thing among its siblings, in another process as well."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from typing import Any
+
+
+def label(thing: Any, expand: Callable[[Any], Any], depth: int = 0) -> Any:
+    """Plain data.  `thing` is an object and `expand` that of its process, or an index and the look-up in
+    a graph."""
+    kind, head, kids, code = expand(thing)
+    if kind == "plain":
+        return type(head).__name__, head
+    if kind == "class":
+        return kind, head[:2]
+    if kind == "function":
+        return kind, head[0], head[2]
+    if kind == "code":
+        return kind, code.co_qualname if type(code) is types.CodeType else code.qualname
+    if kind == "outside":
+        return kind, head
+    if depth > 2:
+        return kind, None
+    if kind in ("instance", "value"):
+        parts = []
+        for step, child in kids[1:]:
+            if type(step) is tuple and step[0] == "key" and step[1] == "obj":
+                continue
+            shape = expand(child)
+            if shape[0] == "plain" and type(shape[1]) in (int, str, bytes, bool):
+                parts.append((step, type(shape[1]).__name__, shape[1]))
+        return kind, label(kids[0][1], expand, depth + 1), *sorted(parts, key=repr)[:8]
+    if kind in ("tuple", "frozenset", "method", "partial", "weakref", "reduced", "staticmethod", "bound"):
+        return kind, head, *(label(child, expand, depth + 1) for _, child in kids[:8])
+    return kind, head
