@@ -19,6 +19,7 @@ from hotpatch.ops import Op, SlotKind
 from . import codes
 from .frozen import thawed
 from .graph import Graph
+from .instances import functions_in
 from .match import Pair
 from .reading import class_dict, class_module
 from .recorded import OTHERS, RECORDS, recorded
@@ -34,12 +35,19 @@ class Exchange:
 
     def __init__(self, functions: Functions) -> None:
         self.by_id: dict[int, tuple[types.CodeType, types.CodeType | None]] = {}
+        self.followed: dict[int, tuple[types.CodeType, types.CodeType | None]] = {}
+        """Those that every function on such code follows, not only the ones that are exchanged by name: a
+        function that another decorator makes now says nothing of what the old decorator made elsewhere."""
         self.inner = False
-        for _, old, new in functions.values():
+        for f, old, new in functions.values():
             for before, after in codes.pairs(old, new):
                 if after is None or not codes.same(before, after):
                     self.by_id[id(before)] = before, after
                     self.inner = self.inner or before is not old
+                    if before is not old or (
+                        old.co_qualname == new.co_qualname and not _still_made(f, old, functions)
+                    ):
+                        self.followed[id(before)] = before, after
         # Keyed by id: the record itself keeps the code alive.
         self.changed = {
             i: (before, after)
@@ -47,6 +55,21 @@ class Exchange:
             if after is None or not codes.same_body(before, after)
         }
         """Without those that differ in line numbers alone."""
+
+
+def _still_made(f: types.FunctionType, code: types.CodeType, functions: Functions) -> bool:
+    """Does a function that stays as it is make functions on this code, as it made this one?"""
+    around, _, inside = code.co_qualname.partition(".<locals>.")
+    if not inside:
+        return False
+    first, *rest = around.split(".")
+    place: Any = f.__globals__.get(first)
+    for name in rest:
+        place = class_dict(place).get(name) if issubclass(type(place), type) else None
+    return any(
+        id(maker) not in functions and any(part is code for part in codes.walk(maker.__code__))
+        for maker in functions_in(place)
+    )
 
 
 def needs_scan(functions: Functions) -> bool:
@@ -72,7 +95,7 @@ def closures(exchange: Exchange, functions: Functions, objects: Sequence[Any], v
     for f in objects:
         if type(f) is not types.FunctionType or id(f) in functions:
             continue
-        found = exchange.by_id.get(id(view.code(f)))
+        found = exchange.followed.get(id(view.code(f)))
         if found is None or view.is_machinery(f):
             continue
         before, after = found
