@@ -49,12 +49,17 @@ mro_of: Final[Callable[[type], tuple[type, ...]]] = type.__dict__["__mro__"].__g
 bases_of: Final[Callable[[type], tuple[type, ...]]] = type.__dict__["__bases__"].__get__
 base_of: Final[Callable[[type], type | None]] = type.__dict__["__base__"].__get__
 flags_of: Final[Callable[[type], int]] = type.__dict__["__flags__"].__get__
-qualname_of: Final[Callable[[type], str]] = type.__dict__["__qualname__"].__get__
+_qualname_of: Final[Callable[[type], str]] = type.__dict__["__qualname__"].__get__
 _SIZES: Final = [
     type.__dict__[name].__get__
     for name in ("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__")
 ]
 _module_of: Final[Callable[[type], Any]] = type.__dict__["__module__"].__get__
+
+
+def qualname_of(cls: type) -> str:
+    """Plain text: a class body may give a name that is of a class derived from `str`."""
+    return str.__str__(_qualname_of(cls))
 
 
 def class_module(cls: type) -> str:

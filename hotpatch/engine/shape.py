@@ -131,7 +131,7 @@ def expand_function(shapes: Shapes, f: Any) -> Shape:
             kids.append((step, value))
     kids += [(("closure", i), cell) for i, cell in enumerate(f.__closure__ or ())]
     kids += [(("attr", k), v) for k, v in list(shapes.view.own(f).items())]
-    return "function", (home, f.__name__, f.__qualname__), kids, shapes.view.code(f)
+    return "function", (home, str.__str__(f.__name__), str.__str__(f.__qualname__)), kids, shapes.view.code(f)
 
 
 def expand_class(shapes: Shapes, cls: Any) -> Shape:
