@@ -57,3 +57,20 @@ def test_a_ledger_that_became_read_only_is_told_of_and_decides_again_once_it_can
             load.settle()
         assert load.failed == []
         wait_until(lambda: not any(one.trouble for one in pusher.statuses()), "the trouble is over")
+
+
+@pytest.mark.slow
+def test_a_master_that_starts_while_it_is_read_only_keeps_its_releases_and_says_so(pusher: Pusher) -> None:
+    with make(pusher) as service:
+        settled(pusher, service, 2)
+        assert isinstance(pusher.push(APP, TWO), facts.Settled)
+        service.stop()
+        with read_only(pusher.home.ledger):
+            service.log.unlink()  # it names the port of the first start
+            service.start()
+            settled(pusher, service, 2)
+            assert set(bodies(service, 20)) == {"two"}
+            pusher.offer(pusher.bundle(TWO, THREE))
+            wait_until(lambda: any("read-only" in one.trouble for one in pusher.statuses()), "it is told")
+            assert set(bodies(service, 20)) == {"two"}
+        wait_until(lambda: set(bodies(service, 10)) == {"three"}, "what was offered then is live")

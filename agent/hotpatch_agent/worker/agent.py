@@ -97,6 +97,8 @@ class Agent:
         self._told: Status | None = None
         self._lock: Lock | None = None
         self._leads = False
+        self._unable = ""
+        """Why this worker can't stand by to lead."""
         self._led_since = math.inf
         self._stopping = False
         self._is_leaving = False
@@ -144,14 +146,20 @@ class Agent:
 
     def _succeed(self) -> None:
         """Sleeps in the kernel until no other worker leads."""
-        said, pause = "", TROUBLE[0]
+        pause = TROUBLE[0]
         while not self._stopping:
             try:
-                self._lock = Lock.take(self._home.leader_lock)
+                lock = Lock.try_take(self._home.leader_lock)
+                if self._unable:
+                    self._unable = ""  # from here on it waits its turn, perhaps for as long as it lives
+                    self._watch.wake()
+                self._lock = lock or Lock.take(self._home.leader_lock)
             except (HotpatchError, OSError) as error:
-                if str(error) != said:
-                    said = str(error)
-                    self._log.error("hotpatch: this worker can't lead for now: %s", error)
+                said = f"this worker can't lead for now: {error}"
+                if said != self._unable:
+                    self._unable = said
+                    self._log.error("hotpatch: %s", said)
+                    self._watch.wake()
                 self._gone.wait(pause)
                 pause = min(2 * pause, TROUBLE[1])
             else:
@@ -170,8 +178,8 @@ class Agent:
                 self._log.error("hotpatch: %s", said, exc_info=not known)
             self._say_trouble(said)
             return pause
-        if self._status.trouble:
-            self._say_trouble("")
+        if self._status.trouble != self._unable:
+            self._say_trouble(self._unable)
         self._back_off = TROUBLE[0]
         return wait
 
