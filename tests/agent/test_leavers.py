@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+from gunicorn.arbiter import Arbiter
 from hotpatch_agent.leader.replace import BUT, LEAVER, choose_leaver
+from hotpatch_agent.worker import who_leaves
 
 
 def master(*pids: int) -> SimpleNamespace:
@@ -50,3 +54,64 @@ def test_what_makes_no_sense_is_nobodys_name(tmp_path: Path) -> None:
         (tmp_path / LEAVER).write_text(text)
         choose_leaver(server, tmp_path)
         assert first(server) == 11
+
+
+class Master:
+    """gunicorn's own loop over its workers, of which one is too many when it looks for the second time: the
+    number changes in another thread, just after the loop has put its workers in order."""
+
+    cfg = SimpleNamespace(enable_backlog_metric=False)
+    log = SimpleNamespace(debug=lambda *_, **__: None)
+    _last_logged_active_worker_count = 0
+
+    def __init__(self, *pids: int, then: Callable[[], None], fewer: int = 1) -> None:
+        self.WORKERS = {pid: SimpleNamespace(age=age) for age, pid in enumerate(pids, 1)}
+        self.asked: list[int] = []
+        self._then, self._fewer, self._looks = then, fewer, 0
+
+    @property
+    def num_workers(self) -> int:
+        self._looks += 1
+        if self._looks < 2:
+            return len(self.WORKERS)
+        if self._looks == 2:
+            self._then()
+        return len(self.WORKERS) - self._fewer
+
+    def manage_workers(self) -> None:
+        Arbiter.manage_workers(self)
+
+    def kill_worker(self, pid: int, number: int) -> None:
+        assert number == signal.SIGTERM
+        self.asked.append(pid)
+
+
+def watched(home: Path, *pids: int, names: str = "", fewer: int = 1) -> Master:
+    def then() -> None:
+        if names:
+            (home / LEAVER).write_text(names)
+
+    server = Master(*pids, then=then, fewer=fewer)
+    who_leaves.watch_over(server, SimpleNamespace(path=home))
+    who_leaves.watch_over(server, SimpleNamespace(path=home))
+    server.manage_workers()
+    return server
+
+
+def test_the_one_that_is_named_goes_even_where_the_master_was_at_it_already(tmp_path: Path) -> None:
+    assert watched(tmp_path, 11, 12, 13, names="12\n").asked == [12]
+    assert watched(tmp_path, 11, 12, 13, names=f"{BUT} 11 12\n").asked == [13]
+
+
+def test_where_nobody_is_named_the_oldest_go_each_of_them_once(tmp_path: Path) -> None:
+    assert watched(tmp_path, 11, 12, 13, fewer=2).asked == [11, 12]
+
+
+def test_one_that_is_named_and_others_are_asked_once_each(tmp_path: Path) -> None:
+    assert watched(tmp_path, 11, 12, 13, names="12\n", fewer=2).asked == [12, 11]
+
+
+def test_one_that_takes_its_time_is_asked_again_and_nobody_else(tmp_path: Path) -> None:
+    server = watched(tmp_path, 11, 12, 13, names=f"{BUT} 11 12\n")
+    server.manage_workers()
+    assert server.asked == [13, 13]

@@ -150,6 +150,14 @@ def wanted(home: Path, files: Files = OS_FILES) -> int:
         return 0
 
 
+def named_at(home: Path) -> int:
+    """When the leader last named somebody, in the file system's nanoseconds; 0: never."""
+    try:
+        return (home / LEAVER).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def choose_leaver(server: Any, home: Path) -> None:
     """In the master, before it decides which worker to end: the one that the leader has named comes first, or
     those that it has named come last.

@@ -20,8 +20,9 @@ from typing import Any, Final
 
 from hotpatch.errors import HotpatchError
 from hotpatch_agent.home.folder import Home, locate, open_home
-from hotpatch_agent.leader.replace import choose_leaver, note_wanted
+from hotpatch_agent.leader.replace import note_wanted
 from hotpatch_agent.process.program import Program
+from hotpatch_agent.worker import who_leaves
 
 HEAVY: Final = (
     "hotpatch_agent.worker.start",
@@ -53,7 +54,7 @@ def engage(server: Any, new: int | None = None, old: int | None = None) -> None:
     settings = server.cfg.settings
     if getattr(settings["post_fork"].value, "hotpatch", False):
         if _Master.home is not None and new is not None and old is not None and new < old:
-            choose_leaver(server, _Master.home.path)
+            who_leaves.choose(server, _Master.home)
         _note_wanted(server, new)
         return
     try:
@@ -85,6 +86,7 @@ def _guard(server: Any, home: Home) -> None:
     from hotpatch_agent.worker.halting import guard
 
     guard(server, home)
+    who_leaves.watch_over(server, home)
 
 
 def _note_wanted(server: Any, new: int | None) -> None:
