@@ -8,8 +8,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from gunicorn.arbiter import Arbiter
-from hotpatch_agent.leader.replace import BUT, LEAVER, choose_leaver
+from hotpatch_agent.leader.replace import BUT, LEAVER
 from hotpatch_agent.worker import who_leaves
+from hotpatch_agent.worker.who_leaves import choose_leaver
 
 
 def master(*pids: int) -> SimpleNamespace:
@@ -92,8 +93,8 @@ def watched(home: Path, *pids: int, names: str = "", fewer: int = 1) -> Master:
             (home / LEAVER).write_text(names)
 
     server = Master(*pids, then=then, fewer=fewer)
-    who_leaves.watch_over(server, SimpleNamespace(path=home))
-    who_leaves.watch_over(server, SimpleNamespace(path=home))
+    who_leaves.watch_over(server, home)
+    who_leaves.watch_over(server, home)
     server.manage_workers()
     return server
 

@@ -116,7 +116,7 @@ def _show(terminal: Terminal, home: Home, history: History, roll: Roll, dirty: t
         terminal.say(rollout_view.sentence(state.underway), style="yellow")
         terminal.say(f"  {rollout_view.plan(state.underway)}; {rollout_view.clocks(state.underway)}")
     if state.replacement is not None:
-        terminal.say(being_replaced(state.replacement), style="yellow")
+        terminal.say(being_replaced(state.replacement.workers), style="yellow")
     if roll.alive:
         headings = ["worker", "runs", "phase", "age", "memory", "requests", "in flight", "class", "notes"]
         terminal.table(headings, [_row(state, one) for one in (*roll.alive, *dirty)])

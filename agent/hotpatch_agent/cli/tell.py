@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from hotpatch_agent.decision.view import plural
+from hotpatch_agent.decision.view import being_replaced, plural
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import Fact, How
 
@@ -95,8 +95,7 @@ def _crashed(of: facts.Crashed) -> str:
 
 
 def _replacing(of: facts.Replacing) -> str:
-    many = f"workers {', '.join((of.worker, *of.others))} are"
-    return f"{many if of.others else f'worker {of.worker} is'} being replaced: {of.reason}"
+    return f"{being_replaced((of.worker, *of.others))}: {of.reason}"
 
 
 def _replaced(of: facts.Replaced) -> str:

@@ -84,7 +84,8 @@ def _busy(view: View) -> Problem | None:
         text = f"the workers are being replaced, as {state.reload.by} asked; do it again when that is done"
         return Problem.of(errors.Busy(text))
     if state.replacement is not None:
-        return Problem.of(errors.Busy(f"{being_replaced(state.replacement)}; push again when that is done"))
+        text = f"{being_replaced(state.replacement.workers)}; push again when that is done"
+        return Problem.of(errors.Busy(text))
     if view.behind:
         return Problem.of(
             errors.Busy(

@@ -11,7 +11,7 @@ import math
 from hotpatch import errors
 from hotpatch_agent.decision.acts import Append, Decision
 from hotpatch_agent.decision.states import State
-from hotpatch_agent.decision.view import View, plural, those
+from hotpatch_agent.decision.view import View, listed, plural
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.status import Life, Problem, Status
 
@@ -59,5 +59,5 @@ def _why_not(view: View) -> str:
     current = view.state.replacement
     rules = view.state.top.terms if view.state.top else view.seen.terms
     if current is not None and view.now.since(current.since) > rules.replace:
-        return f"no successor of {those(current)} was serving after {rules.replace:g} s"
+        return f"no successor of {listed(current.workers)} was serving after {rules.replace:g} s"
     return ""

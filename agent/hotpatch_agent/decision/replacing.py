@@ -24,7 +24,7 @@ from hotpatch_agent.decision.reloading import is_outdated
 from hotpatch_agent.decision.states import Replacement, Stage
 from hotpatch_agent.decision.transition import deadline, next_past, why_replaced
 from hotpatch_agent.decision.trial import missing, of_worker, on_trial
-from hotpatch_agent.decision.view import View, needs_reload, runs_head, those
+from hotpatch_agent.decision.view import View, listed, needs_reload, runs_head
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.status import Phase, Status
 from hotpatch_agent.home.terms import Terms
@@ -156,7 +156,7 @@ def _go_on(view: View, current: Replacement) -> tuple[Decision, ...]:
         return (Append(facts.Replaced(current.worker)),)
     if not overdue:
         return (Replace(left[0].worker, current.among, len(left)),) if left else ()
-    text = f"no successor of {those(current)} was serving after {terms(view).replace:g} s"
+    text = f"no successor of {listed(current.workers)} was serving after {terms(view).replace:g} s"
     rollout = view.state.rollout
     if rollout is not None and rollout.stage is Stage.COMMITTED:
         return (Append(facts.RolledBack(rollout.version, view.state.way_back, text)),)

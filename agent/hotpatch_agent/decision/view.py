@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 from attrs import frozen
 
 from hotpatch_agent.clock import Instant
 from hotpatch_agent.decision.observe import Observations
-from hotpatch_agent.decision.states import Replacement, Rollout, State
+from hotpatch_agent.decision.states import Rollout, State
 from hotpatch_agent.home.facts import How
 from hotpatch_agent.home.status import Life, Phase, Status
 
@@ -81,18 +82,16 @@ def needs_reload(state: State, status: Status) -> bool:
 
 def names(workers: tuple[Status, ...]) -> str:
     """Workers for people: their pids."""
-    pids = [str(one.pid) for one in workers]
-    return f"worker {pids[0]}" if len(pids) == 1 else f"workers {', '.join(pids)}"
+    return listed([str(one.pid) for one in workers])
 
 
-def those(replaced: Replacement) -> str:
-    """The workers that are being replaced, for people."""
-    many = f"workers {', '.join(replaced.workers)}"
-    return many if replaced.others else f"worker {replaced.worker}"
+def listed(workers: Sequence[str]) -> str:
+    """`worker 7`, `workers 7, 8`."""
+    return f"worker {workers[0]}" if len(workers) == 1 else f"workers {', '.join(workers)}"
 
 
-def being_replaced(replaced: Replacement) -> str:
-    return f"{those(replaced)} {'are' if replaced.others else 'is'} being replaced"
+def being_replaced(workers: Sequence[str]) -> str:
+    return f"{listed(workers)} {'is' if len(workers) == 1 else 'are'} being replaced"
 
 
 def plural(number: int, word: str) -> str:

@@ -2,8 +2,8 @@
 
 Every gunicorn's master has two levers (`levers`): one worker more, and one less, for which it asks the
 oldest.  So that it asks the one that is meant, the leader names that worker in a file of the home folder and
-the master's own hook, which gunicorn calls before it chooses, puts this worker first (`choose_leaver`).  A
-worker that is asked to go answers what it has accepted and says `Connection: close`.
+the master goes by that (`who_leaves`).  A worker that is asked to go answers what it has accepted and says
+`Connection: close`.
 
 Each call of `replace` does what can be done now; it is called at every step until the worker has gone.  What
 has been sent is remembered in the leader's memory alone: a leader that comes after a crash waits for
@@ -26,12 +26,8 @@ from hotpatch_agent.leader.levers import Levers
 LEAVER: Final = "leaver"
 """The file of the home folder that names the worker to go, by its pid; or, after `BUT`, those that stay."""
 BUT: Final = "but"
-LATER: Final = 1 << 40
-"""More workers than a master ever starts."""
 WANTED: Final = "wanted"
 """The file of the home folder in which the master says how many workers it means to have."""
-FRESH: Final = 10.0
-"""Seconds for which the name counts: a TTOU that a person sends later means the oldest worker again."""
 PATIENCE: Final = 60.0
 """Seconds after which a lever that has shown no effect is pulled again: a master that is in the middle of a
 `HUP` looks at nothing else for as long as its old workers take."""
@@ -148,36 +144,6 @@ def wanted(home: Path, files: Files = OS_FILES) -> int:
         return int(files.read(f"{home}/{WANTED}", 32))
     except (OSError, ValueError):
         return 0
-
-
-def named_at(home: Path) -> int:
-    """When the leader last named somebody, in the file system's nanoseconds; 0: never."""
-    try:
-        return (home / LEAVER).stat().st_mtime_ns
-    except OSError:
-        return 0
-
-
-def choose_leaver(server: Any, home: Path) -> None:
-    """In the master, before it decides which worker to end: the one that the leader has named comes first, or
-    those that it has named come last.
-
-    gunicorn takes workers by `age`, a counter that only grows from 1; nothing else reads it.
-    """
-    workers = dict(server.WORKERS)
-    for worker in workers.values():
-        worker.age %= LATER  # who was to stay the time before is as old again as it is
-    path = home / LEAVER
-    try:
-        if time.time() - path.stat().st_mtime > FRESH:
-            return
-        words = path.read_text(encoding="ascii").split()
-        pids = [int(word) for word in words if word != BUT]
-    except (OSError, ValueError):
-        return
-    for pid in pids:
-        if pid in workers:
-            workers[pid].age = workers[pid].age + LATER if words[0] == BUT else 0
 
 
 def _healthy(serving: Sequence[Status], current: Replacement, stacks: Collection[tuple[int, ...]]) -> bool:

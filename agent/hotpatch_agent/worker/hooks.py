@@ -54,7 +54,7 @@ def engage(server: Any, new: int | None = None, old: int | None = None) -> None:
     settings = server.cfg.settings
     if getattr(settings["post_fork"].value, "hotpatch", False):
         if _Master.home is not None and new is not None and old is not None and new < old:
-            who_leaves.choose(server, _Master.home)
+            who_leaves.choose_leaver(server, _Master.home.path)
         _note_wanted(server, new)
         return
     try:
@@ -86,7 +86,7 @@ def _guard(server: Any, home: Home) -> None:
     from hotpatch_agent.worker.halting import guard
 
     guard(server, home)
-    who_leaves.watch_over(server, home)
+    who_leaves.watch_over(server, home.path)
 
 
 def _note_wanted(server: Any, new: int | None) -> None:

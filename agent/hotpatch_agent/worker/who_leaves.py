@@ -12,27 +12,49 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import Any
+import time
+from pathlib import Path
+from typing import Any, Final
 
-from hotpatch_agent.home.folder import Home
-from hotpatch_agent.leader.replace import choose_leaver, named_at
+from hotpatch_agent.leader.replace import BUT, LEAVER
 
+LATER: Final = 1 << 40
+"""More workers than a master ever starts."""
+FRESH: Final = 10.0
+"""Seconds for which the name counts: a TTOU that a person sends later means the oldest worker again."""
 _choosing = threading.RLock()
 
 
-def choose(server: Any, home: Home) -> None:
-    """In the master, when it is to have fewer workers: their order, by whom the leader has named."""
+def choose_leaver(server: Any, home: Path) -> None:
+    """In the master, when it is to have fewer workers: the one that the leader has named comes first, or
+    those that it has named come last.
+
+    gunicorn takes workers by `age`, a counter that only grows from 1; nothing else reads it.
+    """
     with _choosing:
-        choose_leaver(server, home.path)
+        workers = dict(server.WORKERS)
+        for worker in workers.values():
+            worker.age %= LATER  # who was to stay the time before is as old again as it is
+        path = home / LEAVER
+        try:
+            if time.time() - path.stat().st_mtime > FRESH:
+                return
+            words = path.read_text(encoding="ascii").split()
+            pids = [int(word) for word in words if word != BUT]
+        except (OSError, ValueError):
+            return
+        for pid in pids:
+            if pid in workers:
+                workers[pid].age = workers[pid].age + LATER if words[0] == BUT else 0
 
 
-def watch_over(server: Any, home: Home) -> None:
+def watch_over(server: Any, home: Path) -> None:
     """In the master; harmless to repeat."""
     manage, kill = server.manage_workers, server.kill_worker
     if getattr(manage, "hotpatch", False):
         return
     asked: set[int] | None = None
-    seen = named_at(home.path)
+    seen = _named_at(home)
 
     def manage_workers() -> None:
         nonlocal asked
@@ -46,9 +68,9 @@ def watch_over(server: Any, home: Home) -> None:
         nonlocal seen
         if asked is not None and number == signal.SIGTERM:
             with _choosing:
-                if (named := named_at(home.path)) != seen:
+                if (named := _named_at(home)) != seen:
                     seen = named
-                    choose_leaver(server, home.path)
+                    choose_leaver(server, home)
                 left = [(worker.age, one) for one, worker in list(server.WORKERS.items()) if one not in asked]
                 pid = min(left)[1] if left else pid
             asked.add(pid)
@@ -56,3 +78,11 @@ def watch_over(server: Any, home: Home) -> None:
 
     manage_workers.hotpatch = True  # type: ignore[attr-defined]
     server.manage_workers, server.kill_worker = manage_workers, kill_worker
+
+
+def _named_at(home: Path) -> int:
+    """When the leader last named somebody, in the file system's nanoseconds; 0: never."""
+    try:
+        return (home / LEAVER).stat().st_mtime_ns
+    except OSError:
+        return 0
