@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dis
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import CodeType
-from typing import Final
+from typing import Any, Final
 
 from . import codes
 
@@ -34,19 +34,18 @@ def _set_first(code: CodeType) -> set[str]:
     One inside of `try` may be passed over."""
     if code.co_exceptiontable:
         return set()
-    read, found = set[str](), set[str]()
     straight = list(itertools.takewhile(lambda step: step.opcode not in _JUMPS, dis.get_instructions(code)))
-    for n, step in enumerate(straight):
-        if step.opname != "STORE_ATTR":
-            read.add(step.argval)
-        elif step.argval not in read:
-            found |= {step.argval} & _stored_on_self(code, straight[: n + 1])
-    return found
+    mine = {step.offset for step in _stores_on_self(code, straight)}
+    is_set: dict[Any, bool] = {}
+    for step in straight:
+        if step.opname != "STORE_ATTR" or step.offset in mine:
+            is_set.setdefault(step.argval, step.offset in mine)
+    return {name for name, first in is_set.items() if first}
 
 
 def stored_on_self(code: CodeType) -> set[str]:
     """Attributes that a method sets on its first argument."""
-    return _stored_on_self(code, dis.get_instructions(code))
+    return {step.argval for step in _stores_on_self(code, dis.get_instructions(code))}
 
 
 def used_on_self_alone(code: CodeType) -> set[str]:
@@ -79,20 +78,20 @@ def _catches(code: CodeType, name: str) -> bool:
     return any(a.argval == name and b.opname == "CHECK_EXC_MATCH" for a, b in steps)
 
 
-def _stored_on_self(code: CodeType, steps: Iterable[dis.Instruction]) -> set[str]:
-    me, found, last = code.co_varnames[:1], set[str](), None
+def _stores_on_self(code: CodeType, steps: Iterable[dis.Instruction]) -> Iterator[dis.Instruction]:
+    """Those of the steps that set an attribute of the first argument."""
+    me, last = code.co_varnames[:1], None
     if not me or not code.co_argcount:
-        return found
+        return
     held = False  # `self` stays on the stack for the second half of `self.x += 1`
     for step in steps:
         if last is not None and step.opname == "COPY" and _loads(last, me[0]):
             held = True
         elif step.opname == "STORE_ATTR" and last is not None:
             if _loads(last, me[0]) or (held and last.opname in ("COPY", "SWAP")):
-                found.add(step.argval)
+                yield step
             held = False
         last = step
-    return found
 
 
 def _loads(step: dis.Instruction, name: str) -> bool:

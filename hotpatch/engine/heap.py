@@ -34,16 +34,14 @@ class Exchange:
     """Which code objects give way to which, those inside changed functions included."""
 
     def __init__(self, functions: Functions) -> None:
-        self.by_id: dict[int, tuple[types.CodeType, types.CodeType | None]] = {}
+        differing: dict[int, tuple[types.CodeType, types.CodeType | None]] = {}
         self.followed: dict[int, tuple[types.CodeType, types.CodeType | None]] = {}
         """Those that every function on such code follows, not only the ones that are exchanged by name: a
         function that another decorator makes now says nothing of what the old decorator made elsewhere."""
-        self.inner = False
         for f, old, new in functions.values():
             for before, after in codes.pairs(old, new):
                 if after is None or not codes.same(before, after):
-                    self.by_id[id(before)] = before, after
-                    self.inner = self.inner or before is not old
+                    differing[id(before)] = before, after
                     if before is not old or (
                         old.co_qualname == new.co_qualname and not _still_made(f, old, functions)
                     ):
@@ -51,7 +49,7 @@ class Exchange:
         # Keyed by id: the record itself keeps the code alive.
         self.changed = {
             i: (before, after)
-            for i, (before, after) in self.by_id.items()
+            for i, (before, after) in differing.items()
             if after is None or not codes.same_body(before, after)
         }
         """Without those that differ in line numbers alone."""
