@@ -202,23 +202,29 @@ def batches(pusher: Pusher) -> list[int]:
     return [len(fact.others) + 1 for fact in pusher.of_kind(facts.Replacing)]
 
 
-@pytest.mark.parametrize("worker_class", THREADS)
-def test_a_rolling_reload_replaces_as_many_at_a_time_as_the_batch_says(
-    pusher: Pusher, worker_class: str
-) -> None:
-    with make(pusher, worker_class, workers=4, threads=THREADS[worker_class]) as service:
-        settled(pusher, service, 4)
+def reloaded_in_batches(pusher: Pusher, worker_class: str, workers: int) -> set[int]:
+    """It goes to its end under load; gives the numbers of workers that there were on the way."""
+    with make(pusher, worker_class, workers=workers) as service:
+        settled(pusher, service, workers)
         old = set(service.workers())
         with service.load(clients=4, pause=0.002) as load, Headcount(service) as headcount:
             pusher.begin(APP, RELOAD, **TWO_AT_A_TIME)
             pusher.stands_at(Station.PROMOTED)
             load.settle(50)
-        settled(pusher, service, 4)
+        settled(pusher, service, workers)
         assert not old & set(service.workers())
         assert set(bodies(service, 20)) == {"reloaded"}
     assert load.failed == []
+    return headcount.seen
+
+
+@pytest.mark.parametrize("worker_class", THREADS)
+def test_a_rolling_reload_replaces_as_many_at_a_time_as_the_batch_says(
+    pusher: Pusher, worker_class: str
+) -> None:
+    seen = reloaded_in_batches(pusher, worker_class, workers=4)
     assert batches(pusher) == [2, 2]
-    assert min(headcount.seen) >= 4 and max(headcount.seen) == 6
+    assert min(seen) >= 4 and max(seen) == 6
 
 
 def test_a_rolling_reload_in_batches_that_errs_takes_itself_back_in_batches(pusher: Pusher) -> None:
@@ -269,16 +275,6 @@ def test_a_batch_that_is_aborted_while_it_starts_leaves_the_old_workers_and_none
 
 
 def test_a_batch_of_all_workers_starts_them_all_before_an_old_one_goes(pusher: Pusher) -> None:
-    with make(pusher, workers=2) as service:
-        settled(pusher, service, 2)
-        old = set(service.workers())
-        with service.load(clients=4, pause=0.002) as load, Headcount(service) as headcount:
-            pusher.begin(APP, RELOAD, **TWO_AT_A_TIME)
-            pusher.stands_at(Station.PROMOTED)
-            load.settle(50)
-        settled(pusher, service, 2)
-        assert not old & set(service.workers())
-        assert set(bodies(service, 20)) == {"reloaded"}
-    assert load.failed == []
+    seen = reloaded_in_batches(pusher, "gthread", workers=2)
     assert batches(pusher) == [2]
-    assert min(headcount.seen) >= 2 and max(headcount.seen) == 4
+    assert min(seen) >= 2 and max(seen) == 4
