@@ -123,11 +123,14 @@ def test_the_leader_killed_while_a_worker_is_replaced_on_trial_is_succeeded(push
         assert set(bodies(service, 20)) == {"one"}
 
 
-def broken(files: dict[str, str]) -> dict[str, str]:
-    """The same release, whose answers fail."""
+def broken(files: dict[str, str], once: str = "") -> dict[str, str]:
+    """The same release, whose answers fail; with `once`, from when there is a file of that name."""
     shop = files["shop.py"]
     at = shop.rindex("    return ")
-    return {**files, "shop.py": shop[:at] + "    raise ValueError(path)\n"}
+    fails = "    raise ValueError(path)\n"
+    if once:
+        fails = f"    if os.path.exists({once!r}):\n    {fails}"
+    return {**files, "shop.py": shop[:at] + fails + shop[at:]}
 
 
 @KINDS
@@ -231,8 +234,11 @@ def test_a_rolling_reload_in_batches_that_errs_takes_itself_back_in_batches(push
     with make(pusher, "sync", workers=4, threads=1) as service:
         settled(pusher, service, 4)
         with service.load(clients=4, pause=0.002) as load, Headcount(service) as headcount:
+            # One that errs at once may be taken back while its first batch is still being started.
+            pusher.begin(APP, broken(RELOAD, once="errs"), **{**TWO_AT_A_TIME, "healthy": "60s"})
+            pusher.stands_at(Station.WATCHING, step=0)
             load.settle(100)
-            pusher.begin(APP, broken(RELOAD), **{**TWO_AT_A_TIME, "healthy": "60s"})
+            (service.root / "errs").touch()
             progress = pusher.stands_at(Station.ROLLED_BACK)
             settled(pusher, service, 4)
             done = max(answer.began for answer in load.answers)
