@@ -19,23 +19,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
 
 from hotpatch_agent.native import under_gevent
 from hotpatch_agent.process import request_end
+from hotpatch_agent.process.doors import CLOSE, SHUT, stop_accepting
 
 LINGER: Final = 1.0
 """Seconds to wait for connections to end, beyond the keep-alive time."""
 LOOK: Final = 0.02
-SETTLE: Final = 0.05
-"""Seconds for connections that were accepted already to become known as such."""
 BEAT: Final = 1.0
 LEAVING: Final = "_hotpatch_leaving"
 BEATING: Final = "_hotpatch_beating"
 STATE: Final = "_hotpatch_state"
 """Attributes of a worker of our own."""
-CLOSE: Final = (b"connection", b"close")
 
 
 APPLICATION: Final = ("wsgi", "asgi")
@@ -107,7 +105,7 @@ def _prepare_asgi(worker: Any, left: Callable[[], None]) -> None:
 
     async def leave() -> None:
         setattr(worker, BEATING, worker.loop.create_task(_beat(worker)))
-        await _stop_accepting(worker.servers)
+        await stop_accepting(worker.servers)
         left()
         await _until(lambda: worker.nr_conns == 0, worker.cfg.keepalive)
         handle_exit()
@@ -120,10 +118,11 @@ def _prepare_asgi(worker: Any, left: Callable[[], None]) -> None:
 
 
 def _closing_app(app: Any, worker: Any) -> Any:
-    """An ASGI application that says `Connection: close` once the worker leaves."""
+    """An ASGI application that says `Connection: close` while the worker leaves, or waits."""
 
     def closing_app(scope: Any, receive: Any, send: Any) -> Awaitable[None]:
-        if getattr(worker, LEAVING, None) and scope["type"] == "http":
+        closes = getattr(worker, LEAVING, None) or getattr(worker, SHUT, False)
+        if closes and scope["type"] == "http":
             send = _closing(send)
         called: Awaitable[None] = app(scope, receive, send)
         return called
@@ -157,7 +156,7 @@ def _prepare_uvicorn(worker: Any, left: Callable[[], None]) -> None:
         if server.config.timeout_graceful_shutdown is None:
             server.config.timeout_graceful_shutdown = worker.cfg.graceful_timeout
         beating = asyncio.create_task(_beat(worker))
-        await _stop_accepting(server.servers)
+        await stop_accepting(server.servers)
         left()
         state = server.server_state
         state.default_headers = [*state.default_headers, CLOSE]
@@ -170,20 +169,6 @@ def _prepare_uvicorn(worker: Any, left: Callable[[], None]) -> None:
 
 
 # -- both ----------------------------------------------------------------------------------------
-
-
-async def _stop_accepting(servers: Iterable[Any]) -> None:
-    """No new connections; those that were accepted a moment ago are given to their protocols first.
-
-    asyncio takes a connection in two steps, and drops it if its server was closed in between.
-    """
-    loop = asyncio.get_running_loop()
-    for server in servers:
-        for sock in server.sockets:
-            loop.remove_reader(sock.fileno())
-    await asyncio.sleep(SETTLE)
-    for server in servers:
-        server.close()
 
 
 async def _beat(worker: Any) -> None:
