@@ -15,7 +15,7 @@ from hotpatch_agent.home.status import Life, Phase, Roll, Status, Trial
 from hotpatch_agent.rollout.progress import Began, Moved
 from hotpatch_agent.rollout.seen import Seen
 from hotpatch_agent.rollout.states import Event
-from hotpatch_agent.rollout.strategy import By, Kind, Step, Strategy
+from hotpatch_agent.rollout.strategy import By, Kind, Step, Strategy, in_two_sets
 from hotpatch_agent.worker.choice import place_on_trial
 
 from tests.agent.rounds import ME, NO, decide, rehearsed, see, the_record
@@ -62,10 +62,10 @@ def test_what_goes_in_by_reload_is_given_to_whole_workers_by_a_start(kind: Kind)
     assert kind is Kind.ROLLING or fact.strategy.by is By.WORKERS
 
 
-def test_what_goes_in_by_reload_is_refused_blue_green_with_what_to_use() -> None:
+def test_what_goes_in_by_reload_is_given_blue_green_to_a_second_set_of_workers() -> None:
     fact = the_record(decide(offered(Strategy(Kind.BLUE_GREEN), How.RELOAD), see(ready(1), ready(2))))
-    assert isinstance(fact, facts.Failed) and fact.problem.error == "StrategyInvalid"
-    assert "--strategy rolling" in fact.problem.text
+    assert isinstance(fact, Began) and fact.by_start
+    assert in_two_sets(fact.strategy)
 
 
 def test_what_can_not_be_beside_the_old_is_given_to_whole_workers_in_one_step() -> None:
@@ -299,3 +299,14 @@ def test_a_way_back_is_not_over_while_a_worker_may_still_give_what_was_asked_for
     assert decide(aborting, looked(ready(1), late)) == ()
     heard = evolve(late, seq=aborting.seq)
     assert the_record(decide(aborting, looked(ready(1), heard))).event is Event.REACHED
+
+
+def test_the_way_back_of_a_retry_takes_those_back_that_were_started_before_it() -> None:
+    replacing = told(facts.Replacing("2-1", 2, on=1), state=replacing_one())
+    called_off = told(facts.Failed(1, digest(1), NO), state=replacing)
+    again = facts.Offered(1, digest(1), "", strategy=ROLLING)
+    state = told(
+        Moved(1, Event.RETRY), again, facts.Replaced("2-1"), Moved(1, Event.ABORT, "no"), state=called_off
+    )
+    fact = the_record(decide(state, looked(status(1), started_on_it(3))))
+    assert isinstance(fact, facts.Replacing) and (fact.worker, fact.on) == ("3-1", 0)

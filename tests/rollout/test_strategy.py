@@ -204,10 +204,21 @@ def test_what_goes_by_workers_anyhow_stays_as_it_is(name: str) -> None:
     assert by_whole_workers(strategy, "bases differ") == strategy
 
 
-@pytest.mark.parametrize("flags", [{"strategy": "blue-green"}, {"strategy": "canary", "match": "cookie:a=1"}])
-def test_what_needs_both_versions_in_a_worker_is_refused_for_a_reload(flags: dict[str, str]) -> None:
+def test_what_needs_both_versions_in_a_worker_is_refused_for_a_reload() -> None:
     with pytest.raises(StrategyInvalid, match="bases differ"):
-        by_whole_workers(read("", flags), "bases differ")
+        by_whole_workers(read("", {"strategy": "canary", "match": "cookie:a=1"}), "bases differ")
+
+
+def test_blue_green_by_reload_has_one_step_which_is_a_second_set_of_workers() -> None:
+    strategy = by_whole_workers(read("", {"strategy": "blue-green"}), "bases differ")
+    assert not is_last(strategy, -1, 4)
+    assert target_of(strategy, 0, 4) == Target(workers=4)
+    assert is_last(strategy, 0, 4)
+
+
+def test_blue_green_beside_the_old_version_has_no_step() -> None:
+    strategy = read("", {"strategy": "blue-green", "by": "workers"})
+    assert is_last(strategy, -1, 4)
 
 
 def test_workers_that_have_the_new_version_keep_it_while_the_number_grows() -> None:

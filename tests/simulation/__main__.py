@@ -16,6 +16,7 @@ from hotpatch_agent.cli import tell
 from tests.simulation import quick
 from tests.simulation.many import many, say
 from tests.simulation.service import SimService, finish
+from tests.simulation.two_sets import EVENTS, TwoSets
 
 
 def main() -> int:
@@ -24,16 +25,17 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="the first one")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--replay", type=int, metavar="SEED")
+    parser.add_argument("--two-sets", action="store_true", help="those of `two_sets`")
     chosen = parser.parse_args()
     if chosen.replay is not None:
-        return replay(chosen.replay)
-    return many(chosen.seed, chosen.schedules, chosen.jobs)
+        return replay(chosen.replay, chosen.two_sets)
+    return many(chosen.seed, chosen.schedules, chosen.jobs, chosen.two_sets)
 
 
-def replay(seed: int) -> int:
+def replay(seed: int, two: bool) -> int:
     """One schedule again, with what it came to."""
     quick.begin()
-    service = SimService(seed)
+    service = TwoSets(seed, EVENTS) if two else SimService(seed)
     broken = False
     try:
         service.run()

@@ -88,6 +88,8 @@ class SimService:
         self.wanted = self.count = self.rng.choice([1, 2, 2, 3])
         self.master_tick = self.machine.tick
         self.pids = iter(range(100, 100_000))
+        self.staying: list[str] = []
+        """Workers that the leader has named as those that stay, where there are too many."""
         self.versions = 0
         self.kinds: dict[str, str] = {"": "good"}
         self.numbers: dict[str, int] = {}
@@ -150,8 +152,10 @@ class SimService:
     def grow(self, number: int) -> None:
         self._set_wanted(max(self.wanted, number))
 
-    def give_up(self, leader: SimWorker) -> None:
-        """No worker is being replaced: one that was started for that goes again."""
+    def give_up(self, staying: list[str]) -> None:
+        """No worker is being replaced: those that were started for that go again, and these stay, as many of
+        the first as there are to be."""
+        self.staying = staying[: self.count]
         self._set_wanted(self.count)
 
     def _set_wanted(self, number: int) -> None:
@@ -189,6 +193,7 @@ class SimService:
         """gunicorn's arbiter: as many workers as wanted, new ones for those that are gone."""
         self.workers = self.alive()
         staying = [one for one in self.workers if not one.asked_to_go]
+        staying.sort(key=lambda one: one.me in self.staying)
         for surplus in staying[: max(0, len(staying) - self.wanted)]:
             surplus.asked_to_go = True
         if len(staying) < self.wanted and self.rng.random() < 0.5:
@@ -224,7 +229,7 @@ class SimService:
     def _push(self) -> None:
         if self.versions == 0 or self.rng.random() < 0.8:
             self.versions += 1
-        kind = self.rng.choices(list(KINDS), list(KINDS.values()))[0]
+        kind = self._kind()
         extra = self.rng.choice(PAST if kind in ("held", "lingers") else TERMS)
         data = f"{self.versions} {kind} {extra} end".encode()
         digest = hashlib.sha256(data).hexdigest()
@@ -242,13 +247,19 @@ class SimService:
         self.watcher.pushed.append("")
         self.machine.spawn(f"push {name}", push)
 
+    def _kind(self) -> str:
+        return self.rng.choices(list(KINDS), list(KINDS.values()))[0]
+
     def _card(self) -> spool.Card | None:
         """What the pusher says beside the bundle."""
         who, force = self.rng.choice(PEOPLE), self.rng.random() < 0.3
-        strategy = self.rng.choice(STRATEGIES) if self.trials else {}
+        strategy = self._strategy() if self.trials else {}
         card = spool.Card(who, strategy, self.rng.random() < 0.3, force)
         self.watcher.forced[f"{len(self.watcher.pushed):04d}.bundle"] = force
         return card
+
+    def _strategy(self) -> dict[str, str]:
+        return self.rng.choice(STRATEGIES)
 
     def _rollback(self) -> None:
         to = self.rng.choice([None, None, 0, *range(1, self.versions + 1)])
@@ -353,7 +364,7 @@ class SimService:
         for one in self.alive():
             one.asked_to_go = one.asked_to_go or one.lock is not None  # whoever leads next sweeps
         calm, records = 0, 0
-        for round_ in range(300):
+        for round_ in range(max(300, 4 * self.events)):
             for process in list(self._living()):
                 process.step()
             self._living()
@@ -374,10 +385,10 @@ class SimService:
         return self.watcher.is_at_rest(self.alive(), self.count)
 
 
-def run(seed: int, events: int = 120) -> SimService:
+def run(seed: int, events: int = 120, of: type[SimService] = SimService) -> SimService:
     """Go through one schedule; AssertionError if a promise is broken in it."""
     quick.begin()
-    service = SimService(seed, events)
+    service = of(seed, events)
     try:
         service.run()
     finally:

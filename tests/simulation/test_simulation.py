@@ -13,10 +13,12 @@ from hotpatch_agent.decision import (
     decide,
     folding,
     reloading,
+    replacing,
     rolling,
 )
 from hotpatch_agent.decision.observe import Rehearsal
 from hotpatch_agent.decision.states import Stage, State
+from hotpatch_agent.decision.two_sets import has_two
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import KINDS
 from hotpatch_agent.home.status import Board, Status
@@ -26,6 +28,8 @@ from hotpatch_agent.rollout.states import ENDED, Station
 
 from tests.simulation.disk import ProcessFiles
 from tests.simulation.service import kinds_of, run
+from tests.simulation.two_sets import EVENTS as TWO_SETS
+from tests.simulation.two_sets import TwoSets
 
 CHUNK = 250
 
@@ -37,6 +41,25 @@ def test_three_thousand_schedules_keep_every_promise(chunk: int) -> None:
             run(seed)
         except Exception as error:
             raise AssertionError(f"python -m tests.simulation --replay {seed}") from error
+
+
+@pytest.mark.parametrize("chunk", range(4))
+def test_a_thousand_schedules_with_two_sets_of_workers_keep_every_promise(chunk: int) -> None:
+    for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
+        try:
+            run(seed, TWO_SETS, TwoSets)
+        except Exception as error:
+            raise AssertionError(f"python -m tests.simulation --two-sets --replay {seed}") from error
+
+
+def test_schedules_with_two_sets_come_upon_every_way_in_which_they_end() -> None:
+    seen: set[Station] = set()
+    for seed in range(200):
+        states = run(seed, TWO_SETS, TwoSets).watcher.states
+        seen |= {state.progress.station for state in states if state.progress and has_two(state.progress)}
+        if seen >= {*ENDED, Station.KEEPING}:
+            return
+    assert seen >= {*ENDED, Station.KEEPING}
 
 
 @pytest.mark.parametrize("seed", [1490, 12385, 16424, 18511])
@@ -158,6 +181,13 @@ def a_rollout_that_takes_nothing_back(patch: pytest.MonkeyPatch) -> None:
 
 def half_written_names_that_nobody_sweeps(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("hotpatch_agent.leader.lead.sweep", lambda folder, files: None)
+
+
+def test_workers_that_wait_for_ever_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replacing, "_left_over", lambda view: [])
+    with pytest.raises(AssertionError):
+        for seed in range(1000):
+            run(seed, TWO_SETS, TwoSets)
 
 
 def without(patch: pytest.MonkeyPatch, rule: decide.Rule) -> None:

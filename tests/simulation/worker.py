@@ -15,6 +15,7 @@ from hotpatch_agent.decision.duty import Duty, Task, duty
 from hotpatch_agent.decision.observe import Observations, Rehearsal
 from hotpatch_agent.decision.states import State
 from hotpatch_agent.decision.trial import on_trial
+from hotpatch_agent.decision.two_sets import are_up, is_to_wait, staying
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import How
 from hotpatch_agent.home.folder import Home
@@ -123,7 +124,9 @@ class SimWorker:
         if problem is not None and found.meant[0]:
             version, digest = found.meant
             adoption = Adoption(errand, digest, version, Phase.FELL_BACK, moment, problem, "fell back")
-        self._tell(evolve(self.status, adoption=adoption, life=Life.SERVING))
+        status = evolve(self.status, adoption=adoption)
+        life = Life.WAITING if is_to_wait(self.history.state, status, self._alive()) else Life.SERVING
+        self._tell(evolve(status, life=life))
 
     def _place(self, state: State) -> Chosen:
         """Chooses what to start on, where others see it."""
@@ -182,6 +185,7 @@ class SimWorker:
         if self.status.blockers and self.service.patience <= 0:
             self._tell(evolve(self.status, blockers=()))
         heard = self.history.state.seq
+        self._mind_doors()
         for _ in range(4):
             to = duty(self.history.state, self.status, self._peers())
             if to.task is not Task.NOTHING:
@@ -206,6 +210,14 @@ class SimWorker:
         self.board.leave()
 
     # -- a worker's part ---------------------------------------------------------------------------
+
+    def _mind_doors(self) -> None:
+        """As `worker.doorkeeper` does it."""
+        assert self.status is not None
+        if self.status.life in (Life.SERVING, Life.WAITING):
+            waits = is_to_wait(self.history.state, self.status, self._alive())
+            if waits is not (self.status.life is Life.WAITING):
+                self._tell(evolve(self.status, life=Life.WAITING if waits else Life.SERVING))
 
     def _do(self, to: Duty) -> None:
         assert self.status is not None
@@ -274,8 +286,11 @@ class SimWorker:
 
     def _peers(self) -> tuple[Status, ...]:
         assert self.status is not None
-        if self.history.state.trying is None:
-            return ()
+        state = self.history.state
+        return self._alive() if state.trying is not None or are_up(state) else ()
+
+    def _alive(self) -> tuple[Status, ...]:
+        assert self.status is not None
         roll = read_roll(self.home.workers, self.process.files, self.process.locks)
         return tuple(self.status if one.worker == self.me else one for one in roll.alive)
 
@@ -370,7 +385,9 @@ class SimWorker:
                 case Replace():
                     self._replace(act, seen)
         if self.history.state.replacement is None:
-            self.service.give_up(self)
+            here = [one for one in staying(self.history.state, seen.alive) if one.life is Life.SERVING]
+            here.sort(key=lambda one: one.started.tick)
+            self.service.give_up([one.worker for one in here])
 
     def _rehearse(self, act: Rehearse) -> None:
         assert self.status is not None
@@ -390,12 +407,12 @@ class SimWorker:
         self._report(to, Phase.VERIFIED)
 
     def _replace(self, act: Replace, seen: Observations) -> None:
-        serving = [one for one in seen.alive if one.life is Life.SERVING]
+        here = [one for one in seen.alive if one.life in (Life.SERVING, Life.WAITING)]
         coming = [one for one in seen.alive if one.life is Life.BOOTING]
-        if len(serving) + len(coming) < act.among + act.beside:
+        if len(here) + len(coming) < act.among + act.beside:
             begun = self.history.state.replacement
             if begun is not None and self.grown != begun.since:
                 self.grown = begun.since
                 self.service.grow(act.among + act.beside)
-        elif not coming:
+        elif not coming and not act.keep:
             self.service.retire(act.worker, act.among)

@@ -16,7 +16,8 @@ from hotpatch_agent.cli.command import cli_command, home_option
 from hotpatch_agent.cli.follow import looks
 from hotpatch_agent.cli.terminal import Terminal
 from hotpatch_agent.decision.history import History
-from hotpatch_agent.decision.states import Stage, State
+from hotpatch_agent.decision.states import Replacement, Stage, State
+from hotpatch_agent.decision.two_sets import brings_up
 from hotpatch_agent.decision.view import being_replaced, names, plural, runs_head
 from hotpatch_agent.home.folder import Home, open_home
 from hotpatch_agent.home.status import Life, Roll, Status, read_roll, start_of
@@ -116,7 +117,7 @@ def _show(terminal: Terminal, home: Home, history: History, roll: Roll, dirty: t
         terminal.say(rollout_view.sentence(state.underway), style="yellow")
         terminal.say(f"  {rollout_view.plan(state.underway)}; {rollout_view.clocks(state.underway)}")
     if state.replacement is not None:
-        terminal.say(being_replaced(state.replacement.workers), style="yellow")
+        terminal.say(_replacement(state.replacement, state, roll), style="yellow")
     if roll.alive:
         headings = ["worker", "runs", "phase", "age", "memory", "requests", "in flight", "class", "notes"]
         terminal.table(headings, [_row(state, one) for one in (*roll.alive, *dirty)])
@@ -131,6 +132,14 @@ def _show(terminal: Terminal, home: Home, history: History, roll: Roll, dirty: t
         terminal.say(f"dead, not yet accounted for: {pids}", style="yellow")
     for record in history.ledger.history()[-RECENT:]:
         terminal.say(f"{record.seq:>5}  {record.at.text()}  {tell.fact(record.fact)}", style="dim")
+
+
+def _replacement(current: Replacement, state: State, roll: Roll) -> str:
+    if not brings_up(state, current):
+        return being_replaced(current.workers)
+    serve = sum(one.life is Life.SERVING for one in roll.alive)
+    wait = sum(one.life is Life.WAITING for one in roll.alive)
+    return f"two sets of workers: {serve} of them answer, {wait} wait"
 
 
 def _row(state: State, one: Status) -> tuple[str, ...]:

@@ -57,6 +57,8 @@ class Replace:
     among: int
     beside: int = 1
     """How many are still to go: more than one where several are replaced together."""
+    keep: bool = False
+    """Is none of them asked to go, for now?"""
 
 
 Decision = Append | Keep | Discard | Forget | Rehearse | Replace

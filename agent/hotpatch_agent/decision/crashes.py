@@ -112,7 +112,8 @@ def _charge(view: View, dead: Status) -> facts.Crashed | None:
         return facts.Crashed(adoption.version, adoption.digest, dead.worker, phase, reason)
     going = adoption is not None and state.rollout is not None and state.rollout.digest == adoption.digest
     gave = going and dead.trial is not None and dead.trial.share > 0
-    if adoption is not None and (gave or (dead.life is Life.SERVING and on_trial(state, dead))):
+    here = dead.life in (Life.SERVING, Life.WAITING)
+    if adoption is not None and (gave or (here and on_trial(state, dead))):
         return facts.Crashed(adoption.version, adoption.digest, dead.worker, ON_TRIAL)
     top = state.top
     if (

@@ -29,6 +29,7 @@ from hotpatch_agent.decision.replacing import next_lapse, replace, replace_for_t
 from hotpatch_agent.decision.rolling import begins, roll
 from hotpatch_agent.decision.states import Rollout, Stage, State
 from hotpatch_agent.decision.transition import blocked
+from hotpatch_agent.decision.two_sets import are_up
 from hotpatch_agent.decision.view import View, names, plural
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import How
@@ -149,7 +150,8 @@ def overdue(view: View) -> tuple[Decision, ...]:
 def settle(view: View) -> tuple[Decision, ...]:
     """Over when every worker runs the head for good and none is still being started or replaced."""
     rollout = _rollout(view)
-    if not view.voters or not view.on_head or view.booting or view.state.replacement is not None:
+    replacing = view.state.replacement is not None and not are_up(view.state)
+    if not view.voters or not view.on_head or view.booting or replacing:
         return ()
     seconds = round(view.now.since(rollout.since), 3)
     if math.isinf(seconds):

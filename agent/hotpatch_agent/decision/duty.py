@@ -15,6 +15,7 @@ from attrs import frozen
 from hotpatch_agent.decision.states import Stage, State
 from hotpatch_agent.decision.transition import is_forced
 from hotpatch_agent.decision.trial import of_worker, on_trial
+from hotpatch_agent.decision.two_sets import gives_way
 from hotpatch_agent.decision.view import needs_reload, runs_head
 from hotpatch_agent.home.facts import How
 from hotpatch_agent.home.status import Life, Phase, Status, Trial
@@ -64,6 +65,8 @@ _CAN_TRY: Final = (Phase.READY, Phase.COMMITTING, Phase.HELD, Phase.LIVE)
 def duty(state: State, status: Status, peers: Sequence[Status] = ()) -> Duty:
     """What this worker has to do now; `peers` are all that live, if whole workers are chosen for a trial."""
     if status.life is not Life.SERVING:
+        return NOTHING
+    if gives_way(state, status, peers):
         return NOTHING
     if not runs_head(state, status) and not on_trial(state, status):
         return _towards_head(state, status)

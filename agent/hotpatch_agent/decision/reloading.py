@@ -11,6 +11,7 @@ import math
 from hotpatch import errors
 from hotpatch_agent.decision.acts import Append, Decision
 from hotpatch_agent.decision.states import State
+from hotpatch_agent.decision.two_sets import brings_up
 from hotpatch_agent.decision.view import View, listed, plural
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.status import Life, Problem, Status
@@ -58,6 +59,7 @@ def _why_not(view: View) -> str:
             return f"a new worker ended while it was started ({one.worker}); the service's log may say why"
     current = view.state.replacement
     rules = view.state.top.terms if view.state.top else view.seen.terms
-    if current is not None and view.now.since(current.since) > rules.replace:
+    late = current is not None and view.now.since(current.since) > rules.replace
+    if current is not None and late and not brings_up(view.state, current):
         return f"no successor of {listed(current.workers)} was serving after {rules.replace:g} s"
     return ""

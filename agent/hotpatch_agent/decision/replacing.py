@@ -8,7 +8,8 @@ successors, and no more, are started beside those that serve, and only when all 
 asked to go.  Everything else takes one worker's memory more, and never more than that.
 
 While a release is on trial that goes in only by a start, as many are due as its step asks for: their
-successors are started on it (`Replacing.on`).  On the way back those are due instead.
+successors are started on it (`Replacing.on`).  On the way back those are due instead.  Blue-green has them
+all due at once, and none is asked to go before the rollout has ended (`two_sets`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from hotpatch_agent.decision.reloading import is_outdated
 from hotpatch_agent.decision.states import Replacement, Stage
 from hotpatch_agent.decision.transition import deadline, next_past, why_replaced
 from hotpatch_agent.decision.trial import missing, of_worker, on_trial
+from hotpatch_agent.decision.two_sets import are_up, brings_up, gives_way, has_two
 from hotpatch_agent.decision.view import View, listed, needs_reload, runs_head
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.status import Phase, Status
@@ -40,7 +42,8 @@ def replace(view: View) -> tuple[Decision, ...]:
     """Go on with the worker that is being replaced, or take the next that is due."""
     current = view.state.replacement
     if current is not None:
-        return _go_on(view, current)
+        up = brings_up(view.state, current)
+        return _second_set(view, current) if up else _go_on(view, current)
     due = _due_on_trial(view) if view.state.trying is not None else _due(view)
     if not due or waited_for(view, _among(view)):
         return ()
@@ -72,7 +75,10 @@ class _Due:
 
 
 def _due(view: View) -> list[_Due]:
-    due = [_Due(status, reason) for status in view.behind if (reason := _due_because(view, status))]
+    behind = [one for one in view.behind if not gives_way(view.state, one, view.seen.alive)]
+    due = [_Due(status, reason) for status in behind if (reason := _due_because(view, status))]
+    if not are_up(view.state):
+        due += [_Due(one, "it waits for nothing any more") for one in _left_over(view)]
     due += [_Due(one, "a reload was asked for") for one in view.voters if is_outdated(view, one)]
     due += [_Due(one, one.worn) for one in view.voters if one.worn]
     return due + [_Due(one, reason) for one in view.voters if (reason := why_replaced(view, one))]
@@ -86,9 +92,12 @@ def _due_on_trial(view: View) -> list[_Due]:
     number = missing(state, view.seen.alive)
     new = [one for one in view.voters if on_trial(state, one)]
     if number < 0:
+        new += _left_over(view)
         return [_Due(one, f"release {progress.version} is taken back") for one in new]
     if number > 0:
         why = f"it is among those that are to run release {progress.version} first"
+        if has_two(progress):
+            why = f"a second set of workers is started on release {progress.version}"
         return [_Due(one, why, progress.version) for one in view.voters if one not in new]
     return [one for status in view.voters if (one := _stuck(view, progress, status))]
 
@@ -114,6 +123,8 @@ def _at_a_time(view: View) -> int:
     rollout, progress = view.state.rollout, view.state.progress
     if rollout is None or progress is None or not progress.by_start:
         return 1
+    if has_two(progress):
+        return max(1, missing(view.state, view.seen.alive))
     concerned = rollout.leaving if rollout.stage is Stage.REVERTING else rollout.version
     by_batches = progress.strategy.kind is Kind.ROLLING and progress.version == concerned
     return progress.strategy.batch if by_batches else 1
@@ -123,9 +134,15 @@ def _among(view: View) -> int:
     """How many workers there are to be.  Not how many serve: one may have died a moment ago.  Nor, just
     after a replacement, what the master says: it may still count the successor as a worker more."""
     former = view.state.former
-    if former is not None and view.now.since(former.since) < RECENT:
+    if former is not None and _is_recent(view):
         return former.among
     return view.seen.wanted or len(view.voters)
+
+
+def _is_recent(view: View) -> bool:
+    """Has a replacement ended just now?"""
+    former = view.state.former
+    return former is not None and view.now.since(former.since) < RECENT
 
 
 def terms(view: View) -> Terms:
@@ -137,15 +154,36 @@ def terms(view: View) -> Terms:
 
 def next_lapse(view: View) -> float:
     """Seconds until a worker becomes due, or a replacement overdue, for no other reason than time."""
-    if view.state.replacement is not None:
-        return terms(view).replace - view.now.since(view.state.replacement.since)
+    current = view.state.replacement
+    if current is not None and (not brings_up(view.state, current) or missing(view.state, view.seen.alive)):
+        return terms(view).replace - view.now.since(current.since)
     look = LOOK if waited_for(view, _among(view)) else math.inf
     waits = (_patience(view, status) for status in view.behind if deadline(view, status) is None)
     return min(look, next_past(view), *waits)
 
 
+def _second_set(view: View, current: Replacement) -> tuple[Decision, ...]:
+    """As many workers more, until the rollout has ended: which set is too many then, the head says."""
+    progress = view.state.progress
+    assert progress is not None
+    if progress.ended or view.state.stage is Stage.OFFERED:  # it begins anew: it may have been retried
+        return (Append(facts.Replaced(current.worker)),)
+    if view.state.trying is None:
+        return ()
+    if progress.station in RETURNING:
+        return (Append(facts.Replaced(current.worker, f"release {progress.version} is taken back")),)
+    return (Replace(current.worker, current.among, len(current.workers), keep=True),)
+
+
+def _left_over(view: View) -> list[Status]:
+    """Workers that wait although there are not two sets any more, and that don't go as being too many: others
+    have died meanwhile."""
+    number = len(view.voters) + len(view.waiting) + len(view.booting)
+    return list(view.waiting) if number <= _among(view) or not _is_recent(view) else []
+
+
 def _go_on(view: View, current: Replacement) -> tuple[Decision, ...]:
-    here = {one.worker: one for one in view.voters}
+    here = {one.worker: one for one in (*view.voters, *view.waiting)}
     left = [here[worker] for worker in current.workers if worker in here]
     needless = {one.worker: why for one in left if (why := _needless(view, current, one))}
     left = [one for one in left if one.worker not in needless]

@@ -14,7 +14,8 @@ from hotpatch_agent.decision.acts import Append, Decision
 from hotpatch_agent.decision.observe import BundleSeen, RequestSeen
 from hotpatch_agent.decision.states import Rollout, Stage, State
 from hotpatch_agent.decision.trial import NEVER_STARTED, gives_shares, has_a_say, needs_company, reached
-from hotpatch_agent.decision.view import View, names
+from hotpatch_agent.decision.two_sets import has_two
+from hotpatch_agent.decision.view import View, names, runs_head
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import How
 from hotpatch_agent.home.status import Phase, Problem
@@ -138,6 +139,8 @@ def _lost(view: View, progress: Progress) -> str:
         return found.problem.text
     if failed := _cannot_start(view, progress):
         return failed
+    if has_two(progress) and view.voters and not any(runs_head(state, one) for one in view.voters):
+        return "no worker is left that serves the old version"
     late = view.now.since(rollout.since) > rollout.terms.deadline and not _is_ready(view, rollout)
     if late and progress.station is Station.WAITING:
         return f"not every worker was ready for it after {rollout.terms.deadline:g} s"
@@ -155,6 +158,8 @@ def _cannot_start(view: View, progress: Progress) -> str:
         return f"worker {one.pid} {told}"
     current = view.state.replacement
     limit = _rollout(view).terms.replace
+    if has_two(progress) and reached(view.state, view.seen.alive):
+        return ""
     if current is not None and current.on == version and view.now.since(current.since) > limit:
         return f"no worker that was started on release {version} was serving after {limit:g} s"
     return ""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hotpatch_agent.decision.states import State
-from hotpatch_agent.home.status import Answered, Status
+from hotpatch_agent.home.status import Answered, Life, Status
 from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.steps import target
 
@@ -58,8 +58,9 @@ def versions(state: State, alive: Sequence[Status]) -> list[dict[str, Any]]:
 
 
 def _shares(state: State, alive: Sequence[Status]) -> dict[int, float]:
-    """Of requests, over the workers that say what they give."""
+    """Of requests, over the workers that say what they give; one that waits gives nothing."""
     found: dict[int, float] = {}
+    alive = [status for status in alive if status.life is not Life.WAITING]
     for status in alive:
         new = status.trial.share if status.trial is not None else 0.0
         if new and state.rollout is not None:

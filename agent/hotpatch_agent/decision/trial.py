@@ -9,7 +9,8 @@ is to be, and this says what that means for one worker.  There are three ways in
     by start    the worker was started on it, in the place of one that was not (`Progress.by_start`)
 
 In the first two each worker looks at its peers and does its part by itself.  In the last the leader has the
-workers replaced, one at a time (`replacing`), and a worker only says which version it was started on.
+workers replaced, one at a time (`replacing`), and a worker only says which version it was started on; or has
+a second set of them started, which waits (`two_sets`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from hotpatch_agent.decision.states import Rollout, Stage, State
+from hotpatch_agent.decision.two_sets import has_two
 from hotpatch_agent.home.status import Life, Phase, Status, Trial
 from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.states import RETURNING, Station
@@ -80,9 +82,11 @@ def missing(state: State, alive: Sequence[Status]) -> int:
     A number that has shrunk because workers died takes it from nobody: only the way back does.
     """
     progress = state.trying
-    if progress is None or not progress.by_start or state.stage is not Stage.REHEARSED:
+    if progress is None or not progress.by_start:
         return 0
-    staying = [one for one in alive if one.life in (Life.SERVING, Life.BOOTING)]
+    if state.stage is not Stage.REHEARSED and progress.station not in RETURNING:
+        return 0
+    staying = [one for one in alive if one.life in (Life.SERVING, Life.WAITING, Life.BOOTING)]
     has = sum(on_trial(state, one) for one in staying)
     aim = target(progress, _number(state, [one for one in staying if one.life is Life.SERVING]))
     if aim.whole:
@@ -98,7 +102,8 @@ def reached(state: State, alive: Sequence[Status]) -> bool:
         return state.stage is Stage.IDLE and progress.station not in RETURNING
     if state.trying is None:
         return state.stage is Stage.IDLE and progress.station is not Station.PROMOTING
-    if state.replacement is not None:
+    two = has_two(progress)
+    if state.replacement is not None and (progress.station in RETURNING or not two):
         return False
     serving = [one for one in alive if one.life is Life.SERVING]
     if progress.station in RETURNING:
@@ -108,6 +113,8 @@ def reached(state: State, alive: Sequence[Status]) -> bool:
         return not gives and not any(on_trial(state, one) for one in alive if one.life is not Life.LEAVING)
     if missing(state, alive):
         return False
+    if two:
+        return bool(serving) and not any(one.life is Life.BOOTING and on_trial(state, one) for one in alive)
     return bool(serving) and all(_is_there(state, progress, one, alive) for one in serving)
 
 

@@ -33,6 +33,11 @@ class View:
         return tuple(one for one in self.seen.alive if one.life is Life.BOOTING)
 
     @functools.cached_property
+    def waiting(self) -> tuple[Status, ...]:
+        """Workers that are there and accept nothing."""
+        return tuple(one for one in self.seen.alive if one.life is Life.WAITING)
+
+    @functools.cached_property
     def behind(self) -> tuple[Status, ...]:
         """Serving workers that do not run the head."""
         return tuple(one for one in self.voters if not runs_head(self.state, one))

@@ -31,6 +31,8 @@ class Life(enum.Enum):
     BOOTING = "booting"
     """Is being started; serves nothing yet.  Its adoption names the release that it is started on."""
     SERVING = "serving"
+    WAITING = "waiting"
+    """One of a set of workers that is there and accepts nothing, while the other set answers (`two_sets`)."""
     FAILED = "failed"
     """Could not start on the code as on disk; ends in a moment.  The note says why."""
     LEAVING = "leaving"

@@ -71,11 +71,13 @@ class Replacer:
         if act.worker != self._leaver:
             self._leaver, self._asked_less = act.worker, None
         self._among = act.among
-        serving = [one for one in alive if one.life is Life.SERVING]
+        here = [one for one in alive if one.life in (Life.SERVING, Life.WAITING)]
         coming = [one for one in alive if one.life is Life.BOOTING]
-        if len(serving) + len(coming) < act.among + act.beside:
+        if len(here) + len(coming) < act.among + act.beside:
             self._ask_more(act)
-        elif len(serving) >= act.among + act.beside and _healthy(serving, current, stacks) and not coming:
+        elif act.keep or coming:
+            return
+        elif len(here) >= act.among + act.beside and _healthy(here, current, stacks):
             self._ask_less(act)
 
     def take_over(self, former: Replacement) -> None:
@@ -85,9 +87,11 @@ class Replacer:
         self._asked_more, self._asked_less = now, now - PATIENCE + TAKEOVER
         self._was_wanted, self._among = wanted(self._home), former.among
 
-    def give_up(self, alive: Sequence[Status]) -> bool:
+    def give_up(self, alive: Sequence[Status], left: Replacement | None = None) -> bool:
         """No worker is being replaced (any more): the one that was started for it goes again.  Says whether
-        that has still to be seen to."""
+        that has still to be seen to.  `left`: a replacement that has left too many, whoever led then."""
+        if self._asked_more is None and left is not None:
+            self.take_over(left)
         if self._asked_more is None:
             return False
         now, means = time.monotonic(), wanted(self._home)
@@ -146,10 +150,10 @@ def wanted(home: Path, files: Files = OS_FILES) -> int:
         return 0
 
 
-def _healthy(serving: Sequence[Status], current: Replacement, stacks: Collection[tuple[int, ...]]) -> bool:
+def _healthy(here: Sequence[Status], current: Replacement, stacks: Collection[tuple[int, ...]]) -> bool:
     """Do the newest of those that stay, as many as are replaced, run one of these stacks?"""
     staying = sorted(
-        (one for one in serving if one.worker not in current.workers), key=lambda one: one.started.tick
+        (one for one in here if one.worker not in current.workers), key=lambda one: one.started.tick
     )
     return all(_runs_one_of(one, stacks) for one in staying[-len(current.workers) :])
 

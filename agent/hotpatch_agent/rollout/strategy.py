@@ -2,7 +2,8 @@
 
     all-at-once   every worker at once, when all are ready
     rolling       some workers at a time, each healthy for a while before the next
-    blue-green    built and proven in every worker, one flip, the old kept for a time: back is one flip too
+    blue-green    built and proven in every worker, one flip, the old kept for a time: back is one flip too;
+                  for a release that goes in by reload it is a second set of workers that is built
     canary        steps: a share of requests in every worker, or of those that match a header or a cookie,
                   or whole workers; judged at each step
 
@@ -38,7 +39,7 @@ class By(enum.Enum):
     MATCH = "match"
     """Requests that bear a header or a cookie with a given value: testers, not a sample."""
     WORKERS = "workers"
-    """Whole workers; the only one for a release that goes in by reload."""
+    """Whole workers; the only one for a release that goes in by reload.  Blue-green has two sets then."""
 
 
 class OnWorse(enum.Enum):
@@ -181,6 +182,8 @@ def target_of(strategy: Strategy, step: int, workers: int) -> Target:
         return NOTHING
     if strategy.kind is Kind.ROLLING:
         return Target(workers=min(workers, strategy.batch * (step + 1)))
+    if in_two_sets(strategy):
+        return Target(workers=workers)
     if strategy.kind is not Kind.CANARY or step >= len(strategy.steps):
         return NOTHING
     share = strategy.steps[step].share
@@ -197,13 +200,15 @@ def is_last(strategy: Strategy, step: int, workers: int) -> bool:
         return strategy.batch * (step + 1) >= workers
     if strategy.kind is Kind.CANARY:
         return step + 1 >= len(strategy.steps)
-    return True
+    return step >= 0 or not in_two_sets(strategy)
 
 
 def times_of(strategy: Strategy, step: int) -> tuple[float, float]:
     """Seconds that a step lasts at least, and after which inconclusive pauses it."""
     if strategy.kind is Kind.CANARY and 0 <= step < len(strategy.steps):
         return strategy.steps[step].least, strategy.steps[step].patience
+    if in_two_sets(strategy):
+        return 0.0, 0.0
     return strategy.healthy, strategy.healthy
 
 
@@ -221,19 +226,18 @@ def alpha_of(strategy: Strategy, round_: int) -> float:
     return strategy.rules.alpha * left / (extra * (extra + 1))
 
 
+def in_two_sets(strategy: Strategy) -> bool:
+    """Is a second set of workers started for it, all of them before the flip?  That is its one step."""
+    return strategy.kind is Kind.BLUE_GREEN and strategy.by is By.WORKERS
+
+
 def by_whole_workers(strategy: Strategy, why: str) -> Strategy:
     """The same strategy for a release that can't have both versions in one worker: `why` says what keeps it.
 
     Shares of requests become shares of workers.  Raises StrategyInvalid where there is no such thing.
     """
     if strategy.kind is Kind.BLUE_GREEN:
-        raise StrategyInvalid(
-            f"blue-green keeps both versions in every worker, and this release can't be there beside "
-            f"the old one: {why}; and a second set of workers that is there and answers nobody is not among "
-            "the things that this service can have. Push it with --strategy rolling, which judges as it goes "
-            "and takes itself back (with a batch of as many as there are workers, all new ones serve before "
-            "an old one goes), or with all-at-once; for two sets run two masters behind a proxy"
-        )
+        return evolve(strategy, by=By.WORKERS)
     if strategy.kind is not Kind.CANARY or strategy.by is By.WORKERS:
         return strategy
     if strategy.by is By.MATCH:

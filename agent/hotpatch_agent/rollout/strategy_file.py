@@ -148,7 +148,7 @@ def _strategy(settings: dict[str, Any], analysis: dict[str, Any], document: Mapp
     return Strategy(
         kind=kind,
         steps=steps,
-        by=by,
+        by=by if kind is Kind.CANARY else By.SHARE,
         key=_key(settings.get("key", "")),
         match=match,
         batch=int(_number("batch", settings.get("batch", 1), 1, 10_000)),

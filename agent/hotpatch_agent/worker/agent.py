@@ -28,6 +28,7 @@ from hotpatch_agent.decision.history import History
 from hotpatch_agent.decision.observe import Observations
 from hotpatch_agent.decision.states import Stage, State
 from hotpatch_agent.decision.trial import has_a_say
+from hotpatch_agent.decision.two_sets import are_up, left_over, staying
 from hotpatch_agent.home import measuring
 from hotpatch_agent.home.alive import Lock
 from hotpatch_agent.home.folder import Home
@@ -41,11 +42,13 @@ from hotpatch_agent.leader.overseer import Overseer
 from hotpatch_agent.leader.rehearsing import Rehearsing, limits
 from hotpatch_agent.leader.replace import LOOK, PATIENCE, Replacer
 from hotpatch_agent.native import start_thread
+from hotpatch_agent.process.doors import is_shut
 from hotpatch_agent.process.memory import used
 from hotpatch_agent.process.program import Program
 from hotpatch_agent.process.trials import answered, before
 from hotpatch_agent.process.wear import Wear
 from hotpatch_agent.rollout.counters import Measured
+from hotpatch_agent.worker.doorkeeper import Doorkeeper
 from hotpatch_agent.worker.tasks import Tasks, requests
 
 RETRY: Final = (0.25, 2.0)
@@ -61,8 +64,8 @@ FAREWELL: Final = 5.0
 
 
 class Agent:
-    """Made by the worker before its first request; all but `start`, `served`, `leave` and `stop` runs on the
-    agent's own thread."""
+    """Made by the worker before its first request; all but `enter`, `start`, `served`, `leave` and `stop`
+    runs on the agent's own thread."""
 
     def __init__(
         self,
@@ -93,6 +96,7 @@ class Agent:
         self._leader = Leader(home, history, status.worker, now)
         self._overseer = Overseer(home, history, self._watch.wake, worker.log)
         self._wear = Wear(worker, home.service.settings)
+        self._doorkeeper: Doorkeeper | None = None
         self._measured: Measured | None = None
         self._told: Status | None = None
         self._lock: Lock | None = None
@@ -110,6 +114,11 @@ class Agent:
         self.has_served = False
 
     # -- called by the worker ----------------------------------------------------------------------
+
+    def enter(self) -> None:
+        """The worker is about to accept connections, or to wait."""
+        self._doorkeeper = Doorkeeper(self._worker, self._watch, self._home.workers)
+        self._doorkeeper.enter(self._history.state, self._status, self._alive)
 
     def start(self) -> None:
         """Begin.  The worker counts as serving when `served` has been called."""
@@ -174,8 +183,7 @@ class Agent:
             pause, self._back_off = self._back_off, min(2 * self._back_off, TROUBLE[1])
             said = str(error) if isinstance(error, HotpatchError) else f"{type(error).__name__}: {error}"
             if self._status.trouble != said:
-                known = isinstance(error, HotpatchError)
-                self._log.error("hotpatch: %s", said, exc_info=not known)
+                self._log.error("hotpatch: %s", said, exc_info=not isinstance(error, HotpatchError))
             self._say_trouble(said)
             return pause
         if self._status.trouble != self._unable:
@@ -197,6 +205,8 @@ class Agent:
         while True:
             self._history.refresh()
             before = self._history.state.seq
+            if self._doorkeeper is not None:
+                self._tell(self._doorkeeper.mind(self._history.state, self._status, self._alive))
             wait = min(self._do_duties(), self._tend(), self._note_wear())
             lead_wait = self._lead()
             if self._history.state.seq == before and not self._is_due():
@@ -209,8 +219,8 @@ class Agent:
     def _note_life(self) -> None:
         life = self._status.life
         if life is Life.BOOTING and self.has_served:
-            life = Life.SERVING
-        if life is Life.SERVING and self._is_leaving:
+            life = Life.WAITING if is_shut(self._worker) else Life.SERVING
+        if life in (Life.SERVING, Life.WAITING) and self._is_leaving:
             life = Life.LEAVING
         if life is not self._status.life:
             self._tell(evolve(self._status, life=life, memory=used()))
@@ -225,6 +235,13 @@ class Agent:
         if lock is not None:
             lock.release()
 
+    def _alive(self) -> tuple[Status, ...]:
+        """All that live, this one as it is now."""
+        return tuple(
+            self._status if one.worker == self._status.worker else one
+            for one in read_roll(self._home.workers).alive
+        )
+
     # -- a worker's part ---------------------------------------------------------------------------
 
     def _is_due(self) -> bool:
@@ -233,13 +250,9 @@ class Agent:
         ).task is not Task.NOTHING
 
     def _peers(self) -> tuple[Status, ...]:
-        """Who else lives, where whole workers are chosen for a trial."""
-        if self._history.state.trying is None:
-            return ()
-        return tuple(
-            self._status if one.worker == self._status.worker else one
-            for one in read_roll(self._home.workers).alive
-        )
+        """Who else lives, where what this worker does depends on that."""
+        state = self._history.state
+        return self._alive() if state.trying is not None or are_up(state) else ()
 
     def _warn(self, state: State) -> None:
         """Says in the service's log what holds this worker up past its deadline, once a transition."""
@@ -318,7 +331,7 @@ class Agent:
 
     def _lead(self) -> float:
         """Decides, if this worker leads; seconds until a decision may be due for no reason but time."""
-        if self._lock is None or self._status.life is not Life.SERVING:
+        if self._lock is None or self._status.life not in (Life.SERVING, Life.WAITING):
             return math.inf
         if not self._lock.is_in_place():
             self._resign()
@@ -346,7 +359,8 @@ class Agent:
         state = self._history.state
         self._overseer.tell()
         wait = min(wake_in(state, seen, now()), self._overseer.due())
-        if state.replacement is not None or self._replacer.give_up(seen.alive):
+        left = left_over(state, seen.alive)
+        if state.replacement is not None or self._replacer.give_up(staying(state, seen.alive), left):
             wait = min(wait, LOOK)
         return wait
 

@@ -141,6 +141,7 @@ class Start:
             agent.served()
 
         worker.notify = first_notify
+        agent.enter()
         agent.start()
 
     def end(self) -> None:

@@ -1,0 +1,51 @@
+"""Opens and shuts one worker's doors as it is for the set of workers to which it belongs (`two_sets`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve
+
+from hotpatch_agent.decision.states import State
+from hotpatch_agent.decision.two_sets import are_up, is_to_wait
+from hotpatch_agent.decision.view import runs_head
+from hotpatch_agent.home.status import Life, Status
+from hotpatch_agent.home.watch import Watch
+from hotpatch_agent.process.doors import doors_of
+
+Alive = Callable[[], Sequence[Status]]
+"""Gives all workers that live, this one among them."""
+
+
+class Doorkeeper:
+    """Made when the worker is about to accept; not thread-safe after that."""
+
+    def __init__(self, worker: Any, watch: Watch, workers: Path) -> None:
+        self._doors = doors_of(worker)
+        self._watch = watch
+        self._workers = workers
+
+    def enter(self, state: State, status: Status, alive: Alive) -> None:
+        """The worker begins with its doors shut if it is to wait."""
+        if self._doors is not None and _depends(state, status) and is_to_wait(state, status, alive()):
+            self._doors.turn(open_=False)
+
+    def mind(self, state: State, status: Status, alive: Alive) -> Status:
+        """Turns the doors if they are not as they should be; what the worker is then."""
+        if self._doors is None or status.life not in (Life.SERVING, Life.WAITING):
+            return status
+        if not _depends(state, status):
+            return status
+        self._watch.add(self._workers)  # from here on its part depends on what the others do
+        waits = is_to_wait(state, status, alive())
+        if waits is (status.life is Life.WAITING):
+            return status
+        self._doors.turn(open_=not waits)
+        return evolve(status, life=Life.WAITING if waits else Life.SERVING)
+
+
+def _depends(state: State, status: Status) -> bool:
+    """Can it be that this worker is to wait, or no longer to wait?"""
+    return status.life is Life.WAITING or (are_up(state) and not runs_head(state, status))

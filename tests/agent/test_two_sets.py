@@ -1,0 +1,235 @@
+"""Blue-green of a release that goes in by reload, on real gunicorn: a second set waits, answers, and goes."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+from hotpatch_agent.home import facts
+from hotpatch_agent.home.status import Life
+from hotpatch_agent.rollout.states import Event, Station
+
+from tests.agent.headcount import Headcount
+from tests.agent.pushing import Pusher, settled
+from tests.agent.service import Load, Service, wait_until
+from tests.agent.shop import APP, RELOAD, bodies, stream
+from tests.agent.shop import make as shop
+from tests.agent.test_classes import CLASSES, make, reloading
+
+BLUE_GREEN = {"strategy": "blue-green", "keep": "90s"}
+BY_HAND = {**BLUE_GREEN, "manual": "yes"}
+EVERY_CLASS = pytest.mark.parametrize("name", CLASSES)
+SOME = pytest.mark.parametrize("name", ["gthread", "asgi"])
+
+
+def in_life(pusher: Pusher, life: Life) -> set[int]:
+    return {one.pid for one in pusher.statuses() if one.life is life}
+
+
+def two_up(pusher: Pusher, workers: int = 2) -> tuple[set[int], set[int]]:
+    """Waits until one set serves and the other waits; the pids of both."""
+
+    def both() -> bool:
+        return len(in_life(pusher, Life.SERVING)) == len(in_life(pusher, Life.WAITING)) == workers
+
+    wait_until(both, "one set serves and the other waits")
+    return in_life(pusher, Life.SERVING), in_life(pusher, Life.WAITING)
+
+
+def alone(pusher: Pusher, service: Service, workers: int = 2) -> set[int]:
+    """Waits until there is one set and nobody else; its pids."""
+    wait_until(lambda: len(service.workers()) == len(pusher.statuses()) == workers, "one set is left")
+    return {one.pid for one in settled(pusher, service, workers)}
+
+
+def answered_since(load: Load, moment: float) -> set[str]:
+    load.settle(60)
+    return {answer.body for answer in list(load.answers) if answer.began > moment}
+
+
+def now(load: Load) -> float:
+    return max(answer.began for answer in list(load.answers))
+
+
+@EVERY_CLASS
+def test_the_new_set_answers_nobody_before_the_flip_and_everybody_after_it(pusher: Pusher, name: str) -> None:
+    service, files = make(pusher, name)
+    with service:
+        old = {one.pid for one in settled(pusher, service, 2)}
+        with service.load(clients=4) as load:
+            pusher.begin(files, reloading(files), **BY_HAND)
+            pusher.stands_at(Station.HELD)
+            serving, new = two_up(pusher)
+            assert serving == old
+            load.settle(60)
+            assert load.bodies().keys() == {"one"}
+            pusher.ask(Event.PROMOTE)
+            pusher.stands_at(Station.KEEPING)
+            assert two_up(pusher) == (new, old)
+            assert set(bodies(service, 20)) == {"reloaded"}
+            load.settle(60)
+            flipped = now(load)
+            assert answered_since(load, flipped) == {"reloaded"}
+            pusher.ask(Event.PROMOTE)
+            pusher.stands_at(Station.PROMOTED)
+            assert alone(pusher, service) == new
+            load.settle()
+        assert load.failed == []
+
+
+@EVERY_CLASS
+def test_the_old_set_answers_again_at_once_when_the_flip_is_taken_back(pusher: Pusher, name: str) -> None:
+    service, files = make(pusher, name)
+    with service:
+        old = {one.pid for one in settled(pusher, service, 2)}
+        with service.load(clients=4) as load:
+            pusher.begin(files, reloading(files), **BLUE_GREEN)
+            pusher.stands_at(Station.KEEPING)
+            two_up(pusher)
+            pusher.ask(Event.ROLLBACK)
+            pusher.stands_at(Station.ROLLED_BACK)
+            assert set(bodies(service, 20)) == {"one"}
+            assert alone(pusher, service) == old
+            load.settle(60)
+            assert answered_since(load, now(load)) == {"one"}
+        assert load.failed == []
+        assert {"one", "reloaded"} == load.bodies().keys()
+
+
+@SOME
+def test_the_old_set_goes_by_itself_when_it_was_kept_for_its_time(pusher: Pusher, name: str) -> None:
+    service, files = make(pusher, name, workers=3)
+    with service:
+        old = {one.pid for one in settled(pusher, service, 3)}
+        with service.load(clients=4) as load, Headcount(service) as headcount:
+            pusher.begin(files, reloading(files), **{**BLUE_GREEN, "keep": "0.5s"})
+            pusher.stands_at(Station.PROMOTED)
+            assert not alone(pusher, service, 3) & old
+            load.settle()
+        assert load.failed == []
+        assert min(headcount.seen) >= 3 and max(headcount.seen) == 6
+    (committed,) = pusher.of_kind(facts.Committed)
+    assert committed.how is facts.How.RELOAD
+
+
+@SOME
+def test_a_second_set_that_is_called_off_before_the_flip_has_answered_nobody(
+    pusher: Pusher, name: str
+) -> None:
+    service, files = make(pusher, name)
+    with service:
+        old = {one.pid for one in settled(pusher, service, 2)}
+        with service.load(clients=4) as load:
+            pusher.begin(files, reloading(files), **BY_HAND)
+            pusher.stands_at(Station.HELD)
+            two_up(pusher)
+            pusher.ask(Event.ABORT)
+            pusher.stands_at(Station.ABORTED)
+            assert alone(pusher, service) == old
+        assert load.failed == []
+        assert load.bodies().keys() == {"one"}
+    assert not pusher.of_kind(facts.Committed)
+
+
+def test_a_second_set_that_can_not_start_is_taken_back(pusher: Pusher) -> None:
+    service, files = make(pusher, "gthread")
+    stops = "import os, sys\n\nif 'gunicorn' in sys.argv[0]:\n    raise OSError('no')\n"
+    new = {**reloading(files), "shop.py": stops + reloading(files)["shop.py"]}
+    with service:
+        old = {one.pid for one in settled(pusher, service, 2)}
+        with service.load(clients=4) as load:
+            pusher.begin(files, new, **BLUE_GREEN)
+            progress = pusher.stands_at(Station.ROLLED_BACK)
+            assert alone(pusher, service) == old
+        assert load.failed == []
+        assert load.bodies().keys() == {"one"}
+    assert "start" in progress.reason
+
+
+@pytest.mark.parametrize("phase", ["started", "ready", "kept"])
+def test_a_leader_that_is_killed_is_succeeded_and_the_sets_go_on(pusher: Pusher, phase: str) -> None:
+    service, files = make(pusher, "gthread")
+    with service:
+        settled(pusher, service, 2)
+        with service.load(clients=4):
+            pusher.begin(files, reloading(files), **BY_HAND)
+            if phase == "started":
+                wait_until(lambda: pusher.of_kind(facts.Replacing), "the second set is being started")
+                kill_leader(pusher, service)
+            pusher.stands_at(Station.HELD)
+            if phase == "ready":
+                kill_leader(pusher, service)
+            pusher.ask(Event.PROMOTE)
+            pusher.stands_at(Station.KEEPING)
+            if phase == "kept":
+                kill_leader(pusher, service)
+            pusher.ask(Event.PROMOTE)
+            pusher.stands_at(Station.PROMOTED)
+            alone(pusher, service)
+            assert set(bodies(service, 20)) == {"reloaded"}
+
+
+def kill_leader(pusher: Pusher, service: Service) -> None:
+    service.signal(signal.SIGKILL, int(pusher.history()[-1].who.partition("-")[0]))
+
+
+@pytest.mark.parametrize("which", ["old", "new"])
+def test_a_worker_that_waits_and_dies_is_no_loss(pusher: Pusher, which: str) -> None:
+    service, files = make(pusher, "gthread")
+    with service:
+        settled(pusher, service, 2)
+        with service.load(clients=4) as load:
+            pusher.begin(files, reloading(files), **BY_HAND)
+            pusher.stands_at(Station.HELD)
+            waiting = two_up(pusher)[1]
+            if which == "old":
+                pusher.ask(Event.PROMOTE)
+                pusher.stands_at(Station.KEEPING)
+                waiting = two_up(pusher)[1]
+            service.signal(signal.SIGKILL, waiting.pop())
+            wait_until(lambda: len(service.workers()) == 4, "another is started in its place")
+            pusher.ask(Event.PROMOTE)
+            pusher.stands_at(Station.KEEPING, Station.PROMOTED)
+            pusher.ask(Event.PROMOTE)
+            pusher.stands_at(Station.PROMOTED)
+            alone(pusher, service)
+            assert set(bodies(service, 20)) == {"reloaded"}
+        assert load.failed == []
+
+
+@pytest.mark.parametrize("flipped", [False, True], ids=["before the flip", "after it"])
+def test_a_hup_in_between_leaves_nobody_unanswered(pusher: Pusher, flipped: bool) -> None:
+    service, files = make(pusher, "gthread")
+    with service:
+        settled(pusher, service, 2)
+        with service.load(clients=4) as load:
+            pusher.begin(files, reloading(files), **BY_HAND)
+            pusher.stands_at(Station.HELD)
+            two_up(pusher)
+            if flipped:
+                pusher.ask(Event.PROMOTE)
+                pusher.stands_at(Station.KEEPING)
+            before = set(service.workers())
+            service.signal(signal.SIGHUP)
+            wait_until(lambda: not before & set(service.workers()), "the old workers have gone")
+            load.settle(100)
+            if flipped:
+                pusher.ask(Event.PROMOTE)
+            pusher.stands_at(Station.PROMOTED if flipped else Station.ROLLED_BACK)
+            alone(pusher, service)
+            assert set(bodies(service, 20)) == {"reloaded" if flipped else "one"}
+        assert [one for one in load.failed if "Error" not in one] == []
+
+
+def test_a_stream_goes_on_in_the_set_that_waits(pusher: Pusher) -> None:
+    with shop(pusher, files=APP) as service:
+        settled(pusher, service, 2)
+        with stream(service) as answers:
+            pusher.begin(APP, RELOAD, **BLUE_GREEN)
+            pusher.stands_at(Station.KEEPING)
+            two_up(pusher)
+            assert set(bodies(service, 20)) == {"reloaded"}
+        assert answers == ["one...one"]
+        pusher.ask(Event.PROMOTE)
+        pusher.stands_at(Station.PROMOTED)
+        alone(pusher, service)
