@@ -32,7 +32,7 @@ from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.states import Station
 
 from tests.simulation.machine import Machine
-from tests.simulation.quick import OPEN
+from tests.simulation.quick import note_state, open_anew
 
 COMMITTING = (Station.PROMOTING,)
 ENDINGS = (Station.PROMOTED, Station.ROLLED_BACK, Station.ABORTED, Station.SUPERSEDED)
@@ -98,7 +98,7 @@ class Watcher:
             if node is None:
                 return
             try:
-                record = OPEN(node.data)
+                record = open_anew(node.data)
             except _NotWhole:
                 number += 1  # torn by a power cut: a `repaired` record has to follow
                 continue
@@ -114,6 +114,7 @@ class Watcher:
         state = fold(self.states[-1], record)
         self.chain.append(record)
         self.states.append(state)
+        note_state(record, state)
         for cut in range(len(state.head) + 1):
             self.stacks.add(state.versions[:cut])
         if state.trying is not None:
@@ -209,7 +210,7 @@ class Watcher:
         for record in survives:
             assert record.seq < end, f"record {end} is lost, and {record.seq} is not"
             if record.seq > base:
-                assert OPEN(left[record.seq]) == record, f"record {record.seq} became another"
+                assert open_anew(left[record.seq]) == record, f"record {record.seq} became another"
         self.chain = survives
         self.states = self.states[: len(survives) + 1]
         self.reloads = []

@@ -1,55 +1,119 @@
 """What is pure is computed once: many readers of one ledger read and fold the same records.
 
-A record's digest stands for all records before it as well, so for the state that they come to.  The watcher
-opens and folds every record by itself, with nothing remembered.
+A record's digest stands for all records before it as well, so for the state that they come to.  A file is read
+as the value that was written into it, as long as it holds just those bytes: the watcher reads and folds every
+record anew and says so if it finds another one, and so does whoever reads each eighth status.
 """
 
 from __future__ import annotations
 
 import functools
-import operator
+import itertools
+import json.encoder
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import attrs
+from hotpatch_agent import wire
 from hotpatch_agent.decision import folding, history
 from hotpatch_agent.decision.states import State
-from hotpatch_agent.home import ledger
+from hotpatch_agent.home import ledger, status
 from hotpatch_agent.home.ledger import Record
+from hotpatch_agent.home.status import Status
 from hotpatch_agent.leader import lookout
 from hotpatch_agent.rollout import strategy_file
 from hotpatch_agent.rollout.strategy import Strategy
 
+ANEW = 8
+"""Of so many statuses one is read from its file, however well it is known."""
 _states: dict[str, State] = {}
+_records: dict[bytes, Record] = {}
+_statuses: dict[bytes, Status] = {}
 
 
 def begin() -> None:
     """A schedule begins: nothing is known."""
-    _states.clear()
+    for known in (_states, _records, _statuses):
+        known.clear()
+
+
+def note_state(record: Record, state: State) -> None:
+    """The watcher has come to this state."""
+    _states[record.digest] = state
 
 
 def _fold(state: State, record: Record) -> State:
-    if not record.digest:  # it is only tried whether it may follow
-        return folding.fold(state, record)
-    found = _states.get(record.digest)
+    # Without a digest it is only tried whether it may follow.
+    found = _states.get(record.digest) if record.digest else None
+    return folding.fold(state, record) if found is None else found
+
+
+def _seal(*given: Any) -> tuple[Record, bytes]:
+    record, line = SEAL(*given)
+    _records[line] = record
+    return record, line
+
+
+def _open(line: bytes) -> Record:
+    found = _records.get(line)
     if found is None:
-        found = _states[record.digest] = folding.fold(state, record)
+        found = _records[line] = OPEN(line)
     return found
 
 
+def open_anew(line: bytes) -> Record:
+    """The record that a file holds, as nobody knows it yet."""
+    record = OPEN(line)
+    assert _records.get(line, record) == record, f"record {record.seq} is not read as it was written"
+    return record
+
+
+class Statuses:
+    """Statuses are read as they were written."""
+
+    Malformed = wire.Malformed
+    _count = itertools.count()
+
+    @staticmethod
+    def dump(value: Status) -> bytes:
+        line = wire.dump(value)
+        _statuses[line] = value
+        return line
+
+    @classmethod
+    def load(cls, kind: type[Status], line: bytes) -> Status:
+        found = _statuses.get(line)
+        if found is None or next(cls._count) % ANEW == 0:
+            read = wire.load(kind, line)
+            assert found is None or read == found, f"the status of {read.worker} is not read as it was written"
+            return read
+        return found
+
+
 def evolve(value: Any, **changes: Any) -> Any:
-    """What attrs.evolve does, at a third of its price: it is half of what folding costs."""
-    names, read = _fields(type(value))
-    return type(value)(**{**dict(zip(names, read(value), strict=True)), **changes})
+    """What attrs.evolve does, at a fifth of its price: it is half of what folding costs."""
+    return _evolver(type(value), tuple(changes))(value, *changes.values())
 
 
 @functools.cache
-def _fields(kind: type) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
-    fields = attrs.fields(kind)
-    read: Callable[[Any], Any] = operator.attrgetter(*(item.name for item in fields))
-    names = tuple(item.alias or item.name for item in fields)
-    return names, read if len(names) > 1 else lambda value: (read(value),)
+def _evolver(kind: type, changed: tuple[str, ...]) -> Callable[..., Any]:
+    fields = [(item.alias or item.name, item.name) for item in attrs.fields(kind)]
+    assert set(changed) <= {alias for alias, _ in fields}, f"{kind.__name__} has no field of {changed}"
+    given = ", ".join(f"{alias}={alias if alias in changed else 'value.' + name}" for alias, name in fields)
+    made: Callable[..., Any] = eval(f"lambda value, {', '.join(changed)}: kind({given})", {"kind": kind})  # noqa: S307
+    return made
+
+
+def _encoder() -> Callable[[Any], bytes]:
+    """What json makes anew for each line that it writes."""
+    made = json.encoder.c_make_encoder  # type: ignore[attr-defined]
+    write = made(None, _no, json.encoder.encode_basestring, None, ":", ",", True, False, False)
+    return lambda data: "".join(write(data, 0)).encode()
+
+
+def _no(value: object) -> object:
+    raise TypeError(f"{value!r} is nothing that can be written")
 
 
 @functools.lru_cache(maxsize=256)
@@ -63,11 +127,13 @@ def install() -> None:
         if name.startswith(("hotpatch_agent.", "tests.simulation.")) and hasattr(module, "evolve"):
             module.evolve = evolve
     history.fold = _fold  # type: ignore[attr-defined]
-    ledger._open = functools.lru_cache(maxsize=2048)(OPEN)
+    ledger._open, ledger._seal = _open, _seal
+    status.wire = Statuses  # type: ignore[attr-defined,assignment]
+    wire.canonical = _encoder()  # type: ignore[assignment]
     lookout.strategy_file = Strategies  # type: ignore[attr-defined,assignment]
 
 
-OPEN = ledger._open
+OPEN, SEAL = ledger._open, ledger._seal
 
 
 class Strategies:
