@@ -51,9 +51,12 @@ lint: $(STAMP)  ## style, types, import directions
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# `make simulate SEED=250000 SCHEDULES=250000 PROCESSES=1` is a part of it.
 SCHEDULES ?= 1000000
+SEED ?= 0
+PROCESSES ?= $(shell getconf _NPROCESSORS_ONLN)
 simulate: $(STAMP)  ## ledger, leader and workers on a simulated machine, through a million schedules
-	$(BIN)/python -m tests.simulation --schedules $(SCHEDULES)
+	$(BIN)/python -m tests.simulation --seed $(SEED) --schedules $(SCHEDULES) --jobs $(PROCESSES)
 
 exhaustive: compiled  ## the tests that make test leaves out: further worker classes, failpoints, drills, a soak
 	$(BIN)/python -m pytest $(SPREAD) -m exhaustive

@@ -13,6 +13,7 @@ from __future__ import annotations
 import enum
 import functools
 import json
+import operator
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -22,9 +23,9 @@ import attrs
 
 Value = TypeVar("Value")
 _Read = Callable[[Any, str], Any]
-_Field = tuple[str, type | None, _Read, bool]
-"""Of an attrs class: the name; the type of which a value needs no reading, if there is one; how any other is
-read; whether it must be there."""
+_Field = tuple[str, frozenset[type], _Read, bool]
+"""Of an attrs class: the name; the types of which a value needs no reading; how any other is read; whether it
+must be there."""
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 _ENCODER: Final = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
@@ -55,7 +56,7 @@ def parse(line: bytes) -> Any:
     if not line.endswith(b"\n"):
         raise Malformed("the file is cut short")
     try:
-        return json.loads(line)
+        return json.loads(line.decode())
     except (ValueError, RecursionError) as error:
         raise Malformed(f"not JSON: {error}") from error
 
@@ -78,7 +79,7 @@ def _writer(kind: type) -> Callable[[Any], Any]:
     if issubclass(kind, enum.Enum):
         return lambda value: value.value
     if attrs.has(kind):
-        return functools.partial(_write_class, _fields(kind))
+        return _class_writer(kind)
     if issubclass(kind, Mapping):
         return lambda value: {key: unstructure(item) for key, item in value.items()}
     if issubclass(kind, tuple | list):
@@ -86,12 +87,20 @@ def _writer(kind: type) -> Callable[[Any], Any]:
     raise TypeError(f"{kind.__name__} is nothing that can be written")
 
 
-def _write_class(fields: tuple[_Field, ...], value: Any) -> dict[str, Any]:
-    data = {}
-    for name, plain, _, _ in fields:
-        item = getattr(value, name)
-        data[name] = item if plain is not None else unstructure(item)
-    return data
+def _class_writer(kind: type) -> Callable[[Any], dict[str, Any]]:
+    names = tuple(name for name, _, _, _ in _fields(kind))
+    nested = tuple(name for name, plain, _, _ in _fields(kind) if plain <= {type(None)})
+    get: Callable[[Any], Any] = operator.attrgetter(*names)
+    values = get if len(names) > 1 else lambda value: (get(value),)
+
+    def write(value: Any) -> dict[str, Any]:
+        data = dict(zip(names, values(value), strict=True))
+        for name in nested:
+            if data[name] is not None:
+                data[name] = unstructure(data[name])
+        return data
+
+    return write
 
 
 @functools.cache
@@ -103,10 +112,10 @@ def _fields(kind: Any) -> tuple[_Field, ...]:
     )
 
 
-def _plain(hint: Any) -> type | None:
+def _plain(hint: Any) -> frozenset[type]:
     is_union = typing.get_origin(hint) in (typing.Union, types.UnionType)
-    kinds = [one for one in typing.get_args(hint) if one is not type(None)] if is_union else [hint]
-    return kinds[0] if len(kinds) == 1 and kinds[0] in _PLAIN else None
+    kinds = typing.get_args(hint) if is_union else (hint,)
+    return frozenset(kind for kind in kinds if kind in _PLAIN)
 
 
 @functools.cache
@@ -163,7 +172,7 @@ def _read_class(kind: type, data: Any, where: str) -> Any:
     for name, plain, read, required in _fields(kind):
         if name in data:
             item = data[name]
-            found[name] = item if type(item) is plain else read(item, f"{where}.{name}")
+            found[name] = item if type(item) in plain else read(item, f"{where}.{name}")
         elif required:
             raise Malformed(f"{where} lacks {name}")
     return kind(**found)

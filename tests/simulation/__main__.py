@@ -1,7 +1,8 @@
 """Any number of schedules: `python -m tests.simulation --schedules 1000000`.
 
 A schedule that breaks a promise is named by its seed; `--replay SEED` goes through it again and shows the
-ledger that it came to.  The last line says how many schedules there were and how many failed.
+ledger that it came to.  The last line says how many schedules there were and how many failed.  A run that was
+ended goes on with `--seed`, from the one that its last line names; ranges of seeds may be run apart as well.
 """
 
 from __future__ import annotations

@@ -11,6 +11,9 @@ import errno
 import os
 import random
 from collections.abc import Callable
+from typing import Final
+
+NOT_THERE: Final = os.strerror(errno.ENOENT)
 
 
 class Node:
@@ -36,10 +39,10 @@ class Disk:
         return self.seen[folder], name
 
     def node(self, path: str) -> Node:
-        names, name = self.place(path)
-        node = names.get(name)
+        folder, _, name = path.rpartition("/")
+        node = self.seen[folder].get(name)
         if node is None:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+            raise FileNotFoundError(errno.ENOENT, NOT_THERE, path)
         return node
 
     def power_cut(self, rng: random.Random) -> None:

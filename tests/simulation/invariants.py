@@ -46,6 +46,7 @@ class Watcher:
     def __init__(self, machine: Machine, home: Home, kinds: dict[str, str]) -> None:
         self.machine = machine
         self.home = home
+        self._ledger, self._workers = str(home.ledger), str(home.workers)
         self.kinds = kinds
         self.promised: list[tuple[int, str]] = []
         self.pushed: list[str] = []
@@ -91,7 +92,7 @@ class Watcher:
             self._check_worker(worker)
 
     def _read_on(self) -> None:
-        names = self.machine.disk.seen[str(self.home.ledger)]
+        names = self.machine.disk.seen[self._ledger]
         number = self.chain[-1].seq + 1 if self.chain else 1
         while True:
             node = names.get(f"{number:010d}.rec")
@@ -162,7 +163,7 @@ class Watcher:
 
     def _check_worker(self, worker: Any) -> None:
         status = worker.status
-        node = self.machine.disk.seen[str(self.home.workers)].get(f"{worker.me}.json")
+        node = self.machine.disk.seen[self._workers].get(f"{worker.me}.json")
         idle, reloads = worker.process.idle, len(self.reloads)
         data = node.data if node is not None else None
         now = (worker.running, status, worker.written, worker.asked_to_go, idle, reloads, data)

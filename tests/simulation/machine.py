@@ -137,10 +137,13 @@ class Machine:
         self.interleaving = self.rng.choice([0.0, 0.02, 0.2])
         self.tick = 100.0
         self.time = 1_700_000_000.0
-        self.boot = 1
+        self.boot = self._booted = 1
+        self._now = Instant(self.time, self.tick, "boot-1")
 
     def now(self) -> Instant:
-        return Instant(self.time, self.tick, f"boot-{self.boot}")
+        if self._now.tick != self.tick or self._now.time != self.time or self._booted != self.boot:
+            self._now, self._booted = Instant(self.time, self.tick, f"boot-{self.boot}"), self.boot
+        return self._now
 
     def pass_time(self, seconds: float) -> None:
         self.tick += seconds

@@ -12,6 +12,8 @@ from tests.simulation.service import kinds_of, run
 from tests.simulation.two_sets import EVENTS, TwoSets
 
 CHUNK = 250
+SAY = 40
+"""Chunks after which a line says how far it is, and from where to go on if it is ended there."""
 
 
 def many(first: int, count: int, jobs: int, two: bool = False) -> int:
@@ -20,13 +22,14 @@ def many(first: int, count: int, jobs: int, two: bool = False) -> int:
     kinds: collections.Counter[str] = collections.Counter()
     chunks = [(seed, min(CHUNK, first + count - seed), two) for seed in range(first, first + count, CHUNK)]
     with multiprocessing.get_context("spawn").Pool(jobs, _sparing) as pool:
-        for done, (seen, broken) in enumerate(pool.imap_unordered(_chunk, chunks), 1):
+        for done, (seen, broken) in enumerate(pool.imap(_chunk, chunks), 1):
             kinds.update(seen)
             failed += len(broken)
             for seed, text in broken:
                 say(f"schedule {seed}: {text}")
-            if done % 40 == 0:
-                say(f"{done * CHUNK:,} schedules, {failed} failed, {time.monotonic() - begun:.0f} s")
+            if done % SAY == 0:
+                said = f"{done * CHUNK:,} schedules, {failed} failed, {time.monotonic() - begun:.0f} s"
+                say(f"{said}; the next one is --seed {first + done * CHUNK}")
     say("records: " + ", ".join(f"{kind} {number:,}" for kind, number in kinds.most_common()))
     say(f"{count:,} schedules from seed {first}, {failed} failed, {time.monotonic() - begun:.0f} s")
     return int(failed > 0)

@@ -1,8 +1,8 @@
 """What is pure is computed once: many readers of one ledger read and fold the same records.
 
-A record's digest stands for all records before it as well, so for the state that they come to.  A file is read
-as the value that was written into it, as long as it holds just those bytes: the watcher reads and folds every
-record anew and says so if it finds another one, and so does whoever reads each eighth status.
+A record's digest stands for all records before it as well, so for the state that they come to.  A file is
+read as the value that was written into it, as long as it holds just those bytes: the watcher reads and folds
+every record anew and says so if it finds another one, and so does whoever reads each eighth status.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ class Statuses:
         found = _statuses.get(line)
         if found is None or next(cls._count) % ANEW == 0:
             read = wire.load(kind, line)
-            assert found is None or read == found, f"the status of {read.worker} is not read as it was written"
+            assert found is None or read == found, (
+                f"the status of {read.worker} is not read as it was written"
+            )
             return read
         return found
 
@@ -101,7 +103,7 @@ def _evolver(kind: type, changed: tuple[str, ...]) -> Callable[..., Any]:
     fields = [(item.alias or item.name, item.name) for item in attrs.fields(kind)]
     assert set(changed) <= {alias for alias, _ in fields}, f"{kind.__name__} has no field of {changed}"
     given = ", ".join(f"{alias}={alias if alias in changed else 'value.' + name}" for alias, name in fields)
-    made: Callable[..., Any] = eval(f"lambda value, {', '.join(changed)}: kind({given})", {"kind": kind})  # noqa: S307
+    made: Callable[..., Any] = eval(f"lambda value, {', '.join(changed)}: kind({given})", {"kind": kind})
     return made
 
 

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import bisect
 import hashlib
+import re
 from pathlib import Path
 from typing import Final
 
@@ -44,7 +45,7 @@ MAX_BYTES: Final = 1 << 20
 """A record longer than this is no record of ours."""
 KEEP: Final = 256
 """Records kept below a snapshot, for `hotpatch log`."""
-_ENDING: Final = ".rec"
+_NAME: Final = re.compile(r"[0-9]{10}\.rec")
 _START: Final = "0" * 64
 
 __all__ = ["Ledger", "NameTaken", "Record"]
@@ -260,9 +261,8 @@ class Ledger:
     def _numbers(self) -> list[int]:
         names = self._files.names(self._folder)
         if names != self._names:  # at nearly every wake nothing is new
-            stems = (name[: -len(_ENDING)] for name in names if name.endswith(_ENDING))
-            found = sorted(int(one) for one in stems if len(one) == 10 and one.isascii() and one.isdecimal())
-            self._names, self._found = names, found
+            self._names = names
+            self._found = [int(name[:10]) for name in sorted(names) if _NAME.fullmatch(name)]
         return self._found
 
     def _path(self, number: int) -> str:

@@ -77,16 +77,16 @@ def offer(
     """Put a bundle into the spool, durably; returns the name by which its answer is known."""
     stem = name or new_name()
     if card is not None:
-        write_whole(str(spool / (stem + CARD)), wire.dump(card), "spool.card", files)
+        write_whole(f"{spool}/{stem}{CARD}", wire.dump(card), "spool.card", files)
     name = stem + BUNDLE
-    write_whole(str(spool / name), bundle, "spool.bundle", files)
+    write_whole(f"{spool}/{name}", bundle, "spool.bundle", files)
     return name
 
 
 def ask(spool: Path, request: Request, name: str | None = None, files: Files = OS_FILES) -> str:
     """Put a request into the spool, durably; returns the name by which its answer is known."""
     name = (name or new_name()) + REQUEST
-    write_whole(str(spool / name), wire.dump(request), "spool.request", files)
+    write_whole(f"{spool}/{name}", wire.dump(request), "spool.request", files)
     return name
 
 
@@ -104,7 +104,7 @@ def waiting(spool: Path, files: Files = OS_FILES) -> tuple[str, ...]:
 def read_request(spool: Path, name: str, files: Files = OS_FILES) -> Request | Unreadable | None:
     """The request of this name; None if it has gone meanwhile."""
     try:
-        data = files.read(str(spool / name), MAX_REQUEST + 1)
+        data = files.read(f"{spool}/{name}", MAX_REQUEST + 1)
     except (FileNotFoundError, IsADirectoryError):
         return None
     if len(data) > MAX_REQUEST:
@@ -117,18 +117,18 @@ def read_request(spool: Path, name: str, files: Files = OS_FILES) -> Request | U
 
 def read_card(spool: Path, name: str, files: Files = OS_FILES) -> Card:
     """What was said with the bundle of this name; nothing if it has no card.  Raises wire.Malformed."""
-    path = spool / (name.removesuffix(BUNDLE) + CARD)
+    path = f"{spool}/{name.removesuffix(BUNDLE)}{CARD}"
     try:
-        return wire.load(Card, files.read(str(path), MAX_REQUEST + 1))
+        return wire.load(Card, files.read(path, MAX_REQUEST + 1))
     except FileNotFoundError:
         return Card()
 
 
 def remove(spool: Path, name: str, files: Files = OS_FILES) -> None:
     """Take an answered file away, and the card that came with it."""
-    discard(str(spool / name), files)
+    discard(f"{spool}/{name}", files)
     if name.endswith(BUNDLE):
-        discard(str(spool / (name.removesuffix(BUNDLE) + CARD)), files)
+        discard(f"{spool}/{name.removesuffix(BUNDLE)}{CARD}", files)
 
 
 def sweep_cards(spool: Path, now: float, files: Files = OS_FILES) -> None:
@@ -140,4 +140,4 @@ def sweep_cards(spool: Path, now: float, files: Files = OS_FILES) -> None:
         began = stem.partition("-")[0]
         old = began.isdecimal() and now - int(began) / 1e9 > ABANDONED
         if name.endswith(CARD) and old and stem + BUNDLE not in names:
-            discard(str(spool / name), files)
+            discard(f"{spool}/{name}", files)

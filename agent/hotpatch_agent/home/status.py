@@ -237,11 +237,11 @@ class Board:
     """
 
     def __init__(self, folder: Path, worker: str, files: Files = OS_FILES, locks: Locks = OS_LOCKS) -> None:
-        self._path = folder / f"{worker}.json"
+        self._folder, self._worker = folder, worker
         self._files = files
         self._locks = locks
         self._last: Status | None = None
-        self._lock = locks.take(self._path.with_suffix(".lock"))
+        self._lock = locks.take(folder / f"{worker}.lock")
 
     def write(self, status: Status) -> bool:
         """Put the status on disk if it differs from what is there; says whether it was written.
@@ -251,7 +251,9 @@ class Board:
         if status is self._last or status == self._last:
             return False
         self._keep_lock()
-        write_whole(str(self._path), wire.dump(status), "status", self._files, durable=False)
+        write_whole(
+            f"{self._folder}/{self._worker}.json", wire.dump(status), "status", self._files, durable=False
+        )
         self._last = status
         return True
 
@@ -264,12 +266,12 @@ class Board:
     def _keep_lock(self) -> None:
         if not self._lock.is_in_place():
             self._lock.release()
-            self._lock = self._locks.take(self._path.with_suffix(".lock"))
+            self._lock = self._locks.take(self._folder / f"{self._worker}.lock")
 
     def leave(self) -> None:
         """Take the file away and end being alive: the last act of a worker that ends in good order."""
         for suffix in (".json", COUNTS, ".lock"):
-            discard(str(self._path.with_suffix(suffix)), self._files)
+            discard(f"{self._folder}/{self._worker}{suffix}", self._files)
         self._lock.release()
 
 
