@@ -76,6 +76,11 @@ class Home:
         return self.path / "dirty"
 
     @functools.cached_property
+    def masters(self) -> Path:
+        """One lock file a gunicorn master: there is one, and during `USR2` a second."""
+        return self.path / "masters"
+
+    @functools.cached_property
     def leader_lock(self) -> Path:
         """Held by the worker that decides."""
         return self.ledger / "leader.lock"

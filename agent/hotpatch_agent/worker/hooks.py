@@ -18,7 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from hotpatch.errors import HotpatchError
+from hotpatch.errors import DiskFull, HotpatchError, NotWritable
+from hotpatch_agent.home import masters
+from hotpatch_agent.home.alive import Lock
 from hotpatch_agent.home.folder import Home, locate, open_home
 from hotpatch_agent.leader.replace import note_wanted
 from hotpatch_agent.process.program import Program
@@ -39,6 +41,8 @@ class _Master:
     """What the master of this process knows of hotpatch; its workers inherit it at the fork."""
 
     home: Home | None = None
+    claim: Lock | None = None
+    """Held while the home is this master's."""
     said: str = ""
     """The last word on why hotpatch is off, so that it is said once."""
     program: Program | None = None
@@ -59,6 +63,7 @@ def engage(server: Any, new: int | None = None, old: int | None = None) -> None:
         return
     try:
         _Master.home = open_home(locate(None, os.environ))
+        _claim(server, _Master.home)
         for name in HEAVY:
             importlib.import_module(name)
     except Exception as error:
@@ -80,6 +85,33 @@ def engage(server: Any, new: int | None = None, old: int | None = None) -> None:
     server.log.info(
         "hotpatch is on for the service '%s', home %s", _Master.home.service.name, _Master.home.path
     )
+
+
+def _claim(server: Any, home: Home) -> None:
+    """NotAService if the home is another service's."""
+    held = _Master.claim
+    if held is not None and held.path.parent == home.masters and held.is_in_place():
+        return
+    _give_back()
+    try:
+        _Master.claim = masters.claim(home)
+    except (NotWritable, DiskFull) as error:
+        server.log.warning("hotpatch: whether another master has this home can't be found out: %s", error)
+        return
+    plain = server.stop
+
+    def stop(graceful: bool = True) -> None:
+        # Its workers are about to leave, and a master that is started meanwhile is to have the home.
+        _give_back()
+        plain(graceful)
+
+    server.stop = stop
+
+
+def _give_back() -> None:
+    held, _Master.claim = _Master.claim, None
+    if held is not None:
+        held.release()
 
 
 def _guard(server: Any, home: Home) -> None:
