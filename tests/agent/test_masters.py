@@ -71,15 +71,18 @@ def test_the_second_service_has_the_home_after_a_hup_once_the_first_has_gone(pus
 
 
 def test_a_service_that_is_started_while_the_one_before_drains_has_the_home(pusher: Pusher) -> None:
-    with make(pusher, workers=1) as first:
+    with make(pusher, workers=1, graceful_timeout=120, timeout=120) as first:
         settled(pusher, first, 1)
         pusher.push(APP, TWO)
-        first.signal(signal.SIGSTOP, first.workers()[0])  # it does not end before its time is over
+        worker = first.workers()[0]
+        first.signal(signal.SIGSTOP, worker)  # so it does not end
         first.signal(signal.SIGTERM)
         wait_until(lambda: not any(map(is_held, pusher.home.masters.iterdir())), "the home is given back")
         with another(pusher) as second:
             assert set(bodies(second, 10)) == {"two"}
             assert OFF not in second.text()
+            assert first.ended is None
+        first.signal(signal.SIGCONT, worker)
 
 
 def test_a_master_that_was_killed_leaves_the_home_to_the_next(pusher: Pusher) -> None:

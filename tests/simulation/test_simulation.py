@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from attrs import evolve
+from hotpatch_agent import wire
 from hotpatch_agent.clock import Instant
 from hotpatch_agent.decision import (
     admission,
@@ -26,12 +27,14 @@ from hotpatch_agent.leader.lead import Leader
 from hotpatch_agent.rollout import lock
 from hotpatch_agent.rollout.states import ENDED, Station
 
+from tests.simulation import quick
 from tests.simulation.disk import ProcessFiles
 from tests.simulation.service import kinds_of, run
 from tests.simulation.two_sets import EVENTS as TWO_SETS
 from tests.simulation.two_sets import TwoSets
 
 CHUNK = 250
+READ = quick.OPEN
 
 
 @pytest.mark.parametrize("chunk", range(12))
@@ -179,6 +182,20 @@ def a_rollout_that_takes_nothing_back(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(rolling, "_owed", lambda view, progress: None)
 
 
+def records_that_are_read_without_their_author(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(quick, "OPEN", lambda line: evolve(READ(line), who=""))
+
+
+def statuses_that_are_read_without_their_python(patch: pytest.MonkeyPatch) -> None:
+    read = wire.load
+
+    def load(kind: type, line: bytes) -> object:
+        found = read(kind, line)
+        return evolve(found, python="") if isinstance(found, Status) else found
+
+    patch.setattr(wire, "load", load)
+
+
 def half_written_names_that_nobody_sweeps(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("hotpatch_agent.leader.lead.sweep", lambda folder, files: None)
 
@@ -213,6 +230,8 @@ def without(patch: pytest.MonkeyPatch, rule: decide.Rule) -> None:
         blockers_that_are_named_again_and_again,
         a_rollout_that_takes_nothing_back,
         half_written_names_that_nobody_sweeps,
+        records_that_are_read_without_their_author,
+        statuses_that_are_read_without_their_python,
     ],
 )
 def test_a_fault_put_into_the_agent_is_noticed(
