@@ -18,7 +18,7 @@ from hotpatch_agent.rollout.states import Event
 from hotpatch_agent.rollout.strategy import By, Kind, Step, Strategy, in_two_sets
 from hotpatch_agent.worker.choice import place_on_trial
 
-from tests.agent.rounds import ME, NO, decide, rehearsed, see, the_record
+from tests.agent.rounds import ME, NO, decide, lived, rehearsed, see, the_record
 from tests.agent.samples import adopting, digest, status, told
 
 CANARY = Strategy(Kind.CANARY, steps=(Step(0.05), Step(0.5)))
@@ -310,3 +310,32 @@ def test_the_way_back_of_a_retry_takes_those_back_that_were_started_before_it() 
     )
     fact = the_record(decide(state, looked(status(1), started_on_it(3))))
     assert isinstance(fact, facts.Replacing) and (fact.worker, fact.on) == ("3-1", 0)
+
+
+def asked_back(to: int) -> RequestSeen:
+    return RequestSeen("b.request", Request("rollback", to, "ann"))
+
+
+def test_a_rollback_to_what_runs_anyway_takes_the_release_on_trial_back_by_its_rollout() -> None:
+    fact = the_record(decide(replacing_one(), looked(verified(1), verified(2), spool=(asked_back(0),))))
+    assert isinstance(fact, Moved) and (fact.event, fact.request) == (Event.ROLLBACK, "b.request")
+
+
+def test_a_rollback_to_another_release_waits_until_the_one_on_trial_has_left_every_worker() -> None:
+    strategy = evolve(ROLLING, healthy=1.0)
+    offer = facts.Offered(3, digest(3), "0003.bundle", strategy=strategy)
+    begun = Began(3, digest(3), strategy, "0003.bundle", by_start=True)
+    way = Moved(3, Event.NEXT, step=0), Moved(3, Event.YES)
+    heads = *lived(1), *lived(2)
+    state = told(*heads, offer, rehearsed(3, How.RELOAD), begun, *way)
+    workers = [adopting(status(pid, (1, 2)), Phase.VERIFIED, 3, state.errand) for pid in (1, 2)]
+    seen = looked(*workers, spool=(asked_back(1),))
+
+    fact = the_record(decide(state, seen))
+    assert isinstance(fact, Moved) and (fact.event, fact.request) == (Event.ROLLBACK, "")
+    while not isinstance(fact, facts.RolledBack):
+        state = told(fact, state=state)
+        fact = the_record(decide(state, seen))
+        assert isinstance(fact, Moved | facts.Failed | facts.RolledBack)
+    assert (fact.to, fact.request) == (1, "b.request")
+    assert state.stage.value == "idle"

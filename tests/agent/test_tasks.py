@@ -14,6 +14,7 @@ from hotpatch_agent.decision.states import State
 from hotpatch_agent.home import folder
 from hotpatch_agent.home.shelf import Shelf
 from hotpatch_agent.home.status import Phase, Status
+from hotpatch_agent.process import adopt
 from hotpatch_agent.worker.tasks import Tasks
 
 from tests.agent.rounds import COMMITTED, OFFERED, ONE
@@ -53,3 +54,12 @@ def test_a_bundle_that_has_gone_with_its_release_is_nothing_to_be_told(
 ) -> None:
     assert attempted(tmp_path / "home", state, stands=False) == ONE
     assert "is gone" not in caplog.text
+
+
+def test_a_commit_that_is_called_off_at_the_last_moment_changes_nothing() -> None:
+    flipped: list[int] = []
+    version = SimpleNamespace(flip=lambda: flipped.append(1))
+    prepared: Any = SimpleNamespace(version=version)
+    with pytest.raises(adopt.CalledOff):
+        adopt.commit(PROGRAM, prepared, None, stands=lambda: False)
+    assert not flipped

@@ -271,6 +271,10 @@ class SimWorker:
             if kind == "breaks" and self.wayward and trial.alone:
                 self.process.kill()
                 raise Killed
+            self.history.refresh()
+            if trial.alone and duty(self.history.state, self.status, self._peers()) != to:
+                self._tell(evolve(self.status, adoption=None))  # called off meanwhile
+                return
             stack = state.stack_on(to.version) if trial.alone else state.versions
             self.running = self._without_absorbed(stack)
             self.service.watcher.note_flip(self)

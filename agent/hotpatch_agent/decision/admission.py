@@ -1,7 +1,8 @@
 """At the door: what becomes of the next file in the spool.
 
 One release at a time.  A rollback is never made to wait: before the commit it calls the release off, after
-it, it goes back at once, whatever is on its way.
+it, it goes back at once, whatever is on its way.  Only where workers give a release on trial they have to
+hear of it first: their rollout takes it back, and then it is called off.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from hotpatch_agent.home import facts
 from hotpatch_agent.home.spool import Request
 from hotpatch_agent.home.status import Problem
 from hotpatch_agent.rollout import lock
-from hotpatch_agent.rollout.progress import Locked, Unlocked
+from hotpatch_agent.rollout.progress import Locked, Moved, Unlocked
+from hotpatch_agent.rollout.states import RETURNING, Event
 
 
 def tidy(view: View) -> tuple[Decision, ...]:
@@ -32,12 +34,20 @@ def admit(view: View) -> tuple[Decision, ...]:
     answered = set(view.state.answered)
     waiting = [item for item in view.seen.spool if item.name not in answered]
     for item in waiting:
-        if isinstance(item, RequestSeen) and not is_verb(view.state, item):
+        if isinstance(item, RequestSeen) and not is_verb(view.state, item) and not _waits(view.state, item):
             return (_answer_request(view, item),)
     for item in waiting:
         if isinstance(item, BundleSeen):
             return _answer_bundle(view, item)
     return ()
+
+
+def _waits(state: State, item: RequestSeen) -> bool:
+    """A rollback to another release, while the one on trial is being taken from those that run it."""
+    request, trying = item.request, state.trying
+    if request is None or item.problem is not None or request.kind != "rollback" or trying is None:
+        return False
+    return trying.ended or trying.station in RETURNING
 
 
 def _answer_bundle(view: View, item: BundleSeen) -> tuple[Decision, ...]:
@@ -154,6 +164,8 @@ def _roll_back(state: State, name: str, request: Request) -> facts.Fact:
     reason = request.reason or f"asked for by {by}"
     top = state.top.version if state.top else 0
     rollout = state.rollout
+    if state.trying is not None:  # workers may run it: it is over once they have heard, and this is next
+        return Moved(state.trying.version, Event.ROLLBACK, reason, by)
     if rollout is not None and rollout.stage in (Stage.OFFERED, Stage.REHEARSED):
         # With a target that is not what runs anyway, the request is answered in the next round.
         answers = name if request.to is None or request.to == top else ""

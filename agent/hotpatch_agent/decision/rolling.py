@@ -203,7 +203,10 @@ def is_verb(state: State, item: RequestSeen) -> bool:
     request = item.request
     if request is None or item.problem is not None or request.kind not in WORDS:
         return False
-    return request.kind != Event.ROLLBACK.value or (request.to is None and state.underway is not None)
+    if request.kind != Event.ROLLBACK.value or state.underway is None:
+        return request.kind != Event.ROLLBACK.value
+    top = state.top.version if state.top else 0
+    return request.to is None or (state.trying is not None and request.to == top)
 
 
 def _refuse(asked: Asked, why: str) -> Append:

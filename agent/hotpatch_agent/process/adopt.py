@@ -7,7 +7,7 @@ nobody; anything else goes in at a moment when no request is in flight, with new
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from attrs import define, evolve, frozen
@@ -37,6 +37,10 @@ class Held(Exception):
     def __init__(self, hold: epochs.Hold) -> None:
         super().__init__(f"{len(hold.waited_for)} requests did not end within {hold.seconds * 1000:.0f} ms")
         self.hold = hold
+
+
+class CalledOff(Exception):
+    """At the last moment it was not asked for any more; nothing was changed."""
 
 
 @frozen(eq=False)
@@ -148,17 +152,25 @@ def discard(prepared: Prepared) -> None:
 
 
 def commit(
-    program: Program, prepared: Prepared, app: Any, budget: float | None = None, force: bool = False
+    program: Program,
+    prepared: Prepared,
+    app: Any,
+    budget: float | None = None,
+    force: bool = False,
+    stands: Callable[[], bool] | None = None,
 ) -> Running:
     """The one step.  Raises Held if it needs a moment without requests and there was none; nothing was
-    changed then.  With `force` it does without that moment: requests in flight see both sides."""
+    changed then.  With `force` it does without that moment: requests in flight see both sides.  `stands` is
+    asked when it has its moment: CalledOff if it says no."""
     running = Running(prepared, app)
     if prepared.version is not None:
+        _must_stand(stands)
         with _round(program, prepared, app) as running.round:
             prepared.version.flip()
     else:
         running.below = epochs.version_in_effect()
         with _one_step(_budget(prepared.release) if budget is None else budget, force=force):
+            _must_stand(stands)
             with _round(program, prepared, app) as running.round:
                 running.undo = engine.commit_now(prepared.staged)
         running.settled = True
@@ -166,6 +178,11 @@ def commit(
     note_epoch(epochs.current(), prepared.release.version)
     show(program, prepared.release)
     return running
+
+
+def _must_stand(stands: Callable[[], bool] | None) -> None:
+    if stands is not None and not stands():
+        raise CalledOff
 
 
 def take_back(program: Program, force: bool = False) -> None:

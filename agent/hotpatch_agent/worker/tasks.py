@@ -143,9 +143,11 @@ class Tasks:
         try:
             if into:
                 assert self._prepared is not None
-                adopt.commit(self._program, self._prepared, self._app)
+                adopt.commit(self._program, self._prepared, self._app, stands=lambda: self._stands(duty))
             else:
                 adopt.take_back(self._program)
+        except adopt.CalledOff:
+            return evolve(status, adoption=None)
         except adopt.Held as still:
             after = self._in_phase(duty, status, Phase.HELD, str(still))
             assert after.adoption is not None
