@@ -9,12 +9,15 @@ from hotpatch_agent.home import facts
 from hotpatch_agent.home.status import Life
 from hotpatch_agent.rollout.states import Event, Station
 
+from tests.agent.gates import doors
 from tests.agent.headcount import Headcount
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import Load, Service, wait_until
 from tests.agent.shop import APP, RELOAD, bodies, stream
 from tests.agent.shop import make as shop
+from tests.agent.test_checks import describe
 from tests.agent.test_classes import CLASSES, make, reloading
+from tests.rollout.servers import serving
 
 BLUE_GREEN = {"strategy": "blue-green", "keep": "90s"}
 BY_HAND = {**BLUE_GREEN, "manual": "yes"}
@@ -233,3 +236,32 @@ def test_a_stream_goes_on_in_the_set_that_waits(pusher: Pusher) -> None:
         pusher.ask(Event.PROMOTE)
         pusher.stands_at(Station.PROMOTED)
         alone(pusher, service)
+
+
+def test_a_check_that_says_no_after_the_flip_has_the_old_set_answer_again(pusher: Pusher) -> None:
+    with shop(pusher, files=APP) as service, serving() as site:
+        old = {one.pid for one in settled(pusher, service, 2)}
+        describe(pusher, "http", site.url, critical=True)
+        pusher.begin(APP, RELOAD, **BLUE_GREEN)
+        pusher.stands_at(Station.KEEPING)
+        two_up(pusher)
+        site.status = 500
+        progress = pusher.stands_at(Station.ROLLED_BACK)
+        assert alone(pusher, service) == old
+        assert set(bodies(service, 20)) == {"one"}
+    assert progress.reason.startswith("check orders: ")
+
+
+def test_a_gate_that_says_no_leaves_both_sets_where_they_are(pusher: Pusher) -> None:
+    with shop(pusher, files=APP) as service, doors(pusher) as gates:
+        settled(pusher, service, 2)
+        gates.no.add("promotion")
+        pusher.begin(APP, RELOAD, **BLUE_GREEN)
+        pusher.stands_at(Station.HELD)
+        two_up(pusher)
+        assert set(bodies(service, 20)) == {"one"}
+        gates.no.clear()
+        pusher.ask(Event.RESUME)
+        pusher.stands_at(Station.KEEPING)
+        two_up(pusher)
+        assert set(bodies(service, 20)) == {"reloaded"}
