@@ -294,7 +294,8 @@ def make_lru(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -> A
 def make_weakref(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -> Any:
     if head:
         raise Unbuildable(f"a dead weak reference can't be built: {builder.new.path(n)}")
-    return weakref.ref(builder.make(kids["target"]))
+    target = builder.make(kids["target"])
+    return weakref.ref(target, builder.make(kids["callback"])) if "callback" in kids else weakref.ref(target)
 
 
 def make_opaque(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -> Any:

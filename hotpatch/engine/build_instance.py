@@ -7,7 +7,7 @@ import collections
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .reading import raw_dict, slots_of, solid_base
+from .reading import GIVEN, raw_dict, slots_of, solid_base
 from .shape import WRAPPING, Step
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def make_instance(builder: Builder, n: int, head: Any, kids: Mapping[Step, int])
     elif base in WRAPPING:
         made = base.__new__(cls)
         base.__init__(made, *[builder.make(kids[part]) for part, _ in WRAPPING[base]])
+    elif base in GIVEN:
+        made = base.__new__(cls, *[builder.make(kids[part]) for part, _ in GIVEN[base]])
     elif issubclass(base, BaseException):
         made = base.__new__(cls, *builder.make(kids["args"]))
     else:

@@ -63,7 +63,9 @@ class Difference:
         return self.origin.get(pair[1]) == pair[0]
 
 
-FIXED_PARTS: Final = frozenset({"class", "payload", "args", "fget", "fset", "fdel", "func"})
+FIXED_PARTS: Final = frozenset(
+    {"class", "payload", "fget", "fset", "fdel", "func", "origin", "args", "target", "callback"}
+)
 """Parts of an instance that are set when it is made, and never after."""
 
 

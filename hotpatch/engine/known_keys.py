@@ -62,7 +62,7 @@ def _identity(graph: Graph, i: int, partner: Mapping[int, int] | None) -> Any:
     if kind in OUTSIDE:
         return kind, head
     if kind in WRAPPING:
-        parts = tuple(_identity(graph, child, partner) for _, child in kids)
+        parts = tuple(_identity(graph, child, partner) for step, child in kids if step != "callback")
         return None if None in parts else (kind, head, parts)
     if kind in UNKNOWN:
         return None

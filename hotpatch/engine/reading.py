@@ -16,6 +16,7 @@ import functools
 import sys
 import types
 import typing
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -39,6 +40,19 @@ PAYLOADS: Final[dict[type, Callable[[Any], Any]]] = {
     complex: lambda c: complex.__add__(c, 0),
 }
 """For classes that extend a plain type: how to read the plain value inside an instance."""
+
+GIVEN: Final[dict[type, tuple[tuple[str, Callable[[Any], Any]], ...]]] = {
+    types.GenericAlias: (
+        ("origin", types.GenericAlias.__dict__["__origin__"].__get__),
+        ("args", types.GenericAlias.__dict__["__args__"].__get__),
+    ),
+    weakref.ref: (
+        ("target", weakref.ref.__call__),
+        ("callback", weakref.ref.__dict__["__callback__"].__get__),
+    ),
+}
+"""For classes that extend a C type whose objects are whole once made: what its `__new__` is given, and how to
+read that."""
 
 MAPPINGS: Final[tuple[type, ...]] = (dict, collections.OrderedDict, collections.defaultdict)
 SEQUENCES: Final[tuple[type, ...]] = (tuple, list, collections.deque)

@@ -27,6 +27,7 @@ from typing import Any, Final
 
 from .labels import label
 from .reading import (
+    GIVEN,
     LRU,
     MAPPINGS,
     MISSING,
@@ -169,6 +170,8 @@ def expand_instance(shapes: Shapes, obj: Any, cls: type) -> Shape:
         kids += shapes.labelled("item", list(base.__iter__(obj)))
     elif base in WRAPPING:
         kids += [(part, base.__dict__[attr].__get__(obj)) for part, attr in WRAPPING[base]]
+    elif base in GIVEN:
+        kids += [(part, read(obj)) for part, read in GIVEN[base]]
     elif issubclass(base, BaseException):
         kids.append(("args", BaseException.__dict__["args"].__get__(obj)))
     elif base is not object:
@@ -251,8 +254,9 @@ def expand_lru(shapes: Shapes, obj: Any) -> Shape:
 
 
 def expand_weakref(shapes: Shapes, obj: Any) -> Shape:
-    target = obj()
-    return "weakref", target is None, [] if target is None else [("target", target)], None
+    target, callback = obj(), obj.__callback__
+    kids: list[tuple[Step, Any]] = [("target", target)] if target is not None else []
+    return "weakref", target is None, [*kids, *([("callback", callback)] if kids and callback else ())], None
 
 
 def expand_descriptor(shapes: Shapes, obj: Any) -> Shape:
