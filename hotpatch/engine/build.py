@@ -9,6 +9,7 @@ can see it.
 from __future__ import annotations
 
 import collections
+import contextvars
 import functools
 import importlib
 import importlib.util
@@ -325,6 +326,13 @@ def make_typevar(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) 
     return made
 
 
+def make_contextvar(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -> Any:
+    if "default" not in kids:
+        return contextvars.ContextVar(head)
+    default = builder.make(kids["default"])
+    return contextvars.ContextVar(head, default=default)
+
+
 def make_member(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -> Any:
     return class_dict(builder.make(kids["class"]))[head]
 
@@ -383,4 +391,5 @@ MAKERS: Final[dict[str, Maker]] = {
     "instance": make_instance,
     "value": make_instance,
     "typevar": make_typevar,
+    "contextvar": make_contextvar,
 }

@@ -44,6 +44,7 @@ FIXED: Final = frozenset(
         "member",
         "descriptor",
         "typevar",
+        "contextvar",
         "value",
     }
 )

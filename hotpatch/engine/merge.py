@@ -146,7 +146,7 @@ class Merger:
                 f"({self.old.nodes[o][1]} to {self.new.nodes[n][1]}), and the one that lives may be in use"
             )
         made = self.builder.make(n)
-        if self.old.kind(o) == "instance" and self.difference.same_thing(pair):
+        if self.old.kind(o) in ("instance", "contextvar") and self.difference.same_thing(pair):
             self.displaced[id(live)] = Note(live, None)
         if type(live) is type(made) is types.FunctionType and self.difference.same_thing(pair):
             self.forward(live, made, where)

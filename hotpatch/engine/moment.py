@@ -6,6 +6,7 @@ a transformer carries over.  So these steps are made anew, all of them before th
 
 from __future__ import annotations
 
+import contextvars
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,8 @@ class LaterUndo(Undo):
         """Raises PatchRefused as `Undo` does, and where what changed since has no way back."""
         if self.done:
             super().revert()
+        if variables := [op.after for op in self._base if _exchanges_variable(op)]:
+            _refuse_if_set(variables, all_objects())
         known = self.ops
         ours = () if self._carry is None else self._carry.back(self._ours)
         self.ops = (*self._base, *self._since(), *ours)
@@ -62,10 +65,13 @@ def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
 
     `ready` may wait for that moment, and raise; all that it could outdate is made after it.
     """
-    if staged.carry is None and not staged.exchanged:
+    variables = [op.before for op in staged.base if _exchanges_variable(op)]
+    if staged.carry is None and not staged.exchanged and not variables:
         return commit(staged.ops, ready, view=staged.view)
     if ready is not None:
         ready()
+    if variables:
+        _refuse_if_set(variables, all_objects())
     base, built = [*staged.base], list[Any]()
     if staged.exchanged:
         objects = all_objects()
@@ -82,6 +88,22 @@ def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
     if staged.carry is not None:
         staged.carry.note()
     return LaterUndo(undo, base, ours, staged, built)
+
+
+def _exchanges_variable(op: Op) -> bool:
+    return type(op.before) is type(op.after) is contextvars.ContextVar
+
+
+def _refuse_if_set(variables: Sequence[contextvars.ContextVar[Any]], objects: Sequence[Any]) -> None:
+    """A context that has a value for a variable which gives way would lose it, and could not reset it."""
+    for obj in objects:
+        if type(obj) is contextvars.Context:
+            for variable in variables:
+                if variable in obj:
+                    raise PatchRefused(
+                        f"the context variable {variable.name} has another default and needs another object, "
+                        "and is set just now in what runs: try again when it is idle"
+                    )
 
 
 def newcomers(staged: Staged, objects: Sequence[Any]) -> list[Op]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import _abc  # type: ignore[import-not-found]
 import collections
+import contextvars
 import copyreg
 import functools
 import gc
@@ -270,6 +271,14 @@ def expand_typevar(shapes: Shapes, obj: Any) -> Shape:
     return "typevar", (obj.__name__, obj.__covariant__, obj.__contravariant__), list(kids), None
 
 
+def expand_contextvar(shapes: Shapes, obj: Any) -> Shape:
+    """Its default is what it answers in an empty context."""
+    try:
+        return "contextvar", obj.name, [("default", contextvars.Context().run(obj.get))], None
+    except LookupError:
+        return "contextvar", obj.name, [], None
+
+
 def expand_logger(shapes: Shapes, obj: Any) -> Shape:
     """A logger is known by its name to a registry of the logging module: it is asked for, never built."""
     keep = ("level", "propagate", "disabled", "handlers", "filters")
@@ -313,6 +322,7 @@ DIRECT: Final[dict[type, Callable[[Any, Any], Shape]]] = {
     object: lambda shapes, obj: ("object", None, [], None),
     typing.TypeVar: expand_typevar,
     logging.Logger: expand_logger,
+    contextvars.ContextVar: expand_contextvar,
     typing.ParamSpec: lambda s, obj: ("opaque", f"typing.ParamSpec {obj.__name__}", [], None),
 }
 

@@ -10,6 +10,7 @@ import __future__
 
 import ast
 import functools
+import importlib.util
 import operator
 from collections.abc import Iterator, Mapping
 from types import ModuleType
@@ -68,10 +69,13 @@ class Statements:
         if source is None:
             raise why
         file = self.builder.files.get(module.__name__, "<unknown>")
+        tree = ast.parse(source)
+        statements = statements_of(tree, name)
+        if (home := self._imported_from(statements, module, name)) is not None:
+            return self._run(*home, why)
         overlay = Overlay(self.builder, module.__name__)
         try:
-            tree = ast.parse(source)
-            for statement in statements_of(tree, name):
+            for statement in statements:
                 code = compile(
                     ast.Module([statement], []), file, "exec", future_flags(tree), dont_inherit=True
                 )
@@ -86,6 +90,26 @@ class Statements:
             raise why
         self.ran.append(f"{module.__name__}.{name}")
         return value
+
+    def _imported_from(
+        self, statements: list[ast.stmt], module: ModuleType, name: str
+    ) -> tuple[ModuleType, str] | None:
+        """Where a name comes from that the statements import from another module of the program: the module
+        itself has it only when the edit is done."""
+        top = statements[-1] if statements else None
+        imports = [s for s in nested_statements(top) if isinstance(s, ast.ImportFrom)] if top else []
+        for found in imports:
+            for alias in found.names:
+                origin = self._module_named("." * found.level + (found.module or ""), module)
+                if (alias.asname or alias.name) == name and origin is not None:
+                    return origin, alias.name
+        return None
+
+    def _module_named(self, name: str, importer: ModuleType) -> ModuleType | None:
+        name = importlib.util.resolve_name(name, str(vars(importer).get("__package__") or ""))
+        root = self.builder.new.roots.get(name)
+        found = None if root is None else self.builder.make(root)
+        return found if issubclass(type(found), ModuleType) else None
 
 
 def future_flags(tree: ast.Module) -> int:

@@ -1,4 +1,4 @@
-"""Objects of classes that extend a C type, which are made whole and never change: aliases, weak references."""
+"""Objects of classes that extend a C type, made whole and never changed: aliases, weak references."""
 
 from __future__ import annotations
 
