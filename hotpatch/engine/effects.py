@@ -11,6 +11,7 @@ Pure functions of what the starts told and of the sources' changes.
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -22,7 +23,7 @@ from .measurement import Problem
 from .outside import PROCESS
 from .start import Started
 from .syntax_changes import Act, Change, Changes
-from .syntax_effects import PURE
+from .syntax_effects import PURE, effects_of
 from .syntax_follow import Place, Program
 from .syntax_reasons import unexplained
 from .syntax_units import Doing, Kind, module_name
@@ -228,22 +229,36 @@ def _opaque_within(graph: Graph, node: int, depth: int = 2) -> str | None:
     return next((said for _, child in kids if (said := _opaque_within(graph, child, depth - 1))), None)
 
 
-def containers_touched(changes: Changes) -> list[str]:
-    """What changed statements with effects may change outside the program, by the names that `World.open`
-    takes: of `urllib.parse.uses_netloc.append(...)` all that the dotted name passes through.  Which of them
-    are containers only a start can tell.  What is of the process is left out, as in `outside`."""
-    new, old = Program(changes.new), Program(changes.old)
-    found = set()
-    for change in changes.statements:
-        program = old if change.act is Act.REMOVED else new
-        for effect in change.effects if change.unit is not None else ():
-            head, _, rest = effect.target.partition(".")
-            if (origin := _origin(program, change, head)) is None or origin[0].partition(".")[0] in PROCESS:
+def containers_touched(sources: Mapping[str, tuple[str, bytes]], reached: frozenset[str]) -> Iterator[str]:
+    """What statements may change outside the program, by the names that `World.open` takes: of
+    `urllib.parse.uses_netloc.append(...)` all that the dotted name passes through.  Which of them are
+    containers only a start can tell.  What is of the process is left out, as in `outside`.
+
+    Of all the modules that the change reaches, in functions too: a statement that is the same may be given
+    something else.
+    """
+    program = Program(dict(sources.values()))
+    for module in reached & sources.keys():
+        for target in _targets(sources[module][1]):
+            head, _, rest = target.partition(".")
+            origin = _origin(program, module, "", head)
+            if origin is None or origin[0].partition(".")[0] in PROCESS:
                 continue
             parts = [part for part in (origin[1], *rest.split(".")) if part]
             if all(part.isidentifier() for part in parts):
-                found |= {f"{OUTSIDE}{origin[0]}:{'.'.join(parts[:n])}" for n in range(1, len(parts) + 1)}
-    return sorted(found)
+                yield from (f"{OUTSIDE}{origin[0]}:{'.'.join(parts[:n])}" for n in range(1, len(parts) + 1))
+
+
+def _targets(source: bytes) -> set[str]:
+    """What the statements of a module may change of what it imports."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError):  # whoever starts the program is told
+        return set()
+    imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {(alias.asname or alias.name).partition(".")[0] for node in imports for alias in node.names}
+    targets = {e.target for node in nodes if isinstance(node, ast.stmt) for e in effects_of(node, {})}
+    return {target for target in targets if target.partition(".")[0] in names}
 
 
 def _names_outside(program: Program, place: Place) -> bool:
@@ -257,7 +272,7 @@ def _reaches_out(change: Change, effect: Any, program: Program, accounted: Colle
     head, _, rest = effect.target.partition(".")
     if not head.isidentifier():
         return True
-    origin = _origin(program, change, head)
+    origin = _origin(program, change.module, change.unit.owner, head)
     if origin is None:
         return False  # an object of the program: what becomes of it is measured
     source = origin[0]
@@ -268,11 +283,10 @@ def _reaches_out(change: Change, effect: Any, program: Program, accounted: Colle
     return source.partition(".")[0] not in accounted
 
 
-def _origin(program: Program, change: Change, head: str) -> tuple[str, str | None] | None:
+def _origin(program: Program, module: str, owner: str, head: str) -> tuple[str, str | None] | None:
     """The module outside the program that a name comes from, and the name there (none for the module itself);
     None if it is the program's."""
-    assert change.unit is not None
-    place = next(iter(program.resolve(change.module, change.unit.owner, head)), None)
+    place = next(iter(program.resolve(module, owner, head)), None)
     if place is None:
         return "builtins", head
     for unit in program.binders(place):

@@ -11,7 +11,6 @@ from hotpatch.errors import PatchInvalid, PatchRefused
 
 from .difference import Difference, derive, unchangeable
 from .effects import containers_touched, settings_problems, witnessed
-from .explain import explain
 from .graph import Graph
 from .heap import names_of
 from .late import changed_modules, late_modules, sources_below
@@ -40,7 +39,7 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
     if not start.modules:
         start = evolve(start, modules=late)
     opened: tuple[str, ...] | None = None
-    touched = _touched(dict(before.values()), dict(after.values()))
+    touched = sorted({name for sources in (before, after) for name in containers_touched(sources, reached)})
     names = stored(text for _, text in (*before.values(), *after.values()))
     old, new, again = run(start, [old_root, new_root, new_root], touched=touched, stored=names)
     if old.opened != new.opened:
@@ -80,13 +79,6 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
     foresee = None if grader is None else grader(difference, old.graph, new.graph)
     explain_it(measured, dict(before.values()), dict(after.values()), foresee)
     return measured
-
-
-def _touched(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[str]:
-    try:
-        return containers_touched(explain(before, after))
-    except PatchInvalid:  # whoever starts the program is told; a file that it does not load tells nothing
-        return []
 
 
 def _must_start(start: Start, changed: frozenset[str], old: Started, new: Started, new_root: str) -> None:

@@ -76,3 +76,27 @@ def test_what_no_container_holds_is_still_a_reason_for_a_new_process(program: Pr
     program.module("net")
     outcome = program.patch({"net.py": "import socket\nX = 1\nsocket.setdefaulttimeout(None)\n"})
     assert outcome.effect is Effect.RELOAD and "net:3" in outcome.reasons[0]
+
+
+KNOWN = "from mimetypes import types_map as known\nKIND = {!r}\n"
+FILLING = "def fill():\n    known.update({'.shop': KIND})\nfill()\n"
+
+
+@pytest.mark.parametrize("statement", ["known['.shop'] = KIND\n", FILLING])
+def test_by_a_statement_that_is_the_same_and_gives_it_something_else(
+    program: Program, statement: str
+) -> None:
+    program.runs({"kinds.py": KNOWN.format("text/a") + statement})
+    program.module("kinds")
+    outcome = program.patch({"kinds.py": KNOWN.format("text/b") + statement})
+    assert outcome.effect is Effect.LIVE, outcome.reasons
+    assert mimetypes.types_map[".shop"] == "text/b"
+
+
+def test_by_a_module_that_comes(program: Program) -> None:
+    program.runs({"shop.py": "X = 1\n"})
+    program.module("shop")
+    kinds = KNOWN.format("text/a") + "known['.shop'] = KIND\n"
+    outcome = program.patch({"shop.py": "import kinds\nX = 1\n", "kinds.py": kinds})
+    assert outcome.effect is Effect.LIVE, outcome.reasons
+    assert mimetypes.types_map[".shop"] == "text/a"
