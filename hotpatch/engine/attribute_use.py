@@ -73,6 +73,19 @@ def set_where_missing(code: CodeType) -> set[str]:
     return stored if stored and _catches(code, "AttributeError") else stored & asked
 
 
+def may_fill_dictionary(code: CodeType) -> bool:
+    """Does the code take an object's `__dict__` for more than to read in it, or to hand it on?"""
+    steps = itertools.pairwise(dis.get_instructions(code))
+    return any(
+        taken.argval == "__dict__" and after.opname not in _HANDED_ON and after.argval not in _READING
+        for taken, after in steps
+    )
+
+
+_HANDED_ON: Final = frozenset({"PRECALL", "CALL", "GET_ITER", "CONTAINS_OP", "RETURN_VALUE"})
+_READING: Final = frozenset({"get", "items", "keys", "values", "copy"})
+
+
 def _catches(code: CodeType, name: str) -> bool:
     steps = itertools.pairwise(dis.get_instructions(code))
     return any(a.argval == name and b.opname == "CHECK_EXC_MATCH" for a, b in steps)

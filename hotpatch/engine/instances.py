@@ -144,7 +144,7 @@ def _stored(code: types.CodeType) -> set[str]:
 
 def _named_as_text(code: types.CodeType) -> set[str]:
     """Attributes that code sets by their names as text: every text, where it does so at all."""
-    if "setattr" not in code.co_names and "__dict__" not in code.co_names:
+    if "setattr" not in code.co_names and not attribute_use.may_fill_dictionary(code):
         return set()
     consts = [const for part in codes.walk(code) for const in part.co_consts]
     texts = [t for const in consts for t in (const if type(const) is tuple else (const,))]

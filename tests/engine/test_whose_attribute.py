@@ -55,3 +55,38 @@ class Pump(Base):
     outcome = program.patch({"pumps.py": source.format("self.level", "; self.level = 7")})
     assert outcome.effect is Effect.RELOAD
     assert pump.show() == 1
+
+
+COPIED = """
+class Label: pass
+class Shop:
+    Model = 1
+    def show(self): return self.Model
+def make(base):
+    body = {}
+    label = Label()
+    return type("Model", (base,), body), label
+"""
+
+
+def test_a_dictionary_that_is_only_copied_gives_nothing_to_what_is_made_there(program: Program) -> None:
+    program.runs({"shops.py": COPIED.format("{}")})
+    shops = program.module("shops")
+    label, shop = shops.Label(), shops.Shop()
+    new = COPIED.format("dict(base.__dict__)")
+    new = new.replace("return self.Model", "return [each.Model for each in [self]][0] + 1")
+    outcome = program.patch({"shops.py": new})
+    assert outcome, outcome.reasons
+    assert shop.show() == 2 and label is not None
+
+
+def test_a_dictionary_that_is_written_to_gives_what_its_texts_name(program: Program) -> None:
+    program.runs({"shops.py": COPIED.format("{}")})
+    shops = program.module("shops")
+    label, shop = shops.Label(), shops.Shop()
+    new = COPIED.format("{}").replace("    return type", "    label.__dict__['Model'] = 2\n    return type")
+    new = new.replace("return self.Model", "return [each.Model for each in [self]][0] + 1")
+    outcome = program.patch({"shops.py": new})
+    assert outcome.effect is Effect.RELOAD, outcome
+    assert "objects of Label that live lack Model" in outcome.reasons[0]
+    assert shop.show() == 1 and label is not None
