@@ -165,45 +165,48 @@ def following(
     return ops
 
 
-def holders(gone: Mapping[int, tuple[Any, str]], ours: set[int], view: View) -> list[str]:
+def holders(
+    gone: Mapping[int, tuple[Any, str]], ours: set[int], view: View, values: Collection[int] = ()
+) -> list[str]:
     """After a commit: what still holds on to an object whose place another has taken.  `gone` maps ids to
-    the object and its name; `ours` are the ids of the engine's own records.
+    the object and its name; `ours` are the ids of the engine's own records, and `values` of what these hold.
 
     Old functions and their cells hold old classes; whether one can still be reached is the graph's to say.
     """
     found: dict[str, None] = {}
-    passed = ours | {id(gone), *map(id, gone.values())}
+    records, dead = ours | {id(gone), *map(id, gone.values())}, set(gone)
     for obj, _ in gone.values():
         if issubclass(type(obj), type):
-            passed |= {id(obj.__mro__), id(obj.__bases__), *map(id, gc.get_referents(class_dict(obj)))}
+            dead |= {id(obj.__mro__), id(obj.__bases__), *map(id, gc.get_referents(class_dict(obj)))}
             left = [sub for sub in type.__subclasses__(obj) if _left_behind(sub)]
-            passed |= {id(part) for sub in left for part in (sub, sub.__mro__, sub.__bases__)}
+            records |= {id(part) for sub in left for part in (sub, sub.__mro__, sub.__bases__)}
     _forget_aliases()
     suspects, names = list[Any](), list[str]()
-    passed.add(id(suspects))
+    records.add(id(suspects))
     with thawed():
         for obj, name in gone.values():
             referrers = gc.get_referrers(obj)
             for holder in referrers:
-                known = id(holder) in passed or id(holder) in gone
+                known = id(holder) in records or id(holder) in dead or id(holder) in values
                 if not (known or _passes(holder) or view.keeps(holder, obj)):
                     suspects.append(holder)
                     names.append(name)
             del referrers  # it holds classes derived from this one, which are looked for next
-        fine = _records_among(suspects, passed, view)
+        fine = _records_among(suspects, records, view, dead)
     for holder, name in zip(suspects, names, strict=True):
         if id(holder) not in fine:
             found[f"a {type(holder).__name__} holds the old {name}"] = None
     return list(found)
 
 
-def _records_among(holders: Sequence[Any], passed: set[int], view: View) -> set[int]:
-    """ids of those that are records of a change that can be taken back, or that only such records hold."""
+def _records_among(holders: Sequence[Any], passed: set[int], view: View, dead: set[int]) -> set[int]:
+    """ids of those that are records of a change that can be taken back, or that only such records hold, or
+    what is gone itself (`dead`): a class's `__orig_bases__`."""
     records = {id(holder) for holder in holders if type(holder) in RECORDS}
     others = [
         holder for holder in holders if id(holder) not in records and not issubclass(type(holder), OTHERS)
     ]
-    return records | recorded(others, passed, view)
+    return records | recorded(others, passed, view, dead)
 
 
 def _forget_aliases() -> None:

@@ -116,10 +116,10 @@ def of_the_heap(staged: Staged) -> tuple[str, ...]:
     findings += bound_arguments.refused(staged.functions, objects)
     findings += hashed.lost(staged.functions, staged.ops, objects, lambda forward: apply(staged.ops, forward))
     del asked, objects  # they hold classes, and are no holders of the program's
-    gone, ours = _gone(staged), _own_records(staged)
+    gone, ours, values = _gone(staged), _own_records(staged), _values(staged)
     if gone:
-        findings += heap.holders(gone, ours, staged.view)
-    findings += rebound.held(staged.ops, staged.functions, ours, staged.view)
+        findings += heap.holders(gone, ours, staged.view, values)
+    findings += rebound.held(staged.ops, staged.functions, ours | values, staged.view)
     return tuple(findings)
 
 
@@ -296,7 +296,13 @@ def _own_records(staged: Staged) -> set[int]:
     ours = {id(staged.exchanged), id(staged.displaced)}
     for ops in (staged.ops, staged.base):
         ours |= {id(ops), *map(id, ops)}
+    return ours
+
+
+def _values(staged: Staged) -> set[int]:
+    """What its ops hold of what stood in a place before, and comes to stand there."""
+    values = set[int]()
     for op in staged.ops:
         kinds = (list, tuple, dict) if op.key == FIELDS[1] else (list, tuple)
-        ours |= {id(value) for value in (op.before, op.after) if type(value) in kinds}
-    return ours
+        values |= {id(value) for value in (op.before, op.after) if type(value) in kinds}
+    return values

@@ -28,10 +28,13 @@ OTHERS: Final = (types.ModuleType, types.FunctionType, types.CodeType, type)
 """They hold for the program's sake; who holds them in turn need not be asked."""
 
 
-def recorded(things: Sequence[Any], passed: Container[int], view: View) -> set[int]:
+def recorded(
+    things: Sequence[Any], passed: Container[int], view: View, dead: Container[int] = ()
+) -> set[int]:
     """The ids of those that records hold, directly or in what they hold, and that nothing else does.
 
-    `passed` are ids of what holds them for the sake of this question.  Frames are passed as well.
+    `passed` are ids of what holds them for the sake of this question.  Frames are passed as well.  `dead` are
+    ids of what only records hold, as is asked elsewhere.
     """
     asked = set(map(id, things))
     met: dict[int, Any] = {id(thing): thing for thing in things}
@@ -47,7 +50,7 @@ def recorded(things: Sequence[Any], passed: Container[int], view: View) -> set[i
         higher: dict[int, Any] = {}
         above = gc.get_referrers(*asked_for)
         for holder in above:
-            is_record = type(holder) in RECORDS
+            is_record = type(holder) in RECORDS or id(holder) in dead
             is_known = id(holder) in own or id(holder) in passed
             if type(holder) is types.FrameType or (is_known and not is_record):
                 continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 
 from hotpatch.plan import Effect
@@ -54,3 +56,41 @@ def test_a_class_that_an_object_of_the_program_holds_as_well_is_the_reason(progr
     outcome = program.patch({"m.py": text.replace('("n",)', '("n", "e")')})
     assert outcome.effect is Effect.RELOAD
     assert "holds the old Key" in outcome.reasons[0] or "old Key can still be reached" in outcome.reasons[0]
+
+
+LAYERS = """
+from abc import ABCMeta
+from typing import Generic, TypeVar
+T = TypeVar("T")
+class Resource(metaclass=ABCMeta):
+    {}
+    def close(self): return {}
+class Reader(Resource, Generic[T]): pass
+class Writer(Resource, Generic[T]): pass
+class Socket(Reader[bytes], Writer[bytes]): pass
+class Listener(Reader[Socket]): pass
+"""
+
+
+def test_what_only_classes_that_are_gone_hold_is_gone_with_them(program: Program) -> None:
+    """The bases as they were written, aliases among them, of a class that is built anew."""
+    program.runs({"layers.py": LAYERS.format("pass", 1)})
+    layers = program.module("layers")
+    old = weakref.ref(layers.Resource)
+    outcome = program.patch({"layers.py": LAYERS.format("__slots__ = ()", 2)})
+    assert outcome, outcome.reasons
+    assert layers.Resource is not old()
+    assert layers.Listener().close() == 2
+    assert layers.Listener.__orig_bases__ == (layers.Reader[layers.Socket],)
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert layers.Resource is old() and layers.Listener().close() == 1
+
+
+def test_an_alias_of_such_a_class_that_the_program_holds_is_none_of_them(program: Program) -> None:
+    program.runs({"layers.py": LAYERS.format("pass", 1)})
+    layers = program.module("layers")
+    held = [layers.Reader[int]]
+    outcome = program.patch({"layers.py": LAYERS.format("__slots__ = ()", 2)})
+    assert outcome.effect is Effect.RELOAD, held
+    assert "holds the old Reader" in " ".join(outcome.reasons)
