@@ -206,7 +206,14 @@ def _merge_virtual(merger: Merger, pair: Pair, live: Any, where: str) -> None:
     gone = {id(merger.locator.kids(live).get(step)) for step in removed}
     after = [c for c in before if id(c) not in gone] + [merger.builder.make(c) for c in added]
     undo, redo = partial(_register_all, live, before), partial(_register_all, live, after)
-    merger.ops.append(Op(live, SlotKind.CALL, None, undo, redo, f"{where} virtual subclasses"))
+    name = f"{where} virtual subclasses"
+    # Last both times: to register asks whether it is a subclass already, by hooks that the edit may change.
+    merger.ops.insert(0, Op(live, SlotKind.CALL, None, undo, _nothing, name))
+    merger.ops.append(Op(live, SlotKind.CALL, None, _nothing, redo, name))
+
+
+def _nothing() -> None:
+    pass
 
 
 def _register_all(cls: type, subclasses: list[type]) -> None:

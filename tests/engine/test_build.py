@@ -197,6 +197,19 @@ def test_a_class_of_another_package_that_is_registered_is_an_instance(program: P
     assert not isinstance(3, m.B) and not issubclass(m.decimal.Decimal, m.B)
 
 
+def test_a_class_that_a_hook_knows_instead_is_registered_again_by_the_undo(program: Program) -> None:
+    text = "import abc\nclass Duck:\n    def quack(self): pass\nclass B(abc.ABC):\n    {}\n"
+    hook = "@classmethod\n    def __subclasshook__(cls, c): return hasattr(c, 'quack')"
+    program.runs({"m.py": text.format("pass") + "B.register(Duck)\n"})
+    m = program.module("m")
+    outcome = program.patch({"m.py": text.format(hook)})
+    assert outcome, outcome.reasons
+    assert isinstance(m.Duck(), m.B)
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert isinstance(m.Duck(), m.B)
+
+
 @pytest.mark.parametrize("future", ["", "from __future__ import annotations\n"])
 def test_a_definition_whose_statement_has_to_run_is_compiled_as_its_module_is(
     program: Program, future: str
