@@ -107,7 +107,7 @@ def of_the_heap(staged: Staged) -> tuple[str, ...]:
     objects = all_objects()
     is_ours = World(staged.root).is_local
     asked = Lacking(staged.functions, staged.ops, is_ours)
-    findings = asked.find(objects)
+    findings = asked.find([obj for obj in objects if id(type(obj)) not in staged.exchanged])
     findings += records.lacking(staged.functions, asked.brought, objects, is_ours)
     findings += kinds.outdated(staged.functions, asked, objects)
     findings += tuples.outgrown(staged.functions, asked.brought, objects)

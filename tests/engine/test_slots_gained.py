@@ -1,0 +1,57 @@
+"""A class with slots that gains one is built anew, and so are its objects that the start made."""
+
+from __future__ import annotations
+
+import pytest
+
+from hotpatch.plan import Effect
+from tests.engine.conftest import Program
+
+PLAIN = (
+    "class P:\n    __slots__ = ('x', 'y')\n    def __init__(self, x, y=0): self.x, self.y = x, y\n"
+    "    def sum(self): return self.x + self.y\n"
+)
+DATACLASS = (
+    "from dataclasses import dataclass, fields\n@dataclass(slots=True)\nclass P:\n"
+    "    x: int\n    y: int = 0\n"
+    "    def sum(self): return self.x + self.y\n"
+)
+BEFORE = {
+    PLAIN: PLAIN.replace(", 'y'", ",").replace(", y=0", "").replace("self.x, self.y = x, y", "self.x = x"),
+    DATACLASS: DATACLASS.replace("    y: int = 0\n", ""),
+}
+BEFORE = {after: text.replace(" + self.y", "") for after, text in BEFORE.items()}
+HELD = "ORIGIN = P(1)\n"
+
+
+@pytest.mark.parametrize("after", BEFORE, ids=["plain", "dataclass"])
+def test_an_object_that_the_start_made_has_the_new_slot(program: Program, after: str) -> None:
+    program.runs({"points.py": BEFORE[after] + HELD})
+    points = program.module("points")
+    outcome = program.patch({"points.py": after + HELD})
+    assert outcome, outcome.reasons
+    assert points.ORIGIN.sum() == 1 and points.P(1, 2).sum() == 3
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert points.ORIGIN.sum() == 1 and not hasattr(points.P(1), "y")
+
+
+@pytest.mark.parametrize("after", BEFORE, ids=["plain", "dataclass"])
+def test_one_that_somebody_else_holds_is_the_reason_for_another_process(program: Program, after: str) -> None:
+    program.runs({"points.py": BEFORE[after] + HELD})
+    points = program.module("points")
+    held = [points.ORIGIN]
+    outcome = program.patch({"points.py": after + HELD})
+    assert outcome.effect is Effect.RELOAD
+    assert held[0] is points.ORIGIN and held[0].sum() == 1
+
+
+def test_the_table_of_fields_goes_back_as_it_was(program: Program) -> None:
+    program.runs({"points.py": BEFORE[DATACLASS]})
+    points = program.module("points")
+    outcome = program.patch({"points.py": DATACLASS})
+    assert outcome, outcome.reasons
+    assert [field.name for field in points.fields(points.P)] == ["x", "y"]
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert [field.name for field in points.fields(points.P)] == ["x"]
