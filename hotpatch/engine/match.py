@@ -18,6 +18,7 @@ from typing import Any, Final
 from . import order
 from .gained import Named, pair_up
 from .graph import HIDDEN, Graph
+from .inherited import handed
 from .known_keys import in_doubt, pair_known
 from .labels import label
 from .pairing import SHARED, Places
@@ -227,6 +228,8 @@ class Match:
         if (n, order.STEP) not in self.noise and self._in_another_order(pair, matched, added):
             (self.replaced if kind in FIXED else self.reordered).add(pair)
             self.different.add(pair)
+        if kind == "class":
+            yield from handed(self.old, self.new, pair, removed, added)
         edges = self.edges[pair]
         for so, sn, co, cn in matched:
             x, y = self.old.nodes[co], self.new.nodes[cn]

@@ -1,0 +1,65 @@
+"""A method that moves between a class and its base, held bound by somebody."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from tests.engine.conftest import Program
+
+METHOD = "    def get(self, key): return {}\n"
+TEXT = "class Reader:\n    kind = 'r'\n{}class Store(Reader):\n    def __init__(self): self.rows = {{}}\n{}"
+UP = TEXT.format("", METHOD.format("key")), TEXT.format(METHOD.format("key * 2"), "")
+DOWN = TEXT.format(METHOD.format("key"), ""), TEXT.format("", METHOD.format("key * 2"))
+
+
+@pytest.mark.parametrize("texts", [UP, DOWN], ids=["up", "down"])
+def test_a_bound_method_that_moved_runs_the_new_code(program: Program, texts: tuple[str, str]) -> None:
+    before, after = texts
+    program.runs({"stores.py": before})
+    stores = program.module("stores")
+    store = stores.Store()
+    get = store.get
+    outcome = program.patch({"stores.py": after})
+    assert outcome, outcome.reasons
+    assert get(1) == store.get(1) == 2
+    home = "Reader" if texts is UP else "Store"
+    assert get.__qualname__ == f"{home}.get" and pickle.loads(pickle.dumps(store)).get(1) == 2
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert get(1) == store.get(1) == 1
+
+
+def test_an_override_that_comes_is_another_method(program: Program) -> None:
+    program.runs({"stores.py": TEXT.format(METHOD.format("key"), "")})
+    stores = program.module("stores")
+    read = stores.Reader.get
+    both = TEXT.format(METHOD.format("key"), METHOD.format("key * 2"))
+    outcome = program.patch({"stores.py": both})
+    assert outcome, outcome.reasons
+    assert stores.Reader.get is read and read(None, 1) == 1
+    assert stores.Store().get(1) == 2
+
+
+def test_a_method_that_uses_super_belongs_to_its_class(program: Program) -> None:
+    text = "class Root:\n    def get(self, key): return key\nclass Reader(Root):\n    kind = 'r'\n{}"
+    text += "class Store(Reader):\n    def put(self, key): return super().get(key)\n{}"
+    method = "    def get(self, key): return super().get(key){}\n"
+    program.runs({"stores.py": text.format("", method.format(""))})
+    stores = program.module("stores")
+    store = stores.Store()
+    outcome = program.patch({"stores.py": text.format(method.format(" * 2"), "")})
+    assert outcome, outcome.reasons
+    assert store.get(1) == store.put(1) == 2
+
+
+def test_two_classes_that_hand_up_the_same_method(program: Program) -> None:
+    text = "class Reader:\n    kind = 'r'\n{0}class A(Reader):\n    kind = 'a'\n{1}"
+    text += "class B(Reader):\n    kind = 'b'\n{1}"
+    program.runs({"stores.py": text.format("", METHOD.format("key"))})
+    stores = program.module("stores")
+    a, b = stores.A(), stores.B()
+    outcome = program.patch({"stores.py": text.format(METHOD.format("self.kind"), "")})
+    assert outcome, outcome.reasons
+    assert (a.get(1), b.get(1)) == ("a", "b")
