@@ -64,15 +64,18 @@ class Statements:
             self.builder.made[n] = value
             return value
 
-    def _run(self, module: ModuleType, name: str, why: Unbuildable) -> Any:
+    def _run(
+        self, module: ModuleType, name: str, why: Unbuildable, since: tuple[tuple[ModuleType, str], ...] = ()
+    ) -> Any:
         source = self.sources.get(module.__name__)
         if source is None:
             raise why
         file = self.builder.files.get(module.__name__, "<unknown>")
         tree = ast.parse(source)
         statements = statements_of(tree, name)
-        if (home := self._imported_from(statements, module, name)) is not None:
-            return self._run(*home, why)
+        home = self._imported_from(statements, module, name)
+        if home is not None and home[0] is not module and home not in since:
+            return self._run(*home, why, (*since, (module, name)))
         overlay = Overlay(self.builder, module.__name__)
         try:
             for statement in statements:
@@ -107,7 +110,7 @@ class Statements:
 
     def _module_named(self, name: str, importer: ModuleType) -> ModuleType | None:
         name = importlib.util.resolve_name(name, str(vars(importer).get("__package__") or ""))
-        root = self.builder.new.roots.get(name)
+        root = self.builder.new.roots.get(name) if name in self.sources else None
         found = None if root is None else self.builder.make(root)
         return found if issubclass(type(found), ModuleType) else None
 
