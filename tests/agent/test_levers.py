@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
+import signal
 import socket
 import struct
 import threading
@@ -11,7 +14,8 @@ from types import SimpleNamespace
 
 import pytest
 from gunicorn import config
-from hotpatch_agent.leader.levers import control_socket
+from hotpatch_agent.leader import levers
+from hotpatch_agent.leader.levers import Levers, control_socket
 
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import wait_until
@@ -75,3 +79,34 @@ def test_no_socket_is_looked_for_where_the_configuration_has_none() -> None:
     assert control_socket(SimpleNamespace(control_socket="/a", control_socket_disable=True)) is None
     assert control_socket(SimpleNamespace(control_socket="/a", control_socket_disable=False)) == "/a"
     assert control_socket(SimpleNamespace(control_socket="a")) == str(Path.cwd() / "a")
+
+
+@pytest.mark.parametrize(
+    ("fails", "certain", "signals"),
+    [(BrokenPipeError, True, [signal.SIGTTIN]), (ConnectionResetError, False, [])],
+    ids=["before the order was sent", "before it was answered"],
+)
+def test_a_conversation_that_the_master_ends(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fails: type[OSError],
+    certain: bool,
+    signals: list[int],
+) -> None:
+    sent: list[int] = []
+    told = {"show stats": {"pid": os.getppid()}}
+
+    def ask(_connection: object, command: str) -> dict[str, int]:
+        if command in told:
+            return told[command]
+        raise fails
+
+    monkeypatch.setattr(levers, "ask", ask)
+    monkeypatch.setattr(os, "kill", lambda _pid, number: sent.append(number))
+    path = tmp_path / "ctl"
+    with socket.socket(socket.AF_UNIX) as master:
+        master.bind(str(path))
+        master.listen()
+        config = SimpleNamespace(control_socket=str(path))
+        assert Levers(os.getppid(), config, logging.getLogger()).more() is certain
+    assert sent == signals

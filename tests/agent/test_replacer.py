@@ -10,6 +10,7 @@ from attrs import define, field
 from hotpatch_agent.decision.acts import Replace
 from hotpatch_agent.decision.states import Replacement
 from hotpatch_agent.home.status import Life, Status
+from hotpatch_agent.leader import replace
 from hotpatch_agent.leader.levers import Levers
 from hotpatch_agent.leader.replace import Replacer, note_wanted, wanted
 
@@ -27,12 +28,15 @@ class Master(Levers):  # type: ignore[misc]
 
     home: Path
     pulled: list[str] = field(factory=list)
+    answers: bool = True
 
-    def more(self) -> None:
+    def more(self) -> bool:
         self.pulled.append("more")
+        return self.answers
 
-    def less(self) -> None:
+    def less(self) -> bool:
         self.pulled.append("less")
+        return self.answers
 
     def obeys(self) -> None:
         note_wanted(self.home, wanted(self.home) + (1 if self.pulled[-1] == "more" else -1))
@@ -100,3 +104,17 @@ def test_a_successor_that_serves_on_what_is_taken_back_goes_without_one_of_its_o
     back = Replacement("7-1", 3, at(9.0))
     replacer.replace(Replace("7-1", 3), back, (*OLD, NEW[0]), {()}, mine=True)
     assert master.pulled == ["less"]
+
+
+def test_a_lever_whose_answer_was_lost_is_pulled_again_once_it_has_had_its_time(
+    replacer: Replacer, master: Master, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    master.answers = False
+    goes_on(replacer, OLD)
+    goes_on(replacer, OLD)
+    assert master.pulled == ["more"]
+    monkeypatch.setattr(replace, "TAKEOVER", 0.0)
+    later = Replacement("2-1", 3, at(2.0), others=("3-1",))
+    for _ in range(2):
+        replacer.replace(Replace("2-1", 3, 2), later, OLD, STACKS, mine=True)
+    assert master.pulled == ["more", "more", "more"]

@@ -154,3 +154,10 @@ def test_a_retry_starts_its_second_set_once_it_is_rehearsed_again() -> None:
     again = facts.Offered(1, digest(1), "", strategy=SETS)
     state = told(Moved(1, Event.RETRY), again, state=failed)
     assert isinstance(the_record(decide(state, looked(status(1), status(2)))), facts.Replaced)
+
+
+def test_the_replacement_of_one_is_over_though_another_waits_for_its_own() -> None:
+    lost = told(Moved(1, Event.LOST, "no"), facts.Replaced("1-1"), state=READY)
+    state = told(facts.Replacing("3-1", 2, "taken back"), state=lost)
+    fact = the_record(decide(state, looked(status(5), new(4))))
+    assert isinstance(fact, facts.Replaced)

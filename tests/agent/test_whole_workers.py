@@ -38,7 +38,7 @@ def test_rolling_goes_worker_by_worker_to_its_end(pusher: Pusher, worker_class: 
     with make(pusher, worker_class, files=old, threads=THREADS[worker_class]) as service:
         settled(pusher, service, 2)
         with service.load(clients=4, pause=0.002) as load:
-            pusher.begin(old, new, **ROLLING)
+            pusher.begin(old, new, **{**ROLLING, "healthy": "4s"})
             pusher.stands_at(Station.WATCHING, step=0)
             first = on_new(pusher)
             pusher.stands_at(Station.PROMOTED)

@@ -214,7 +214,7 @@ def test_a_push_that_gets_no_answer_in_time_says_so_and_takes_the_bundle_back(sh
 def test_a_push_that_is_not_over_in_time_goes_on_without_its_pusher(shop: Shop) -> None:
     shop.start({}, {"adopt": "held"})
 
-    told = shop.json("push", shop.file(bundle(1)), "--wait", "1", code=2)
+    told = shop.json("push", shop.file(bundle(1)), "--wait", "5", code=2)
 
     assert told["outcome"] == "unknown"
     assert told["release"] == 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -84,6 +85,7 @@ class SimService:
         self.machine = Machine(seed, FOLDERS)
         self.rng = self.machine.rng
         self.events = events
+        self.happens: Mapping[str, float] = EVENTS
         self.workers: list[SimWorker] = []
         self.wanted = self.count = self.rng.choice([1, 2, 2, 3])
         self.master_tick = self.machine.tick
@@ -182,7 +184,7 @@ class SimService:
     # -- what happens ------------------------------------------------------------------------------
 
     def run(self) -> None:
-        names, weights = list(EVENTS), list(EVENTS.values())
+        names, weights = list(self.happens), list(self.happens.values())
         for event in self.rng.choices(names, weights, k=self.events):
             getattr(self, f"_{event}")()
             self._master()

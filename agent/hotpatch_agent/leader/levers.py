@@ -3,8 +3,8 @@
 gunicorn listens on a control socket from 25.1 on, unless that is turned off: JSON after a length, mode 0600.
 It tells what a signal leaves open, whether the master has taken the order.  All services of a user may share
 its default path, and the one that was started last has it: whoever answers is asked first whether he is our
-master.  A signal is sent where nothing was ordered through the socket; an order that was sent and not
-answered counts as taken, for twice would be one worker too many.
+master.  A signal is sent where nothing was ordered through the socket.  An order that was sent and not
+answered may have been taken, or not: gunicorn ends all conversations whenever it forks.
 """
 
 from __future__ import annotations
@@ -33,37 +33,42 @@ class Levers:
         self._path = control_socket(config)
         self._log = log
 
-    def more(self) -> None:
-        """One worker more."""
-        self._pull("worker add 1", signal.SIGTTIN)
+    def more(self) -> bool:
+        """One worker more.  Is it certain that the master was told?"""
+        return self._pull("worker add 1", signal.SIGTTIN)
 
-    def less(self) -> None:
-        """One worker less."""
-        self._pull("worker remove 1", signal.SIGTTOU)
+    def less(self) -> bool:
+        """One worker less.  Is it certain that the master was told?"""
+        return self._pull("worker remove 1", signal.SIGTTOU)
 
-    def _pull(self, order: str, lever: signal.Signals) -> None:
+    def _pull(self, order: str, lever: signal.Signals) -> bool:
         if os.getppid() != self._master:
-            return  # the master has gone, and this worker is about to
-        if self._path is None or not self._order(order):
+            return True  # the master has gone, and this worker is about to
+        answered = None if self._path is None else self._order(order)
+        if answered is None:
             self._log.info("hotpatch: asking the master by %s", lever.name)
             os.kill(self._master, lever)
+        return answered is not False
 
-    def _order(self, order: str) -> bool:
-        """Was it sent to our master?"""
+    def _order(self, order: str) -> bool | None:
+        """Has our master answered it?  None if it was not sent to him."""
         connection = original("socket", "socket")(socket.AF_UNIX)
         try:
             connection.settimeout(PATIENCE)
             connection.connect(self._path)
             if ask(connection, "show stats").get("pid") != self._master:
-                return False  # another service's, on a path that both were given
+                return None  # another service's, on a path that both were given
         except (OSError, ValueError):
             connection.close()
-            return False
+            return None
         try:
             told = ask(connection, order)
             self._log.info("hotpatch: %s: the master means to have %s", order, told.get("total"))
+        except BrokenPipeError:
+            return None  # he had closed it before this was sent
         except (OSError, ValueError) as error:
             self._log.warning("hotpatch: the master has not answered to '%s': %s", order, error)
+            return False
         finally:
             connection.close()
         return True

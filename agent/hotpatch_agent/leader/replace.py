@@ -32,7 +32,7 @@ PATIENCE: Final = 60.0
 """Seconds after which a lever that has shown no effect is pulled again: a master that is in the middle of a
 `HUP` looks at nothing else for as long as its old workers take."""
 TAKEOVER: Final = 10.0
-"""Seconds that a new leader gives the levers which the one before it may have pulled."""
+"""Seconds that are given to levers which may have been pulled: by the leader before, or without an answer."""
 LOOK: Final = 1.0
 """Seconds between two looks at a replacement that goes on."""
 
@@ -110,8 +110,7 @@ class Replacer:
         staying = sorted(serving, key=lambda one: one.started.tick)[: self._among]
         self._name(" ".join((BUT, *(str(one.pid) for one in staying))))
         self._was_wanted = means
-        self._levers.less()
-        self._asked_less = now
+        self._asked_less = _pulled_at(self._levers.less())
         return True
 
     def _ask_more(self, act: Replace) -> None:
@@ -122,19 +121,26 @@ class Replacer:
         if pending and not is_taken:
             return
         self._log.info("hotpatch: starting a successor for worker %s", act.worker)
-        self._asked_more, self._was_wanted = time.monotonic(), means
-        self._levers.more()
+        self._was_wanted = means
+        self._asked_more = _pulled_at(self._levers.more())
 
     def _ask_less(self, act: Replace) -> None:
         if self._asked_less is not None and time.monotonic() - self._asked_less < PATIENCE:
             return
         self._log.info("hotpatch: worker %s may go: its successor serves", act.worker)
-        self._asked_less, self._was_wanted = time.monotonic(), wanted(self._home)
+        self._was_wanted = wanted(self._home)
         self._name(act.worker.partition("-")[0])
-        self._levers.less()
+        self._asked_less = _pulled_at(self._levers.less())
 
     def _name(self, leaver: str) -> None:
         write_whole(str(self._home / LEAVER), f"{leaver}\n".encode(), "leaver", durable=False)
+
+
+def _pulled_at(certain: bool) -> float:
+    """When a lever was pulled: now; or so long ago that it is pulled again after `TAKEOVER`, where it is not
+    known whether the master has noticed."""
+    now = time.monotonic()
+    return now if certain else now - PATIENCE + TAKEOVER
 
 
 def note_wanted(home: Path, workers: int, files: Files = OS_FILES) -> None:
