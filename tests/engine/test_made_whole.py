@@ -26,7 +26,8 @@ import weakref
 BY_NAME, ALL = weakref.WeakValueDictionary(), weakref.WeakSet()
 class Node:
     def __init__(self, name):
-        self.name = BY_NAME[name] = self
+        self.name = name
+        BY_NAME[name] = self
         ALL.add(self)
 ROOT = Node("root")
 """
@@ -48,7 +49,6 @@ def test_what_came_to_a_weak_table_leaves_it_when_it_dies(program: Program) -> N
     outcome = program.patch({"nodes.py": new})
     assert outcome, outcome.reasons
     assert len(nodes.ALL) == len(nodes.BY_NAME) == 2
-    nodes.HOLD.node.name = None
     del nodes.HOLD.node, outcome
     gc.collect()
     assert len(nodes.ALL) == len(nodes.BY_NAME) == 1
