@@ -33,6 +33,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hotpatch_agent.process import request_end
+
 from benchmarks.spread import spread
 from benchmarks.two_versions import Program
 from hotpatch.epochs import install, is_plain, missing_internals, pin_requests, sticky
@@ -148,7 +150,7 @@ def run_throughput(rounds: int, batch: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         program = Program({"page": PAGE.format(v=1)}, Path(folder))
         page = flask_app(program)
-        app, pinned = Server(page), Server(pin_requests(page))
+        app, pinned = Server(page), Server(pin_requests(page), told=True)
         steady: list[float] = []
         during: list[float] = []
         for each in (app, pinned):
@@ -180,7 +182,7 @@ def added_microseconds(rounds: int, batch: int) -> float:
 
     flask = Flask("nothing")
     flask.add_url_rule("/", view_func=lambda: "<ul></ul>")
-    app, pinned = Server(flask), Server(pin_requests(flask))
+    app, pinned = Server(flask), Server(pin_requests(flask), told=True)
     added = []
     for _ in range(rounds):
         seconds = [1 / requests_per_second(server, batch) for server in (app, pinned, pinned, app)]
@@ -213,9 +215,10 @@ def flask_app(program: Program) -> Any:
 
 
 class Server:
-    """gunicorn's own sync worker, handling one request after the other in this process."""
+    """gunicorn's own sync worker, handling one request after the other in this process; `told`: as the agent
+    has it, saying when each is over."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, told: bool = False) -> None:
         from gunicorn.app.base import BaseApplication
         from gunicorn.workers.sync import SyncWorker
 
@@ -231,6 +234,8 @@ class Server:
         log = application.cfg.logger_class(application.cfg)
         self.worker = SyncWorker(1, os.getpid(), [self.listener], application, 30, application.cfg, log)
         self.worker.wsgi = app
+        if told:
+            request_end.put_in(self.worker)
 
     def request(self, user: str) -> bytes:
         ours, its = socket.socketpair()

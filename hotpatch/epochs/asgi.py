@@ -11,7 +11,22 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from time import monotonic
 from typing import Any
 
-from hotpatch.epochs.pins import ANSWERED, EPOCH, UNANSWERED, Pin, answered, enter_async, enter_at_once, leave
+from hotpatch.epochs.pins import (
+    ANSWERED,
+    ENDED,
+    RESTING,
+    UNANSWERED,
+    Pin,
+    Released,
+    answered,
+    enter_async,
+    enter_at_once,
+    leave,
+    put,
+    put_back,
+    put_here,
+    take_out,
+)
 from hotpatch.epochs.wsgi import Header
 
 Message = MutableMapping[str, Any]
@@ -30,7 +45,12 @@ class ASGIPin(Pin):
     __slots__ = ()
 
     def sending(self, message: Message) -> Awaitable[None]:
-        if message["type"] in BEGINS:
+        kind = message["type"]
+        if kind == "http.response.body":
+            if not message.get("more_body"):
+                # Servers begin a connection's next request from here, in this context: it is no part of ours.
+                self.phase = RESTING
+        elif kind in BEGINS:
             tally = self.tally
             failed = message.get("status", 0) >= 500
             if failed or tally is None or tally.listener is not None or self.outcome != UNANSWERED:
@@ -39,9 +59,6 @@ class ASGIPin(Pin):
                 tally.requests += 1
                 tally.recent.append(monotonic() - self.since)
                 self.outcome = ANSWERED
-        elif message["type"] == "http.response.body" and not message.get("more_body"):
-            # Servers begin a connection's next request from here, in this context: it is no part of ours.
-            self.running = False
         reply: Send = self.reply
         return reply(message)
 
@@ -70,23 +87,32 @@ def pin_asgi(app: ASGIApp, header: Header | None = None) -> ASGIApp:
     async def pinned_app(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] not in PINNED_SCOPES:
             return await app(scope, receive, send)
-        pin = enter_at_once(scope, kind_of_pin, send)
-        if pin is None:
+        pin, token = enter_at_once(scope, kind_of_pin, send), None
+        if pin is not None:
+            put_here(pin)
+        else:
             pin = await enter_async(scope, kind_of_pin, send)
-        token = EPOCH.set(pin)
-        failed = False
+            token = put(pin)
         try:
             await app(scope, receive, pin.sending)
-        except Exception as error:
+        except BaseException as error:
             # Once the answer has begun, an OSError is the client hanging up.
-            failed = not (isinstance(error, OSError) and pin.outcome == ANSWERED)
+            gone = isinstance(error, OSError) and pin.outcome == ANSWERED
+            leave(pin, failed=isinstance(error, Exception) and not gone)
             raise
+        else:
+            if pin.outcome == UNANSWERED:
+                answered(pin, False)
+            take_out(pin)  # what `leave` comes to, in line
+            pin.what = pin.reply = None
+            pin.phase = ENDED
+            pin.__class__ = Released  # type: ignore[assignment]
         finally:
-            leave(pin, failed)
-            try:  # noqa: SIM105 - a context manager would cost as much as all of this
-                EPOCH.reset(token)
-            except ValueError:  # closed by the collector, in another context: nothing to restore there
-                pass
+            if token is not None:
+                try:  # noqa: SIM105 - a context manager would cost as much as all of this
+                    put_back(token)
+                except ValueError:  # closed by the collector, in another context: nothing to restore there
+                    pass
         return None
 
     pinned_app.__wrapped__ = app  # type: ignore[attr-defined]

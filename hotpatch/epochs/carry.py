@@ -20,7 +20,7 @@ from concurrent.futures import thread as pool
 from contextvars import Context
 from typing import Any
 
-from hotpatch.epochs.pins import DEFAULT, EPOCH, Released
+from hotpatch.epochs.pins import DEFAULT, Released, here, put_back, put_here
 
 _ATTRIBUTE = "_hotpatch_pin"
 _POOL_THREAD: Any = getattr(pool, "_worker", pool)
@@ -50,7 +50,7 @@ def _carry_into_threads() -> None:
 
     @functools.wraps(start)
     def start_with_pin(self: Any) -> None:
-        pin = EPOCH.get()
+        pin = here()
         if pin is not DEFAULT and self._target is not _POOL_THREAD:
             self.__dict__[_ATTRIBUTE] = pin
         start(self)
@@ -59,7 +59,7 @@ def _carry_into_threads() -> None:
     def bootstrap_with_pin(self: Any) -> None:
         pin = self.__dict__.pop(_ATTRIBUTE, None)
         if pin is not None:
-            EPOCH.set(pin)
+            put_here(pin)
         bootstrap(self)
 
     thread.start, thread._bootstrap_inner = start_with_pin, bootstrap_with_pin
@@ -74,7 +74,7 @@ def _carry_into_executors() -> None:
     @functools.wraps(make)
     def make_with_pin(self: Any, *args: Any, **kwargs: Any) -> None:
         make(self, *args, **kwargs)
-        pin = EPOCH.get()
+        pin = here()
         if pin is not DEFAULT and type(pin) is not Released:
             self._hotpatch_pin = pin
             self.__class__ = PinnedItem
@@ -83,18 +83,18 @@ def _carry_into_executors() -> None:
         """An item that runs on its request's epoch, what waits for its result included."""
 
         def run(self, *args: Any) -> None:
-            token = EPOCH.set(self._hotpatch_pin)
+            token = put_here(self._hotpatch_pin)
             try:
                 super().run(*args)
             finally:
-                EPOCH.reset(token)
+                put_back(token)
 
     item.__init__ = make_with_pin
 
 
 def _carry_into_greenlet(greenlet: Any) -> None:
-    pin = EPOCH.get()
+    pin = here()
     if pin is not DEFAULT and greenlet.gr_context is None:
         context = Context()
-        context.run(EPOCH.set, pin)
+        context.run(put_here, pin)
         greenlet.gr_context = context

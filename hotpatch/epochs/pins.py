@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from hotpatch.epochs.gate import Gate
 
 UNANSWERED, ANSWERED, FAILED = 0, 1, 2
+ENDED, RESTING, RUNNING = 0, 1, 2
+"""A pin's phase: its request has ended; none of its code runs, for its body waits for its server between two
+chunks; its code runs."""
 
 
 class Pin:
@@ -38,10 +41,9 @@ class Pin:
     Whoever wraps a request may make it a class of its own, with methods and no further slots.
     """
 
-    __slots__ = ("epoch", "mark", "outcome", "reply", "running", "since", "tally", "told", "what")
+    __slots__ = ("epoch", "mark", "outcome", "phase", "reply", "since", "tally", "what")
     epoch: int
-    running: bool
-    """Whether code of the request runs; not so while a body waits for its server between two chunks."""
+    phase: int
     since: float
     """`time.monotonic()` at entry."""
     what: Any
@@ -53,8 +55,6 @@ class Pin:
     """What the tally's listener gave at entry; not set where there was none."""
     reply: Any
     """How the server takes the answer (WSGI's start_response, ASGI's send); None where there is none."""
-    told: bool
-    """Whether the server says when it is over, and nothing has to be done for that in between."""
 
 
 AnyPin = TypeVar("AnyPin", bound=Pin)
@@ -96,10 +96,15 @@ class Policy:
 
 DEFAULT: Final = Pin()
 DEFAULT.epoch, DEFAULT.since, DEFAULT.what = 0, 0.0, "work outside any request"
-DEFAULT.tally, DEFAULT.outcome, DEFAULT.running = None, UNANSWERED, False
-DEFAULT.reply, DEFAULT.told = None, False
+DEFAULT.tally, DEFAULT.outcome, DEFAULT.phase = None, UNANSWERED, ENDED
+DEFAULT.reply = None
 EPOCH: Final[ContextVar[Pin]] = ContextVar("hotpatch.epoch", default=DEFAULT)
+here: Final = EPOCH.get
+put_here: Final = EPOCH.set
+put_back: Final = EPOCH.reset
 open_pins: Final[set[Pin]] = set()
+take_out: Final = open_pins.discard
+"""Bound once, for other modules: looked up at an imported name, a method is made anew for each call."""
 policy = Policy(epoch=0, tally=Tally(0))
 
 
@@ -116,7 +121,7 @@ def admit(pin: Pin, request: Any) -> Gate | None:
     passes any gate: the barrier waits for the parent, which waits for it.
     """
     parent = EPOCH.get()
-    if parent in open_pins and parent.running:
+    if parent in open_pins and parent.phase == RUNNING:
         pin.epoch, pin.tally = parent.epoch, None
         open_pins.add(pin)
         if parent in open_pins:  # still: so open_pins never was without one of the two
@@ -148,23 +153,25 @@ def fresh(what: Any, kind: type[AnyPin] = Pin, reply: Any = None) -> AnyPin:  # 
     pin.what = what
     pin.reply = reply
     pin.outcome = UNANSWERED
-    pin.running = True
-    pin.told = False
+    pin.phase = RUNNING
     return pin
 
 
-def enter_at_once(request: Any, kind: type[AnyPin], reply: Any) -> AnyPin | None:
-    """What `fresh` and `admit` come to nearly always, in line; None where it takes them."""
+def enter_at_once(request: Any, kind: type[AnyPin] = Pin, reply: Any = None) -> AnyPin | None:  # type: ignore[assignment]
+    """What `fresh` and `admit` come to nearly always, in line; None where it takes them.
+
+    Where it gives a pin, what `EPOCH` holds follows the default, and need not be put back when the pin has
+    ended: as a released one it does the same.
+    """
     seen = policy
     tally = seen.tally
-    if seen.plain and tally.listener is None and not EPOCH.get().running:
+    if seen.plain and tally.listener is None and not EPOCH.get().phase:
         pin = kind()
         pin.since = monotonic()
         pin.what = request
         pin.reply = reply
         pin.outcome = UNANSWERED
-        pin.running = True
-        pin.told = False
+        pin.phase = RUNNING
         pin.epoch = seen.epoch
         pin.tally = tally
         open_pins.add(pin)
@@ -190,6 +197,14 @@ def enter_in_turn(request: Any, kind: type[AnyPin], reply: Any) -> AnyPin:
     while (gate := admit(pin, request)) is not None:
         gate.wait()
     return pin
+
+
+def put(pin: Pin) -> Token[Pin] | None:
+    """`pin` into `EPOCH`, and what puts back what was there; None where that follows the default, as the pin
+    will when it has ended: putting it back would cost as much again, and make the next look there slow."""
+    before = EPOCH.get()
+    token = EPOCH.set(pin)
+    return token if before.phase else None
 
 
 async def enter_async(request: Any = None, kind: type[AnyPin] = Pin, reply: Any = None) -> AnyPin:  # type: ignore[assignment]
@@ -225,14 +240,12 @@ def _tell(listener: Listener, pin: Pin, failed: bool) -> None:
 
 def leave(pin: Pin, failed: bool = False) -> None:
     """A request's last act, after its last byte.  Calling it twice is harmless."""
-    if type(pin) is Released:
-        return
-    if failed or pin.outcome == UNANSWERED:
+    if (failed or pin.outcome == UNANSWERED) and type(pin) is not Released:
         answered(pin, failed)
     open_pins.discard(pin)
     # A thread left behind may carry the pin for long; the request's data must go.
     pin.what = pin.reply = None
-    pin.running = pin.told = False
+    pin.phase = ENDED
     pin.__class__ = Released
 
 

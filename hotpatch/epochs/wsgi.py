@@ -15,23 +15,30 @@ A server that says when a request is over (`ends_requests`) gets every body as i
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import Token
 from time import monotonic
-from types import FunctionType, MethodType
+from types import MethodType
 from typing import Any, Final
 
 from hotpatch.epochs.pins import (
     ANSWERED,
-    EPOCH,
+    ENDED,
+    RESTING,
+    RUNNING,
     UNANSWERED,
     Pin,
     Released,
     answered,
     enter_at_once,
     enter_in_turn,
+    here,
     leave,
-    open_pins,
+    put,
+    put_back,
+    put_here,
+    take_out,
 )
 
 WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -70,62 +77,97 @@ def _naming(header: Header) -> type[WSGIPin]:
     return NamingPin
 
 
-_ending: Final[set[FunctionType]] = set()
+_ending: Final[set[type]] = set()
+_PIN: Final = "hotpatch_pin"
+"""Where such a server's response has its request's pin."""
 
 
-def ends_requests(start_response: FunctionType) -> Callable[[bool], None]:
-    """For a server that calls the application with a bound method of this function, in one thread or greenlet
-    from the call to the body's end, with no other request in between, and then, whatever happens, what is
-    given back here: in the same thread or greenlet, and with whether the application failed.
+def ends_requests(response: type) -> Callable[[Any, bool], None]:
+    """For a server that calls the application with the method `start_response` of an instance of this class,
+    which has a `status`, None until that has been called, and then a `status_code` as well; that does nothing
+    else in that thread or greenlet until the body has ended; and that then, whatever happens, calls what is
+    given back here, with that instance and with whether the application raised an error.
     """
-    _ending.add(start_response)
+    setattr(response, _PIN, None)
+    _ending.add(response)
     return over
 
 
-def over(failed: bool) -> None:
-    """The request that runs here has ended.  Harmless where that has been said, or where there is none.
+def over(response: Any, failed: bool) -> None:
+    """The request of this response has ended.  Harmless where that has been said, or where it has no pin.
 
-    Its pin stays in `EPOCH`, as a released one: taking it out would make this and the next look there slow.
+    Its pin stays in `EPOCH`, as a released one: taking it out would make the next look there slow.
     """
-    pin = EPOCH.get()
-    if pin.told:
+    pin: Pin | None = response.hotpatch_pin
+    if pin is not None:
+        response.hotpatch_pin = None
+        try:  # noqa: SIM105 - as below; it may have become an error after it had begun
+            failed = failed or response.status_code >= 500
+        except AttributeError:  # it never began
+            pass
         if failed or pin.outcome == UNANSWERED:
             answered(pin, failed)
-        open_pins.discard(pin)  # what `leave` comes to, in line
+        take_out(pin)  # what `leave` comes to, in line
         pin.what = pin.reply = None
-        pin.running = pin.told = False
+        pin.phase = ENDED
         pin.__class__ = Released
 
 
 def pin_wsgi(app: WSGIApp, header: Header | None = None) -> WSGIApp:
     """The same application, each of its requests pinned to one epoch."""
     kind_of_pin = WSGIPin if header is None else _naming(header)
+    asks = header is None and not inspect.isgeneratorfunction(app)
+    """Whether a response is asked, when the application has been called, if the answer has begun, rather than
+    `start_response` followed.  Not where an application begins it later, as one that is a generator does."""
 
     def pinned_app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        pin = enter_at_once(environ, kind_of_pin, start_response)
-        if pin is None:
-            pin = enter_in_turn(environ, kind_of_pin, start_response)
-        token = EPOCH.set(pin)
+        nonlocal asks
+        response: Any = start_response.__self__ if type(start_response) is MethodType else None
+        if not asks or type(response) not in _ending or (pin := enter_at_once(environ)) is None:
+            return followed_app(environ, start_response, response)
+        token = put_here(pin)
         try:
-            body = app(environ, pin.starting)
-            if (
-                type(start_response) is MethodType
-                and start_response.__func__ in _ending
-                and pin.tally is not None
-            ):
-                pin.told = True
-                return body
-            return _followed(body, pin, token, environ.get("wsgi.file_wrapper"))
+            body = app(environ, start_response)
         except BaseException:
             leave(pin, failed=True)
-            EPOCH.reset(token)
+            put_back(token)
+            raise
+        if response.status is None:
+            asks = False
+        else:  # what `answered` comes to then, in line
+            tally: Any = pin.tally
+            tally.requests += 1
+            tally.recent.append(monotonic() - pin.since)
+            pin.outcome = ANSWERED
+        response.hotpatch_pin = pin
+        return body
+
+    def followed_app(
+        environ: dict[str, Any], start_response: Callable[..., Any], response: Any
+    ) -> Iterable[bytes]:
+        pin, back = enter_at_once(environ, kind_of_pin, start_response), None
+        if pin is not None:
+            token: Token[Pin] | None = put_here(pin)
+        else:
+            pin = enter_in_turn(environ, kind_of_pin, start_response)
+            token = back = put(pin)
+        try:
+            body = app(environ, pin.starting)
+            if pin.tally is not None and type(response) in _ending:
+                response.hotpatch_pin = pin
+                return body
+            return _followed(body, pin, back, environ.get("wsgi.file_wrapper"))
+        except BaseException:
+            leave(pin, failed=True)
+            if token is not None:
+                put_back(token)
             raise
 
     pinned_app.__wrapped__ = app  # type: ignore[attr-defined]
     return pinned_app
 
 
-def _followed(body: Iterable[bytes], pin: Pin, token: Token[Pin], wrapper: Any) -> Iterable[bytes]:
+def _followed(body: Iterable[bytes], pin: Pin, token: Token[Pin] | None, wrapper: Any) -> Iterable[bytes]:
     """What the server gets for a body, so that the pin ends with it."""
     kind = type(body)
     if kind is list or kind is tuple:
@@ -133,9 +175,10 @@ def _followed(body: Iterable[bytes], pin: Pin, token: Token[Pin], wrapper: Any) 
     elif not (type(wrapper) is type and isinstance(body, wrapper) and _close_with(body, pin)):
         pinned = SizedBody() if hasattr(body, "__len__") else PinnedBody()
         pinned._body, pinned._pin, pinned._token = body, pin, token
-        pin.running = False
+        pin.phase = RESTING
         return pinned
-    EPOCH.reset(token)
+    if token is not None:
+        put_back(token)
     return body
 
 
@@ -146,18 +189,20 @@ def _close_with(body: Any, pin: Pin) -> bool:
     close = getattr(body, "close", None)
 
     def close_and_leave() -> None:
-        token = EPOCH.set(pin)
+        token = put_here(pin)
         try:
             if close is not None:
                 close()
         finally:
-            EPOCH.reset(token)
+            put_back(token)
             leave(pin)
 
     try:
         body.close = close_and_leave
     except AttributeError:  # a wrapper written in C: no code of the application is left to run but close
         leave(pin)
+    else:
+        pin.phase = RESTING
     return True
 
 
@@ -170,53 +215,57 @@ class PinnedBody:
     __slots__ = ("_body", "_pin", "_token")  # set by `pinned_app`: a call of `__init__` costs as much again
     _body: Iterable[bytes]
     _pin: Pin
-    _token: Token[Pin]
+    _token: Token[Pin] | None
 
     def __iter__(self) -> Iterator[bytes]:
-        pin, current = self._pin, EPOCH.get
-        token = None if current() is pin else EPOCH.set(pin)
-        pin.running = True
+        pin, current = self._pin, here
+        token = None if current() is pin else put_here(pin)
+        pin.phase = RUNNING
         try:
             for item in self._body:
-                pin.running = False
+                pin.phase = RESTING
                 if token is not None:
-                    EPOCH.reset(token)
+                    put_back(token)
                     token = None
                 yield item
                 if current() is not pin:
-                    token = EPOCH.set(pin)
-                pin.running = True
+                    token = put_here(pin)
+                pin.phase = RUNNING
         except GeneratorExit:  # the server has had enough; the pin ends at `close`
             raise
         except BaseException:
+            pin.phase = RESTING
             answered(pin, failed=True)
             raise
+        else:
+            pin.phase = RESTING
         finally:
-            pin.running = False
             if token is not None:
-                EPOCH.reset(token)
+                put_back(token)
 
     def close(self) -> None:
-        pin = self._pin
-        token = self._token if EPOCH.get() is pin else EPOCH.set(pin)
+        pin, token = self._pin, self._token
+        if here() is not pin:
+            token = put_here(pin)
         try:
             close = getattr(self._body, "close", None)
             if close is not None:
-                pin.running = True
+                pin.phase = RUNNING
                 close()
         finally:
             leave(pin)
-            try:  # noqa: SIM105 - a context manager would cost as much as all of this
-                EPOCH.reset(token)
-            except (ValueError, RuntimeError):  # set in another context; closed for a second time
-                pass
+            if token is not None:
+                try:  # noqa: SIM105 - a context manager would cost as much as all of this
+                    put_back(token)
+                except (ValueError, RuntimeError):  # set in another context; closed for a second time
+                    pass
 
     def __del__(self) -> None:
         pin = self._pin
         if type(pin) is not Released:  # a server that forgot close() must not hold it for ever
             leave(pin)
-            if EPOCH.get() is pin:
-                EPOCH.reset(self._token)
+            if self._token is not None and here() is pin:
+                put_back(self._token)
 
 
 class SizedBody(PinnedBody):

@@ -78,19 +78,22 @@ def test_a_request_in_a_thread_is_where_the_programs_innermost_function_is() -> 
 
 
 class Telling:
-    """A server that says when a request is over, and gets bodies as they are."""
+    """A response of a server that says when a request is over, and gets bodies as they are."""
 
-    def start_response(self, status: str, headers: object, exc_info: object = None) -> None: ...
+    status: str | None = None
 
-    def serve(self, app: Callable[..., object], over: Callable[[bool], None]) -> None:
+    def start_response(self, status: str, headers: object, exc_info: object = None) -> None:
+        self.status, self.status_code = status, int(status[:3])
+
+    def serve(self, app: Callable[..., object], over: Callable[[object, bool], None]) -> None:
         environ = dict(ENVIRON)
         list(pin_requests(app, "wsgi")(environ, self.start_response))
-        over(False)
+        over(self, False)
 
 
 def test_a_request_whose_body_the_server_iterates_by_itself_is_in_the_generator() -> None:
     go, begun = threading.Event(), threading.Event()
-    over = ends_requests(Telling.start_response)  # type: ignore[arg-type]
+    over = ends_requests(Telling)
 
     def app(environ: object, start: Callable[..., object]) -> Iterator[bytes]:
         start("200 OK", [])

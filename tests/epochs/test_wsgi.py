@@ -307,15 +307,18 @@ def test_a_sub_request_inside_a_streamed_body_takes_its_epoch() -> None:
 
 
 class Telling:
-    """A server that says when a request is over."""
+    """A response of a server that says when a request is over."""
 
-    def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None: ...
+    status: str | None = None
+
+    def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+        self.status, self.status_code = status, int(status[:3])
 
     def serve(self, app: Any, path: str = "/") -> Any:
         return app({"REQUEST_METHOD": "GET", "PATH_INFO": path}, self.start_response)
 
 
-over = ends_requests(Telling.start_response)  # type: ignore[arg-type]
+over = ends_requests(Telling)
 
 
 def test_a_server_that_says_when_a_request_is_over_gets_the_body_itself_and_the_pin_lasts_until_then() -> (
@@ -329,12 +332,13 @@ def test_a_server_that_says_when_a_request_is_over_gets_the_body_itself_and_the_
             seen.append(epoch())
             yield b"x"
 
-    body = Telling().serve(pin_requests(app))
+    server = Telling()
+    body = server.serve(pin_requests(app))
     assert type(body) is type(app(None, None))
     commit()
     assert list(body) == [b"x"] * 3
     assert len(pins.open_pins) == 1
-    over(False)
+    over(server, False)
     assert not pins.open_pins
     assert len(set(seen)) == 1 and seen[0] != epoch()
 
@@ -343,9 +347,10 @@ def test_such_a_server_says_whether_the_request_failed_and_it_counts_once() -> N
     commit()
     app = pin_requests(lambda environ, start: start("200 OK", []) or [b"x"])
     for failed in (False, True):
-        Telling().serve(app)
-        over(failed)
-        over(failed)
+        server = Telling()
+        server.serve(app)
+        over(server, failed)
+        over(server, failed)
     assert (control.counts()[-1].requests, control.counts()[-1].errors) == (2, 1)
 
 
@@ -356,10 +361,11 @@ def test_an_application_that_raises_has_ended_before_such_a_server_says_so() -> 
     def app(environ: Any, start_response: Any) -> Any:
         raise ZeroDivisionError
 
+    server = Telling()
     with pytest.raises(ZeroDivisionError):
-        Telling().serve(app)
+        server.serve(app)
     assert not pins.open_pins and EPOCH.get() is pins.DEFAULT
-    over(True)
+    over(server, True)
     assert (control.counts()[-1].requests, control.counts()[-1].errors) == (1, 1)
 
 
@@ -373,9 +379,9 @@ def test_a_requests_data_goes_with_its_end_whoever_still_carries_its_pin() -> No
         return [b"x"]
 
     server.serve(app)
-    over(False)
+    over(server, False)
     (pin,) = carried
-    assert (pin.what, pin.reply, pin.told) == (None, None, False)
+    assert (pin.what, pin.reply, pin.phase) == (None, None, pins.ENDED)
     assert type(pin) is pins.Released
 
 
@@ -384,14 +390,15 @@ def test_what_runs_there_between_two_requests_gets_the_default_and_the_next_is_l
     def app(environ: Any, start_response: Any) -> Any:
         return [str(epoch()).encode()]
 
-    Telling().serve(app)
-    over(False)
+    server = Telling()
+    server.serve(app)
+    over(server, False)
     commit()
     assert epoch() == pins.DEFAULT.epoch
     assert pins.enter_at_once({}, pins.Pin, None) is not None
     pins.open_pins.clear()
-    assert Telling().serve(app) == [str(epoch()).encode()]
-    over(False)
+    assert server.serve(app) == [str(epoch()).encode()]
+    over(server, False)
 
 
 def test_a_request_inside_one_of_such_a_server_ends_with_its_own_body() -> None:
@@ -406,7 +413,56 @@ def test_a_request_inside_one_of_such_a_server_ends_with_its_own_body() -> None:
         assert len(pins.open_pins) == 1
         return body
 
-    assert Telling().serve(outer) == [b"x"]
+    server = Telling()
+    assert server.serve(outer) == [b"x"]
     assert len(pins.open_pins) == 1
-    over(False)
+    over(server, False)
     assert not pins.open_pins
+
+
+def test_such_a_server_need_not_be_told_of_an_answer_that_becomes_an_error_after_the_call() -> None:
+    commit()
+
+    @pin_requests
+    def app(environ: Any, start_response: Any) -> Any:
+        def late() -> Iterator[bytes]:
+            start_response("500 Oops", [], (None, None, None))
+            yield b"x"
+
+        start_response("200 OK", [])
+        return late()
+
+    server = Telling()
+    assert list(server.serve(app)) == [b"x"]
+    over(server, False)
+    assert (control.counts()[-1].requests, control.counts()[-1].errors) == (1, 1)
+
+
+def test_an_answer_that_such_a_server_never_gets_ends_its_request_and_counts() -> None:
+    commit()
+    server = Telling()
+    server.serve(pin_requests(lambda environ, start_response: []))
+    over(server, False)
+    assert not pins.open_pins
+    assert (control.counts()[-1].requests, control.counts()[-1].errors) == (1, 0)
+
+
+def test_an_answer_that_begins_with_its_body_counts_from_then_once_one_such_was_seen() -> None:
+    commit()
+
+    def answer(start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        yield b"x"
+        yield b"y"
+
+    app = pin_requests(lambda environ, start_response: answer(start_response))
+    first, second = Telling(), Telling()
+    list(first.serve(app))
+    over(first, False)
+    chunks = iter(second.serve(app))
+    assert control.counts()[-1].requests == 1
+    next(chunks)
+    assert control.counts()[-1].requests == 2, "while its body goes on"
+    list(chunks)
+    over(second, False)
+    assert control.counts()[-1].requests == 2

@@ -3,12 +3,12 @@ request, whatever happened, in the thread or greenlet that served it.
 
 So a request need not be followed through its body: it is pinned from the call of the application to there,
 its body is handed to gunicorn as it is, and nothing is paid for a chunk.  Known by gunicorn's own
-`start_response`; a worker class that brings another one (gevent's pywsgi) is served in the general way.
+response; a worker class that brings another one (gevent's pywsgi) is served in the general way.
 """
 
 from __future__ import annotations
 
-import sys
+from sys import exception
 from typing import Any, Final
 
 from gunicorn.http.wsgi import Response
@@ -20,23 +20,27 @@ SERVER: Final = "gunicorn"
 
 def put_in(worker: Any) -> None:
     """From the next request on this worker says when each is over; the service's own hook still runs."""
-    over = ends_requests(Response.start_response)
+    over = ends_requests(Response)
     setting = worker.cfg.settings["post_request"]
     own = setting.get()
 
     def post_request(worker: Any, req: Any, environ: Any, resp: Any) -> None:
-        error = sys.exception()
-        over(error is not None and by_application(error))
+        error = exception()
+        if resp is not None:
+            over(resp, error is not None and by_application(error))
 
     def own_post_request(worker: Any, req: Any, environ: Any, resp: Any) -> None:
-        error = sys.exception()
+        error = exception()
         try:
             own(worker, req, environ, resp)
         finally:
-            over(error is not None and by_application(error))
+            if resp is not None:
+                over(resp, error is not None and by_application(error))
 
     # gunicorn's own hook does nothing, and is not called for that.
-    setting.value = post_request if own is setting.default else own_post_request
+    setting.value = hook = post_request if own is setting.default else own_post_request
+    # Where it is found at once: looked up among the settings, a hook takes longer to find than to run.
+    vars(worker.cfg)["post_request"] = hook
 
 
 def by_application(error: BaseException) -> bool:
