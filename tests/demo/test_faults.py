@@ -61,8 +61,12 @@ def test_the_checks_of_a_fix_fail_without_it(fault: Patch, tree: Callable[..., P
 
 
 @by_fault
-def test_the_checks_of_a_fix_pass_with_it(fault: Patch, tree: Callable[..., Path], run_in: RunIn) -> None:
-    assert last_line(run_in(tree(fault), CHECK, fault.checks)) == {}
+@pytest.mark.parametrize("served_by", ["wsgi", "asgi"])
+def test_the_checks_of_a_fix_pass_with_it(
+    fault: Patch, tree: Callable[..., Path], run_in: RunIn, served_by: str
+) -> None:
+    check = CHECK.replace("demo_app.wsgi", f"demo_app.{served_by}")
+    assert last_line(run_in(tree(fault), check, fault.checks)) == {}
 
 
 @by_answer
