@@ -27,7 +27,7 @@ from hotpatch_agent.home.shelf import Shelf
 from hotpatch_agent.home.status import Adoption, Blocker, Phase, Problem, Status
 from hotpatch_agent.process import adopt
 from hotpatch_agent.process.layers import fits
-from hotpatch_agent.process.memory import used
+from hotpatch_agent.process.memory import give_back, used
 from hotpatch_agent.process.program import Program
 from hotpatch_agent.process.trials import Trials
 from hotpatch_agent.running import note_epoch
@@ -167,7 +167,9 @@ class Tasks:
             adopt.discard(self._prepared)
             top = self._program.top
             note_epoch(epochs.current(), top.version if top else 0)
-        self._prepared = self.offered = None
+            self._prepared = None
+            give_back()
+        self.offered = None
 
     # -- after it --------------------------------------------------------------------------------
 
