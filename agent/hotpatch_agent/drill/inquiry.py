@@ -38,19 +38,28 @@ class Inquiry:
         wanted = set(self._service.workers())
         found: dict[int, Word] = {}
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while wanted - set(found):
-            if time.monotonic() > deadline:
-                silent = ", ".join(str(pid) for pid in sorted(wanted - set(found)))
-                raise DrillFailed(f"no connection has reached worker {silent} in {PATIENCE_SECONDS:.0f} s")
+        while missing := sorted(wanted - set(found)):
             self._nonce += 1
             answers = self.ask(probe.requests(self._nonce))
-            asked = {int(answer.headers.get("x-worker", "0")) for answer in answers}
-            worker = asked.pop()
-            # Where connections are not kept alive, each request of a probe may have met another worker.
-            if not asked and worker in wanted and worker not in found:
+            asked = {_worker(answer) for answer in answers}
+            if len(asked) > 1:  # connections are not kept alive, and each request has met another worker
+                answers = [self._ask_one(missing[0], one, deadline) for one in probe.requests(self._nonce)]
+            worker = _worker(answers[0])
+            if worker in missing:
                 release = answers[0].headers.get("x-release", "None")
                 found[worker] = Word(probe.judge(answers), None if release == "None" else int(release))
+            elif time.monotonic() > deadline:
+                raise _unreached(missing)
         return found
+
+    def _ask_one(self, worker: int, request: Request, deadline: float) -> Answer:
+        """A request until this worker has answered it, each time on another connection."""
+        while True:
+            (answer,) = self.ask((request,))
+            if _worker(answer) == worker:
+                return answer
+            if time.monotonic() > deadline:
+                raise _unreached([worker])
 
     def ask(self, requests: Iterable[Request]) -> list[Answer]:
         """Requests over one connection, which stays with one worker as long as the server keeps it."""
@@ -76,3 +85,12 @@ class Inquiry:
         finally:
             connection.close()
         return answers
+
+
+def _worker(answer: Answer) -> int:
+    return int(answer.headers.get("x-worker", "0"))
+
+
+def _unreached(workers: Iterable[int]) -> DrillFailed:
+    silent = ", ".join(map(str, workers))
+    return DrillFailed(f"no connection has reached worker {silent} in {PATIENCE_SECONDS:.0f} s")
