@@ -12,10 +12,11 @@ from hotpatch_agent.decision.duty import Task, duty
 from hotpatch_agent.decision.states import State
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import How
-from hotpatch_agent.home.status import Life, Phase, Status
+from hotpatch_agent.home.status import Life, Phase, Roll, Status
 from hotpatch_agent.rollout.progress import Began, Moved
 from hotpatch_agent.rollout.states import Event
 from hotpatch_agent.rollout.strategy import By, Kind, Strategy
+from hotpatch_agent.worker.choice import place_on_trial
 
 from tests.agent.rounds import NO, decide, the_record
 from tests.agent.samples import adopting, digest, status, told
@@ -161,3 +162,9 @@ def test_the_replacement_of_one_is_over_though_another_waits_for_its_own() -> No
     state = told(facts.Replacing("3-1", 2, "taken back"), state=lost)
     fact = the_record(decide(state, looked(status(5), new(4))))
     assert isinstance(fact, facts.Replaced)
+
+
+def test_places_on_trial_that_are_taken_by_workers_that_wait_are_taken() -> None:
+    started = told(*BEGUN, STARTING, state=OFFERED, tick=1.0)
+    assert place_on_trial(started, Roll((*OLD, NEW[0]), ())) is not None
+    assert place_on_trial(started, Roll((OLD[0], *NEW), ())) is None

@@ -45,7 +45,7 @@ def place_on_trial(state: State, roll: Roll) -> Progress | None:
         return None
     if progress.ended or progress.station in RETURNING:
         return None
-    here = (Life.BOOTING, Life.SERVING)
+    here = (Life.BOOTING, Life.SERVING, Life.WAITING)
     taken = sum(
         one.digest == progress.digest and one.life in here and one.started.since(replacement.since) >= 0
         for one in roll.alive
