@@ -39,6 +39,10 @@ class Life(enum.Enum):
     """Asked to finish: answers what it has accepted, takes no more, votes no more."""
 
 
+HERE: Final = frozenset({Life.SERVING, Life.WAITING})
+"""The lives of a worker that is there: it answers, or could at once."""
+
+
 class Phase(enum.Enum):
     """How far a worker has come with a release, or with the way back from one."""
 
@@ -226,8 +230,17 @@ def worker_id() -> str:
 
 def start_of(stat: str) -> str:
     """The tick at which a process was started, from its `stat` file.  Raises OSError if it is gone."""
+    return _fields(stat)[19]
+
+
+def parent_of(stat: str) -> int:
+    """The pid of a process's parent, as `start_of`."""
+    return int(_fields(stat)[1])
+
+
+def _fields(stat: str) -> list[str]:
     # The command's name, in parentheses, may hold anything; fields are counted from behind it.
-    return Path(stat).read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+    return Path(stat).read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
 
 
 class Board:

@@ -33,7 +33,7 @@ from hotpatch_agent.home import measuring
 from hotpatch_agent.home.alive import Lock
 from hotpatch_agent.home.folder import Home
 from hotpatch_agent.home.shelf import Shelf
-from hotpatch_agent.home.status import Board, Life, Phase, Status, read_roll
+from hotpatch_agent.home.status import HERE, Board, Life, Phase, Status, read_roll
 from hotpatch_agent.home.watch import watch_over
 from hotpatch_agent.leader.lead import Leader
 from hotpatch_agent.leader.levers import Levers
@@ -206,7 +206,7 @@ class Agent:
             self._history.refresh()
             before = self._history.state.seq
             if self._doorkeeper is not None:
-                self._tell(self._doorkeeper.mind(self._history.state, self._status, self._alive))
+                self._tell(self._doorkeeper.mind(self._history.state, self._status, self._alive, self._leads))
             wait = min(self._do_duties(), self._tend(), self._note_wear())
             lead_wait = self._lead()
             if self._history.state.seq == before and not self._is_due():
@@ -220,7 +220,7 @@ class Agent:
         life = self._status.life
         if life is Life.BOOTING and self.has_served:
             life = Life.WAITING if is_shut(self._worker) else Life.SERVING
-        if life in (Life.SERVING, Life.WAITING) and self._is_leaving:
+        if life in HERE and self._is_leaving:
             life = Life.LEAVING
         if life is not self._status.life:
             self._tell(evolve(self._status, life=life, memory=used()))
@@ -331,7 +331,7 @@ class Agent:
 
     def _lead(self) -> float:
         """Decides, if this worker leads; seconds until a decision may be due for no reason but time."""
-        if self._lock is None or self._status.life not in (Life.SERVING, Life.WAITING):
+        if self._lock is None or self._status.life not in HERE:
             return math.inf
         if not self._lock.is_in_place():
             self._resign()

@@ -11,7 +11,7 @@ from attrs import evolve
 from hotpatch_agent.decision.states import State
 from hotpatch_agent.decision.two_sets import are_up, is_to_wait
 from hotpatch_agent.decision.view import runs_head
-from hotpatch_agent.home.status import Life, Status
+from hotpatch_agent.home.status import HERE, Life, Status
 from hotpatch_agent.home.watch import Watch
 from hotpatch_agent.process.doors import doors_of
 
@@ -26,19 +26,25 @@ class Doorkeeper:
         self._doors = doors_of(worker)
         self._watch = watch
         self._workers = workers
+        self._looks = False
 
     def enter(self, state: State, status: Status, alive: Alive) -> None:
         """The worker begins with its doors shut if it is to wait."""
         if self._doors is not None and _depends(state, status) and is_to_wait(state, status, alive()):
             self._doors.turn(open_=False)
 
-    def mind(self, state: State, status: Status, alive: Alive) -> Status:
-        """Turns the doors if they are not as they should be; what the worker is then."""
-        if self._doors is None or status.life not in (Life.SERVING, Life.WAITING):
+    def mind(self, state: State, status: Status, alive: Alive, leads: bool) -> Status:
+        """Turns the doors if they are not as they should be; what the worker is then.  One that `leads` looks
+        at the others anyhow."""
+        if self._doors is None or status.life not in HERE:
             return status
         if not _depends(state, status):
+            if self._looks and not leads:
+                self._looks = False
+                self._watch.remove(self._workers)
             return status
-        self._watch.add(self._workers)  # from here on its part depends on what the others do
+        self._watch.add(self._workers)  # as long as its part depends on what the others do
+        self._looks = True
         waits = is_to_wait(state, status, alive())
         if waits is (status.life is Life.WAITING):
             return status
