@@ -20,7 +20,7 @@ from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import How
 from hotpatch_agent.home.folder import Home
 from hotpatch_agent.home.ledger import NameTaken
-from hotpatch_agent.home.status import Adoption, Blocker, Board, Life, Phase, Problem, Status, read_roll
+from hotpatch_agent.home.status import HERE, Adoption, Blocker, Board, Life, Phase, Problem, Status, read_roll
 from hotpatch_agent.leader.lead import Leader
 from hotpatch_agent.leader.lookout import Lookout
 from hotpatch_agent.worker.choice import choose, open_trial, place_on_trial
@@ -214,7 +214,7 @@ class SimWorker:
     def _mind_doors(self) -> None:
         """As `worker.doorkeeper` does it."""
         assert self.status is not None
-        if self.status.life in (Life.SERVING, Life.WAITING):
+        if self.status.life in HERE:
             waits = is_to_wait(self.history.state, self.status, self._alive())
             if waits is not (self.status.life is Life.WAITING):
                 self._tell(evolve(self.status, life=Life.WAITING if waits else Life.SERVING))
@@ -411,7 +411,7 @@ class SimWorker:
         self._report(to, Phase.VERIFIED)
 
     def _replace(self, act: Replace, seen: Observations) -> None:
-        here = [one for one in seen.alive if one.life in (Life.SERVING, Life.WAITING)]
+        here = [one for one in seen.alive if one.life in HERE]
         coming = [one for one in seen.alive if one.life is Life.BOOTING]
         if len(here) + len(coming) < act.among + act.beside:
             begun = self.history.state.replacement

@@ -19,7 +19,7 @@ from hotpatch_agent.decision.trial import NEVER_STARTED, on_trial
 from hotpatch_agent.decision.view import View
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import How
-from hotpatch_agent.home.status import Life, Phase, Problem, Status
+from hotpatch_agent.home.status import HERE, Life, Phase, Problem, Status
 
 LIMIT: Final = 2
 """The crash that is one too many."""
@@ -112,8 +112,7 @@ def _charge(view: View, dead: Status) -> facts.Crashed | None:
         return facts.Crashed(adoption.version, adoption.digest, dead.worker, phase, reason)
     going = adoption is not None and state.rollout is not None and state.rollout.digest == adoption.digest
     gave = going and dead.trial is not None and dead.trial.share > 0
-    here = dead.life in (Life.SERVING, Life.WAITING)
-    if adoption is not None and (gave or (here and on_trial(state, dead))):
+    if adoption is not None and (gave or (dead.life in HERE and on_trial(state, dead))):
         return facts.Crashed(adoption.version, adoption.digest, dead.worker, ON_TRIAL)
     top = state.top
     if (

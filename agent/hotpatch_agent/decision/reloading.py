@@ -59,7 +59,8 @@ def _why_not(view: View) -> str:
             return f"a new worker ended while it was started ({one.worker}); the service's log may say why"
     current = view.state.replacement
     rules = view.state.top.terms if view.state.top else view.seen.terms
-    late = current is not None and view.now.since(current.since) > rules.replace
-    if current is not None and late and not brings_up(view.state, current):
+    if current is None or brings_up(view.state, current):
+        return ""
+    if view.now.since(current.since) > rules.replace:
         return f"no successor of {listed(current.workers)} was serving after {rules.replace:g} s"
     return ""

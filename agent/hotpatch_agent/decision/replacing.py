@@ -133,16 +133,13 @@ def _at_a_time(view: View) -> int:
 def _among(view: View) -> int:
     """How many workers there are to be.  Not how many serve: one may have died a moment ago.  Nor, just
     after a replacement, what the master says: it may still count the successor as a worker more."""
-    former = view.state.former
-    if former is not None and _is_recent(view):
-        return former.among
-    return view.seen.wanted or len(view.voters)
+    former = _just_ended(view)
+    return former.among if former is not None else view.seen.wanted or len(view.voters)
 
 
-def _is_recent(view: View) -> bool:
-    """Has a replacement ended just now?"""
+def _just_ended(view: View) -> Replacement | None:
     former = view.state.former
-    return former is not None and view.now.since(former.since) < RECENT
+    return former if former is not None and view.now.since(former.since) < RECENT else None
 
 
 def terms(view: View) -> Terms:
@@ -179,7 +176,7 @@ def _left_over(view: View) -> list[Status]:
     """Workers that wait although there are not two sets any more, and that don't go as being too many: others
     have died meanwhile."""
     number = len(view.voters) + len(view.waiting) + len(view.booting)
-    return list(view.waiting) if number <= _among(view) or not _is_recent(view) else []
+    return list(view.waiting) if number <= _among(view) or _just_ended(view) is None else []
 
 
 def _go_on(view: View, current: Replacement) -> tuple[Decision, ...]:

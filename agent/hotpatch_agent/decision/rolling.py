@@ -203,10 +203,12 @@ def is_verb(state: State, item: RequestSeen) -> bool:
     request = item.request
     if request is None or item.problem is not None or request.kind not in WORDS:
         return False
-    if request.kind != Event.ROLLBACK.value or state.underway is None:
-        return request.kind != Event.ROLLBACK.value
+    if request.kind != Event.ROLLBACK.value:
+        return True
+    if request.to is None:
+        return state.underway is not None
     top = state.top.version if state.top else 0
-    return request.to is None or (state.trying is not None and request.to == top)
+    return state.trying is not None and not state.trying.ended and request.to == top
 
 
 def _refuse(asked: Asked, why: str) -> Append:

@@ -20,7 +20,7 @@ from typing import Final
 
 from hotpatch_agent.decision.states import Rollout, Stage, State
 from hotpatch_agent.decision.two_sets import has_two
-from hotpatch_agent.home.status import Life, Phase, Status, Trial
+from hotpatch_agent.home.status import HERE, Life, Phase, Status, Trial
 from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.states import RETURNING, Station
 from hotpatch_agent.rollout.steps import target
@@ -86,7 +86,7 @@ def missing(state: State, alive: Sequence[Status]) -> int:
         return 0
     if state.stage is not Stage.REHEARSED and progress.station not in RETURNING:
         return 0
-    staying = [one for one in alive if one.life in (Life.SERVING, Life.WAITING, Life.BOOTING)]
+    staying = [one for one in alive if one.life in HERE or one.life is Life.BOOTING]
     has = sum(on_trial(state, one) for one in staying)
     aim = target(progress, _number(state, [one for one in staying if one.life is Life.SERVING]))
     if aim.whole:

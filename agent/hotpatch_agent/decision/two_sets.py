@@ -21,16 +21,14 @@ from attrs import evolve
 
 from hotpatch_agent.decision.states import Replacement, State
 from hotpatch_agent.decision.view import runs_head
-from hotpatch_agent.home.status import Life, Status
+from hotpatch_agent.home.status import HERE, Life, Status
 from hotpatch_agent.rollout.progress import Progress
-from hotpatch_agent.rollout.strategy import Kind
-
-_HERE = (Life.SERVING, Life.WAITING)
+from hotpatch_agent.rollout.strategy import in_two_sets
 
 
 def has_two(progress: Progress | None) -> bool:
     """Is this a rollout that has a second set of workers started?"""
-    return progress is not None and progress.by_start and progress.strategy.kind is Kind.BLUE_GREEN
+    return progress is not None and in_two_sets(progress.strategy)
 
 
 def are_up(state: State) -> bool:
@@ -55,7 +53,7 @@ def gives_way(state: State, status: Status, alive: Sequence[Status]) -> bool:
     """Will this worker wait, or does it, since there are others that run the head?"""
     if runs_head(state, status) or not are_up(state):
         return False
-    return any(one.life in _HERE and runs_head(state, one) for one in _others(status, alive))
+    return any(one.life in HERE and runs_head(state, one) for one in _others(status, alive))
 
 
 def staying(state: State, alive: Sequence[Status]) -> Sequence[Status]:
@@ -63,7 +61,7 @@ def staying(state: State, alive: Sequence[Status]) -> Sequence[Status]:
     wait, the set that runs the head, though it may not have opened yet."""
     if not any(one.life is Life.WAITING for one in alive):
         return alive
-    return [evolve(one, life=Life.SERVING) for one in alive if one.life in _HERE and runs_head(state, one)]
+    return [evolve(one, life=Life.SERVING) for one in alive if one.life in HERE and runs_head(state, one)]
 
 
 def left_over(state: State, alive: Sequence[Status]) -> Replacement | None:

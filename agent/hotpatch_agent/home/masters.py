@@ -18,7 +18,7 @@ from hotpatch.errors import HotpatchError, NotAService
 from hotpatch_agent.home.alive import Lock, is_held
 from hotpatch_agent.home.disk import discard, explained
 from hotpatch_agent.home.folder import Home
-from hotpatch_agent.home.status import start_of, worker_id
+from hotpatch_agent.home.status import parent_of, start_of, worker_id
 
 _CLAIM: Final = "claim"
 _ENDING: Final = ".lock"
@@ -62,14 +62,9 @@ def _is_kin(master: str) -> bool:
     try:
         if start_of(f"/proc/{pid}/stat") != tick:
             return False
-        return int(pid) == os.getppid() or _parent_of(pid) == os.getpid()
+        return int(pid) == os.getppid() or parent_of(f"/proc/{pid}/stat") == os.getpid()
     except OSError:
         return False  # of another container, where pids are others
-
-
-def _parent_of(pid: str) -> int:
-    stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    return int(stat.rpartition(")")[2].split()[1])
 
 
 def _taken(home: Home, master: str) -> HotpatchError:

@@ -20,7 +20,7 @@ from typing import Any, Final
 from hotpatch_agent.decision.acts import Replace
 from hotpatch_agent.decision.states import Replacement
 from hotpatch_agent.home.disk import OS_FILES, Files, write_whole
-from hotpatch_agent.home.status import Life, Status
+from hotpatch_agent.home.status import HERE, Life, Status
 from hotpatch_agent.leader.levers import Levers
 
 LEAVER: Final = "leaver"
@@ -71,7 +71,7 @@ class Replacer:
         if act.worker != self._leaver:
             self._leaver, self._asked_less = act.worker, None
         self._among = act.among
-        here = [one for one in alive if one.life in (Life.SERVING, Life.WAITING)]
+        here = [one for one in alive if one.life in HERE]
         coming = [one for one in alive if one.life is Life.BOOTING]
         if len(here) + len(coming) < act.among + act.beside:
             self._ask_more(act)

@@ -48,17 +48,27 @@ class Doors(Protocol):
 
 def doors_of(worker: Any) -> Doors | None:
     """Those of this worker, open; None for a class that is not known."""
-    if hasattr(worker, "handle_exit_signal"):
+    if is_asgi(worker):
         doors = AsyncioDoors(worker, AsgiServers(worker))
         doors.enter(worker.loop)
         return doors
-    if hasattr(worker, "callback_notify"):
+    if is_uvicorn(worker):
         return _of_uvicorn(worker)
     if under_gevent():
         return GeventDoors(worker)
     if hasattr(worker, "set_accept_enabled"):
         return ThreadDoors(worker)
     return SyncDoors(worker) if hasattr(worker, "accept") else None
+
+
+def is_asgi(worker: Any) -> bool:
+    """Is it gunicorn's own ASGI worker?"""
+    return hasattr(worker, "handle_exit_signal")
+
+
+def is_uvicorn(worker: Any) -> bool:
+    """Is it uvicorn's?"""
+    return hasattr(worker, "callback_notify")
 
 
 def is_shut(worker: Any) -> bool:

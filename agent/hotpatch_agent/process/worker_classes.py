@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from hotpatch_agent.native import under_gevent
 from hotpatch_agent.process import request_end
-from hotpatch_agent.process.doors import CLOSE, SHUT, stop_accepting
+from hotpatch_agent.process.doors import CLOSE, SHUT, is_asgi, is_uvicorn, stop_accepting
 
 LINGER: Final = 1.0
 """Seconds to wait for connections to end, beyond the keep-alive time."""
@@ -65,9 +65,9 @@ def prepare(worker: Any, left: Callable[[], None]) -> None:
 
     Called before `init_process`, which sets the signal handlers.
     """
-    if hasattr(worker, "handle_exit_signal"):
+    if is_asgi(worker):
         _prepare_asgi(worker, left)
-    elif hasattr(worker, "callback_notify"):
+    elif is_uvicorn(worker):
         _prepare_uvicorn(worker, left)
     else:
         _prepare_plain(worker, left)

@@ -11,7 +11,7 @@ from hotpatch.errors import HotpatchError, PatchInvalid
 from hotpatch.release import Release
 from hotpatch_agent.decision.crashes import LIMIT, died_starting
 from hotpatch_agent.decision.states import Entry, State
-from hotpatch_agent.home.status import Life, Problem, Roll, Status
+from hotpatch_agent.home.status import HERE, Life, Problem, Roll, Status
 from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.states import RETURNING
 
@@ -45,7 +45,7 @@ def place_on_trial(state: State, roll: Roll) -> Progress | None:
         return None
     if progress.ended or progress.station in RETURNING:
         return None
-    here = (Life.BOOTING, Life.SERVING, Life.WAITING)
+    here = {Life.BOOTING, *HERE}
     taken = sum(
         one.digest == progress.digest and one.life in here and one.started.since(replacement.since) >= 0
         for one in roll.alive

@@ -16,7 +16,7 @@ from typing import Any
 from gunicorn.errors import HaltServer
 
 from hotpatch_agent.home.folder import Home
-from hotpatch_agent.home.status import Life, Roll, read_roll
+from hotpatch_agent.home.status import Life, Roll, parent_of, read_roll
 
 
 def guard(server: Any, home: Home) -> None:
@@ -57,11 +57,9 @@ def _has_gone(server: Any, pid: int) -> bool:
 def _is_child(server: Any, pid: int) -> bool:
     """Is this still a process of the master's?  One that was waited for has no status file any more."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
-            parent = int(stat.read().rpartition(")")[2].split()[1])
+        return bool(parent_of(f"/proc/{pid}/stat") == server.pid)
     except OSError:
         return False
-    return bool(parent == server.pid)
 
 
 def _account_for(server: Any, gone: dict[int, Any]) -> None:

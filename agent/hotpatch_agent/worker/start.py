@@ -45,6 +45,7 @@ from hotpatch_agent.home.status import (
     Problem,
     Status,
     read_roll,
+    start_of,
     worker_id,
 )
 from hotpatch_agent.process import adopt, worker_classes
@@ -337,8 +338,7 @@ def is_new_master(state: State, moment: Instant, master: float) -> bool:
 
 def started_at(pid: int) -> float:
     """When a process of this boot was started, in seconds since the boot."""
-    text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    return int(text.rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+    return int(start_of(f"/proc/{pid}/stat")) / os.sysconf("SC_CLK_TCK")
 
 
 def root_of(home: Home) -> Path:
