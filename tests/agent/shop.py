@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from hotpatch_agent.home.status import Phase
 
@@ -109,6 +111,16 @@ def deploy_two(pusher: Pusher, service: Service) -> None:
     settled(pusher, service, 2)
     assert not old & set(service.workers())
     assert set(bodies(service, 20)) == {"two"}
+
+
+def take_over(pusher: Pusher, service: Service) -> Path:
+    """`USR2` to the master of two workers, whose pid file is `pid` in the pusher's folder: there is a second
+    one with as many.  Its pid file."""
+    service.signal(signal.SIGUSR2)
+    second = pusher.folder / "pid.2"
+    wait_until(second.exists, "a second master")
+    wait_until(lambda: len(pusher.statuses()) == 4, "its workers")
+    return second
 
 
 def bodies(service: Service, count: int, path: str = "/") -> list[str]:

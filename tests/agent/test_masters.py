@@ -13,7 +13,7 @@ from hotpatch_agent.home.alive import is_held
 
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import Service, wait_until
-from tests.agent.shop import APP, TWO, bodies, make
+from tests.agent.shop import APP, TWO, bodies, make, take_over
 
 OFF = "hotpatch is off; the service runs without it: "
 
@@ -102,11 +102,7 @@ def test_the_master_that_usr2_has_started_keeps_the_home_when_the_old_one_goes(p
     with make(pusher, pidfile=str(pidfile)) as service:
         settled(pusher, service, 2)
         pusher.push(APP, TWO)
-        service.signal(signal.SIGUSR2)
-        fresh = pusher.folder / "pid.2"
-        wait_until(fresh.exists, "a second master")
-        wait_until(lambda: len(pusher.statuses()) == 4, "its workers")
-        master = int(fresh.read_text())
+        master = int(take_over(pusher, service).read_text())
         service.signal(signal.SIGTERM)
         wait_until(lambda: len(pusher.statuses()) == 2, "the old workers have gone")
         with another(pusher) as second:

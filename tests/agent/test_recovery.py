@@ -12,7 +12,7 @@ from hotpatch_agent.home import facts
 
 from tests.agent.pushing import Pusher, settled
 from tests.agent.service import wait_until
-from tests.agent.shop import APP, THREE, TWO, bodies, make
+from tests.agent.shop import APP, THREE, TWO, bodies, make, take_over
 
 CLASSES = ("gthread", "sync")
 
@@ -53,10 +53,7 @@ def test_a_master_that_takes_over(pusher: Pusher, worker_class: str) -> None:
     with make(pusher, worker_class, pidfile=str(pid)) as service:
         settled(pusher, service, 2)
         pusher.push(APP, TWO)
-        service.signal(signal.SIGUSR2)
-        second = pusher.folder / "pid.2"
-        wait_until(second.exists, "a second master")
-        wait_until(lambda: len(pusher.statuses()) == 4, "its workers")
+        second = take_over(pusher, service)
         assert {status.stack for status in pusher.statuses()} == {(1,)}
         assert set(bodies(service, 20)) == {"two"}
         service.signal(signal.SIGTERM, int(second.read_text()))

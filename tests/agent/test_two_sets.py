@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+from attrs import frozen
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.status import Life
 from hotpatch_agent.rollout.states import Event, Station
@@ -54,49 +57,73 @@ def now(load: Load) -> float:
     return max(answer.began for answer in list(load.answers))
 
 
+@frozen
+class Sets:
+    """A service to which such a release was pushed, under load."""
+
+    service: Service
+    load: Load
+    old: set[int]
+    """The pids of the workers that were there before."""
+
+
+@contextmanager
+def pushed(
+    pusher: Pusher,
+    name: str = "gthread",
+    *at: Station,
+    workers: int = 2,
+    top: str = "",
+    **strategy: str,
+) -> Iterator[Sets]:
+    """The rollout stands at one of these stations, held if none is named; `top` is put before the sources."""
+    service, files = make(pusher, name, workers=workers)
+    new = reloading(files)
+    with service:
+        old = {one.pid for one in settled(pusher, service, workers)}
+        with service.load(clients=4) as load:
+            pusher.begin(files, {**new, "shop.py": top + new["shop.py"]}, **{**BY_HAND, **strategy})
+            pusher.stands_at(*at or (Station.HELD,))
+            yield Sets(service, load, old)
+
+
+def promote(pusher: Pusher, *to: Station) -> None:
+    pusher.ask(Event.PROMOTE)
+    pusher.stands_at(*to)
+
+
 @EVERY_CLASS
 def test_the_new_set_answers_nobody_before_the_flip_and_everybody_after_it(pusher: Pusher, name: str) -> None:
-    service, files = make(pusher, name)
-    with service:
-        old = {one.pid for one in settled(pusher, service, 2)}
-        with service.load(clients=4) as load:
-            pusher.begin(files, reloading(files), **BY_HAND)
-            pusher.stands_at(Station.HELD)
-            serving, new = two_up(pusher)
-            assert serving == old
-            load.settle(60)
-            assert load.bodies().keys() == {"one"}
-            pusher.ask(Event.PROMOTE)
-            pusher.stands_at(Station.KEEPING)
-            assert two_up(pusher) == (new, old)
-            assert set(bodies(service, 20)) == {"reloaded"}
-            load.settle(60)
-            flipped = now(load)
-            assert answered_since(load, flipped) == {"reloaded"}
-            pusher.ask(Event.PROMOTE)
-            pusher.stands_at(Station.PROMOTED)
-            assert alone(pusher, service) == new
-            load.settle()
-        assert load.failed == []
+    with pushed(pusher, name) as sets:
+        service, load, old = sets.service, sets.load, sets.old
+        serving, new = two_up(pusher)
+        assert serving == old
+        load.settle(60)
+        assert load.bodies().keys() == {"one"}
+        promote(pusher, Station.KEEPING)
+        assert two_up(pusher) == (new, old)
+        assert set(bodies(service, 20)) == {"reloaded"}
+        load.settle(60)
+        flipped = now(load)
+        assert answered_since(load, flipped) == {"reloaded"}
+        promote(pusher, Station.PROMOTED)
+        assert alone(pusher, service) == new
+        load.settle()
+    assert load.failed == []
 
 
 @EVERY_CLASS
 def test_the_old_set_answers_again_at_once_when_the_flip_is_taken_back(pusher: Pusher, name: str) -> None:
-    service, files = make(pusher, name)
-    with service:
-        old = {one.pid for one in settled(pusher, service, 2)}
-        with service.load(clients=4) as load:
-            pusher.begin(files, reloading(files), **BLUE_GREEN)
-            pusher.stands_at(Station.KEEPING)
-            two_up(pusher)
-            pusher.ask(Event.ROLLBACK)
-            pusher.stands_at(Station.ROLLED_BACK)
-            assert set(bodies(service, 20)) == {"one"}
-            assert alone(pusher, service) == old
-            load.settle(60)
-            assert answered_since(load, now(load)) == {"one"}
-        assert load.failed == []
-        assert {"one", "reloaded"} == load.bodies().keys()
+    with pushed(pusher, name, Station.KEEPING, manual="no") as sets:
+        two_up(pusher)
+        pusher.ask(Event.ROLLBACK)
+        pusher.stands_at(Station.ROLLED_BACK)
+        assert set(bodies(sets.service, 20)) == {"one"}
+        assert alone(pusher, sets.service) == sets.old
+        sets.load.settle(60)
+        assert answered_since(sets.load, now(sets.load)) == {"one"}
+    assert sets.load.failed == []
+    assert {"one", "reloaded"} == sets.load.bodies().keys()
 
 
 @SOME
@@ -119,57 +146,42 @@ def test_the_old_set_goes_by_itself_when_it_was_kept_for_its_time(pusher: Pusher
 def test_a_second_set_that_is_called_off_before_the_flip_has_answered_nobody(
     pusher: Pusher, name: str
 ) -> None:
-    service, files = make(pusher, name)
-    with service:
-        old = {one.pid for one in settled(pusher, service, 2)}
-        with service.load(clients=4) as load:
-            pusher.begin(files, reloading(files), **BY_HAND)
-            pusher.stands_at(Station.HELD)
-            two_up(pusher)
-            pusher.ask(Event.ABORT)
-            pusher.stands_at(Station.ABORTED)
-            assert alone(pusher, service) == old
-        assert load.failed == []
-        assert load.bodies().keys() == {"one"}
+    with pushed(pusher, name) as sets:
+        two_up(pusher)
+        pusher.ask(Event.ABORT)
+        pusher.stands_at(Station.ABORTED)
+        assert alone(pusher, sets.service) == sets.old
+    assert sets.load.failed == []
+    assert sets.load.bodies().keys() == {"one"}
     assert not pusher.of_kind(facts.Committed)
 
 
 def test_a_second_set_that_can_not_start_is_taken_back(pusher: Pusher) -> None:
-    service, files = make(pusher, "gthread")
     stops = "import os, sys\n\nif 'gunicorn' in sys.argv[0]:\n    raise OSError('no')\n"
-    new = {**reloading(files), "shop.py": stops + reloading(files)["shop.py"]}
-    with service:
-        old = {one.pid for one in settled(pusher, service, 2)}
-        with service.load(clients=4) as load:
-            pusher.begin(files, new, **BLUE_GREEN)
-            progress = pusher.stands_at(Station.ROLLED_BACK)
-            assert alone(pusher, service) == old
-        assert load.failed == []
-        assert load.bodies().keys() == {"one"}
-    assert "start" in progress.reason
+    with pushed(pusher, "gthread", Station.ROLLED_BACK, top=stops) as sets:
+        assert alone(pusher, sets.service) == sets.old
+    assert sets.load.failed == []
+    assert sets.load.bodies().keys() == {"one"}
+    progress = pusher.progress()
+    assert progress is not None and "start" in progress.reason
 
 
 @pytest.mark.parametrize("phase", ["started", "ready", "kept"])
 def test_a_leader_that_is_killed_is_succeeded_and_the_sets_go_on(pusher: Pusher, phase: str) -> None:
-    service, files = make(pusher, "gthread")
-    with service:
-        settled(pusher, service, 2)
-        with service.load(clients=4):
-            pusher.begin(files, reloading(files), **BY_HAND)
-            if phase == "started":
-                wait_until(lambda: pusher.of_kind(facts.Replacing), "the second set is being started")
-                kill_leader(pusher, service)
+    begun = (Station.OPENING, Station.MOVING, Station.WATCHING, Station.HELD)
+    with pushed(pusher, "gthread", *(begun if phase == "started" else ())) as sets:
+        if phase == "started":
+            wait_until(lambda: pusher.of_kind(facts.Replacing), "the second set is being started")
+            kill_leader(pusher, sets.service)
             pusher.stands_at(Station.HELD)
-            if phase == "ready":
-                kill_leader(pusher, service)
-            pusher.ask(Event.PROMOTE)
-            pusher.stands_at(Station.KEEPING)
-            if phase == "kept":
-                kill_leader(pusher, service)
-            pusher.ask(Event.PROMOTE)
-            pusher.stands_at(Station.PROMOTED)
-            alone(pusher, service)
-            assert set(bodies(service, 20)) == {"reloaded"}
+        if phase == "ready":
+            kill_leader(pusher, sets.service)
+        promote(pusher, Station.KEEPING)
+        if phase == "kept":
+            kill_leader(pusher, sets.service)
+        promote(pusher, Station.PROMOTED)
+        alone(pusher, sets.service)
+        assert set(bodies(sets.service, 20)) == {"reloaded"}
 
 
 def kill_leader(pusher: Pusher, service: Service) -> None:
@@ -178,50 +190,37 @@ def kill_leader(pusher: Pusher, service: Service) -> None:
 
 @pytest.mark.parametrize("which", ["old", "new"])
 def test_a_worker_that_waits_and_dies_is_no_loss(pusher: Pusher, which: str) -> None:
-    service, files = make(pusher, "gthread")
-    with service:
-        settled(pusher, service, 2)
-        with service.load(clients=4) as load:
-            pusher.begin(files, reloading(files), **BY_HAND)
-            pusher.stands_at(Station.HELD)
+    with pushed(pusher) as sets:
+        waiting = two_up(pusher)[1]
+        if which == "old":
+            promote(pusher, Station.KEEPING)
             waiting = two_up(pusher)[1]
-            if which == "old":
-                pusher.ask(Event.PROMOTE)
-                pusher.stands_at(Station.KEEPING)
-                waiting = two_up(pusher)[1]
-            service.signal(signal.SIGKILL, waiting.pop())
-            wait_until(lambda: len(service.workers()) == 4, "another is started in its place")
-            pusher.ask(Event.PROMOTE)
-            pusher.stands_at(Station.KEEPING, Station.PROMOTED)
-            pusher.ask(Event.PROMOTE)
-            pusher.stands_at(Station.PROMOTED)
-            alone(pusher, service)
-            assert set(bodies(service, 20)) == {"reloaded"}
-        assert load.failed == []
+        sets.service.signal(signal.SIGKILL, waiting.pop())
+        wait_until(lambda: len(sets.service.workers()) == 4, "another is started in its place")
+        promote(pusher, Station.KEEPING, Station.PROMOTED)
+        promote(pusher, Station.PROMOTED)
+        alone(pusher, sets.service)
+        assert set(bodies(sets.service, 20)) == {"reloaded"}
+    assert sets.load.failed == []
 
 
 @pytest.mark.parametrize("flipped", [False, True], ids=["before the flip", "after it"])
 def test_a_hup_in_between_leaves_nobody_unanswered(pusher: Pusher, flipped: bool) -> None:
-    service, files = make(pusher, "gthread")
-    with service:
-        settled(pusher, service, 2)
-        with service.load(clients=4) as load:
-            pusher.begin(files, reloading(files), **BY_HAND)
-            pusher.stands_at(Station.HELD)
-            two_up(pusher)
-            if flipped:
-                pusher.ask(Event.PROMOTE)
-                pusher.stands_at(Station.KEEPING)
-            before = set(service.workers())
-            service.signal(signal.SIGHUP)
-            wait_until(lambda: not before & set(service.workers()), "the old workers have gone")
-            load.settle(100)
-            if flipped:
-                pusher.ask(Event.PROMOTE)
-            pusher.stands_at(Station.PROMOTED if flipped else Station.ROLLED_BACK)
-            alone(pusher, service)
-            assert set(bodies(service, 20)) == {"reloaded" if flipped else "one"}
-        assert [one for one in load.failed if "Error" not in one] == []
+    with pushed(pusher) as sets:
+        service = sets.service
+        two_up(pusher)
+        if flipped:
+            promote(pusher, Station.KEEPING)
+        before = set(service.workers())
+        service.signal(signal.SIGHUP)
+        wait_until(lambda: not before & set(service.workers()), "the old workers have gone")
+        sets.load.settle(100)
+        # Before the flip both sets are started anew; if none but new ones were left, it goes back by itself.
+        pusher.ask(Event.PROMOTE if flipped else Event.ABORT)
+        pusher.stands_at(*((Station.PROMOTED,) if flipped else (Station.ABORTED, Station.ROLLED_BACK)))
+        alone(pusher, service)
+        assert set(bodies(service, 20)) == {"reloaded" if flipped else "one"}
+    assert sets.load.failed == []
 
 
 def test_a_stream_goes_on_in_the_set_that_waits(pusher: Pusher) -> None:
@@ -233,8 +232,7 @@ def test_a_stream_goes_on_in_the_set_that_waits(pusher: Pusher) -> None:
             two_up(pusher)
             assert set(bodies(service, 20)) == {"reloaded"}
         assert answers == ["one...one"]
-        pusher.ask(Event.PROMOTE)
-        pusher.stands_at(Station.PROMOTED)
+        promote(pusher, Station.PROMOTED)
         alone(pusher, service)
 
 
