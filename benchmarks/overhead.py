@@ -2,7 +2,8 @@
 
     steady_ratio              requests per CPU second of gunicorn's sync worker with an ordinary Flask page
                               (a SQLite query, a template with 100 rows, about a millisecond), each request
-                              pinned and no release under way, over the same without hotpatch
+                              pinned and no release under way, over the same without hotpatch; request by
+                              request in turns, and of each turn's CPU times the mean of the middle half
     added_us                  the same difference in microseconds a request, from a page that does next to
                               nothing: what to set against the time of one's own pages
     during_ratio              the same while two versions of all its functions run, half of the requests
@@ -155,9 +156,11 @@ def run_throughput(rounds: int, batch: int) -> dict[str, Any]:
         during: list[float] = []
         for each in (app, pinned):
             requests_per_second(each, batch)
-        steady += [in_turns(app, pinned, batch, turn) for turn in range(rounds)]
+        for turn in range(rounds):
+            bare, with_pins = seconds_each(app, pinned, batch, turn)
+            steady.append(bare / with_pins)
         for _ in range(rounds):
-            bare = requests_per_second(app, batch)
+            before = requests_per_second(app, batch)
             version = install(program.ops({"page": PAGE.format(v=2)}))
             version.canary(sticky.share(0.5, sticky.header("x-user")))
             requests_per_second(pinned, batch // 4)
@@ -165,13 +168,13 @@ def run_throughput(rounds: int, batch: int) -> dict[str, Any]:
             version.withdraw()
             assert is_plain()
             requests_per_second(app, batch // 4)
-            during.append(both * 2 / (bare + requests_per_second(app, batch)))
+            during.append(both * 2 / (before + requests_per_second(app, batch)))
         app.close()
         pinned.close()
         return {
             "steady_ratio": spread(steady, 4),
             "during_ratio": spread(during, 4),
-            "page_us": round(1e6 / bare, 1),
+            "page_us": round(bare * 1e6, 1),
             "added_us": added_microseconds(rounds, batch),
         }
 
@@ -184,22 +187,29 @@ def added_microseconds(rounds: int, batch: int) -> float:
     flask.add_url_rule("/", view_func=lambda: "<ul></ul>")
     app, pinned = Server(flask), Server(pin_requests(flask), told=True)
     added = []
-    for _ in range(rounds):
-        seconds = [1 / requests_per_second(server, batch) for server in (app, pinned, pinned, app)]
-        added.append((seconds[1] + seconds[2] - seconds[0] - seconds[3]) / 2 * 1e6)
+    for turn in range(rounds):
+        bare, with_pins = seconds_each(app, pinned, batch, turn)
+        added.append((with_pins - bare) * 1e6)
     app.close()
     pinned.close()
     return round(statistics.median(added), 2)
 
 
-def in_turns(one: Server, other: Server, batch: int, turn: int) -> float:
-    """The second one's throughput over the first's: one, other, other, one, or the other way round,
-    so that a machine that gets slower or faster meanwhile counts for both."""
-    order = (one, other, other, one) if turn % 2 else (other, one, one, other)
-    rates: dict[int, float] = {id(one): 0.0, id(other): 0.0}
-    for server in order:
-        rates[id(server)] += requests_per_second(server, batch)
-    return rates[id(other)] / rates[id(one)]
+def seconds_each(one: Server, other: Server, batch: int, turn: int) -> tuple[float, float]:
+    """CPU seconds of a request of each: one, other, other, one and so on, so that a machine that gets slower
+    or faster meanwhile counts for both; what a pause of the machine or the collector made long counts for
+    neither."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for number in range(turn, turn + 2 * batch):
+        which = (number + 1) // 2 % 2
+        times[which].append(seconds(one if which == 0 else other, str(number)))
+    return middle_mean(times[0]), middle_mean(times[1])
+
+
+def middle_mean(values: list[float]) -> float:
+    """The mean of the middle half."""
+    quarter = len(values) // 4
+    return statistics.fmean(sorted(values)[quarter : len(values) - quarter])
 
 
 def flask_app(program: Program) -> Any:
@@ -250,13 +260,17 @@ class Server:
         self.listener.close()
 
 
-def requests_per_second(server: Server, number: int) -> float:
-    """Requests per second of CPU time, so that other load on the machine does not count."""
+def seconds(server: Server, user: str) -> float:
+    """CPU seconds of one request, so that other load on the machine does not count."""
     began = time.process_time()
-    for user in range(number):
-        answer = server.request(str(user))
+    answer = server.request(user)
+    ended = time.process_time()
     assert answer.startswith(b"HTTP/1.1 200") and b"</ul>" in answer
-    return number / (time.process_time() - began)
+    return ended - began
+
+
+def requests_per_second(server: Server, number: int) -> float:
+    return 1 / middle_mean([seconds(server, str(user)) for user in range(number)])
 
 
 def interpreters() -> dict[str, str]:
