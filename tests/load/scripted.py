@@ -69,7 +69,8 @@ class Scripted:
 
     def __init__(self, script: list[Behaviour], rest: Behaviour) -> None:
         self.requests: list[str] = []
-        self.connections = 0
+        self.ports: list[int] = []
+        """From which each connection was opened."""
         self.done = 0
         """Requests about which everything has been done, the closing of the connection included."""
         self._script = script
@@ -80,6 +81,10 @@ class Scripted:
         self._clients: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
+
+    @property
+    def connections(self) -> int:
+        return len(self.ports)
 
     def stop(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -95,10 +100,10 @@ class Scripted:
     def _accept(self) -> None:
         while True:
             try:
-                client, _ = self._listener.accept()
+                client, (_, port) = self._listener.accept()
             except OSError:
                 return
-            self.connections += 1
+            self.ports.append(port)
             self._clients.append(client)
             self._threads.append(threading.Thread(target=self._serve, args=(client,)))
             self._threads[-1].start()

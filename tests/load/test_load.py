@@ -16,7 +16,7 @@ import pytest
 from hotpatch_agent.load.account import Outcome, Sample, quantile, report, tally
 from hotpatch_agent.load.clients import Ask, Session
 from hotpatch_agent.load.conductor import Load, LoadFailedError, LoadPlan
-from hotpatch_agent.load.wire import Answer, Request
+from hotpatch_agent.load.wire import Answer, Request, name
 
 from tests.load.scripted import Scripted, answer, close, cut_short, reset, scripted, stream_and_cut
 
@@ -81,13 +81,13 @@ def test_every_kind_of_failure_is_counted_once() -> None:
         assert len(found.complaints) == 5
 
 
-def test_a_drop_is_told_with_the_worker_at_the_other_end() -> None:
+def test_a_drop_is_told_with_the_worker_at_the_other_end_or_else_with_the_connections_name() -> None:
     script = [close, answer("old", worker="7"), close]
     with scripted(*script, rest=answer("old", worker="8")) as server:
         with Load(plan(server, clients=1)) as load:
             asked(server, 10)
             found = load.finish()
-    assert found.dropped_at == {"": 1, "7": 1}
+    assert found.dropped_at == {name(server.ports[0]): 1, "7": 1}
 
 
 def test_answers_are_counted_by_what_they_bear() -> None:

@@ -11,10 +11,12 @@ from hotpatch_agent.drill.chronicle import Chronicle
 from hotpatch_agent.drill.failure import DrillFailed
 from hotpatch_agent.drill.patches import Patch
 from hotpatch_agent.drill.play import Play
+from hotpatch_agent.drill.processes import peers, stop
 from hotpatch_agent.drill.service import START_SECONDS
 from hotpatch_agent.drill.visitor import OpenPage
 from hotpatch_agent.home import facts
 from hotpatch_agent.load.account import Report
+from hotpatch_agent.load.wire import name
 
 LOOK_SECONDS = 0.1
 
@@ -50,6 +52,9 @@ def _kills_leader(play: Play, chronicle: Chronicle) -> str:
     record = chronicle.wait_for(facts.Offered)
     pid = int(record.who.partition("-")[0])
     play.lost.add(pid)
+    # Stopped first, so that what it has accepted is seen whole: most of it has had no answer that names it.
+    stop(pid)
+    play.held.update(map(name, peers(pid)))
     os.kill(pid, signal.SIGKILL)
     return f"the release was offered; worker {pid} led, and was killed"
 
@@ -61,12 +66,11 @@ def _complete(play: Play) -> str:
 
 
 def _only_theirs(play: Play, report: Report) -> str:
-    lost = {str(pid) for pid in play.lost}
-    others = {worker: count for worker, count in report.dropped_at.items() if worker not in lost}
+    others = {end: count for end, count in report.dropped_at.items() if end not in play.taken}
     if others:
         raise DrillFailed(f"requests were dropped at other workers as well: {others}")
     taken = sum(report.dropped_at.values())
-    answered = sum(sight.count for sight in report.sights if sight.worker in lost)
+    answered = sum(sight.count for sight in report.sights if sight.worker in play.taken)
     return f"{taken} requests that the killed worker had begun, and no other; it had answered {answered:,}"
 
 

@@ -38,6 +38,8 @@ class Play:
         self.lost: set[int] = set()
         """Workers that the drill itself has killed, or that a release ends: what they had not answered went
         with them."""
+        self.held: set[str] = set()
+        """Names of the connections that were open at those workers when they were killed."""
         self._say = say
         self._runs = "old"
         self._pushed: float | None = None
@@ -144,7 +146,7 @@ class Play:
             drill=drill,
             steps=tuple(self.steps),
             timeline=timeline.merged(self.steps, moments),
-            lost=tuple(sorted(str(pid) for pid in self.lost)),
+            lost=tuple(sorted(self.taken)),
             report=report,
             asked=self.stage.inquiry.asked,
             live_seconds=self._live_seconds(report),
@@ -152,6 +154,11 @@ class Play:
             memory_after=memory,
             seconds=time.monotonic() - self.stage.began,
         )
+
+    @property
+    def taken(self) -> set[str]:
+        """What a drop's other end was, if it went with a worker that was lost."""
+        return {str(pid) for pid in self.lost} | self.held
 
     def claims(self, name: str, check: Callable[[Report], str]) -> None:
         """A step of the end: what the load's account must show.  `check` says what it found, or raises

@@ -1,16 +1,19 @@
-"""Processes as Linux shows them under /proc: children, groups, memory."""
+"""Processes as Linux shows them under /proc: children, groups, connections, memory."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Final
 
 from attrs import frozen
 
 PROC: Final = Path("/proc")
+LOOK_SECONDS: Final = 0.002
 _PR_SET_PDEATHSIG: Final = 1  # include/uapi/linux/prctl.h
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
@@ -52,6 +55,25 @@ def children(pid: int) -> list[int]:
 
 def in_group(group: int) -> list[int]:
     return [each.pid for each in processes() if each.group == group and each.state != "Z"]
+
+
+def stop(pid: int) -> None:
+    """It does nothing more, until it is continued or killed; returns once that is so."""
+    os.kill(pid, signal.SIGSTOP)
+    while not any(each.pid == pid and each.state == "T" for each in processes()):
+        time.sleep(LOOK_SECONDS)
+
+
+def peers(pid: int) -> set[int]:
+    """The ports at the other ends of the TCP connections that a process holds open."""
+    held = set()
+    for entry in (PROC / str(pid) / "fd").iterdir():
+        # What is closed meanwhile is held no more.
+        with contextlib.suppress(OSError):
+            held.add(str(entry.readlink()))
+    lines = (PROC / str(pid) / "net" / "tcp").read_text().splitlines()[1:]
+    rows = (line.split() for line in lines)
+    return {int(row[2].partition(":")[2], 16) for row in rows if f"socket:[{row[9]}]" in held} - {0}
 
 
 def memory(pids: list[int]) -> int:

@@ -39,7 +39,8 @@ class Moment:
 class Score:
     """`asked` counts the drill's own requests beside the load's; all of them were answered, or it would
     have ended.  `live_seconds`: from the start of `push` to the last worker's first new answer.  `lost`: pids
-    of workers that the drill killed, or that a release ended; what they had begun went with them."""
+    of workers that the drill killed, or that a release ended, and names of the connections that they held;
+    what they had begun went with them."""
 
     drill: str
     steps: tuple[Step, ...]

@@ -93,7 +93,8 @@ class Report:
     """What was wrong, most frequent first, each with its count."""
     streams: tuple[Stream, ...]
     dropped_at: Mapping[str, int] = field(factory=dict)
-    """By the worker at the other end of the connection, empty where that is not known."""
+    """By the worker at the other end of the connection; by the name of the connection (`wire.name`) where no
+    answer has told it, and empty where there was none."""
 
     def labels(self, subject: str) -> Mapping[str, int]:
         """How many answers about this subject bore each label."""

@@ -61,8 +61,8 @@ class Connection:
         self.opened = 0
         """How many times it was opened: one more than the server closed it."""
         self.worker = ""
-        """Who is at its other end, or was before it was closed, by the last answer's X-Worker; empty until
-        that is known."""
+        """Who is at its other end, or was before it was closed, by the last answer's X-Worker; until that is
+        known, the connection's own name (see `name`), by which a machine can tell who holds its other end."""
 
     async def ask(self, request: Request) -> Answer:
         """The answer, or DroppedError, after which the connection is closed."""
@@ -89,7 +89,7 @@ class Connection:
         try:
             reader = await self._send(request)
             status, headers = await read_head(reader)
-            self.worker = headers.get("x-worker", "")
+            self.worker = headers.get("x-worker", self.worker)
             if status != 200 or headers.get("transfer-encoding") != "chunked":
                 raise DroppedError(f"no stream, but status {status}")
             while chunk := await read_chunk(reader):
@@ -108,7 +108,7 @@ class Connection:
     async def _exchange(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         reader = await self._send(request)
         status, headers = await read_head(reader)
-        self.worker = headers.get("x-worker", "")
+        self.worker = headers.get("x-worker", self.worker)
         if headers.get("transfer-encoding") == "chunked":
             pieces = []
             while piece := await read_chunk(reader):
@@ -127,13 +127,19 @@ class Connection:
         if self._streams is not None and ended(self._streams[1]):
             self.close()
         if self._streams is None:
+            self.worker = ""
             self._streams = await asyncio.open_connection(self._host, self._port, limit=LONGEST_LINE)
             self.opened += 1
-            self.worker = ""
+            self.worker = name(self._streams[1].get_extra_info("sockname")[1])
         reader, writer = self._streams
         writer.write(request.encoded(f"{self._host}:{self._port}"))
         await writer.drain()
         return reader
+
+
+def name(port: int) -> str:
+    """Of a connection, by the port from which the client opened it."""
+    return f":{port}"
 
 
 def ended(writer: asyncio.StreamWriter) -> bool:
