@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from attrs import frozen
 
 from hotpatch_agent.drill.failure import DrillFailed
-from hotpatch_agent.drill.patches import Probe
+from hotpatch_agent.drill.patches import NONCES, Probe
 from hotpatch_agent.drill.service import HOST, Service
 from hotpatch_agent.load.wire import Answer, Request
 
@@ -29,7 +29,7 @@ class Inquiry:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._nonce = 1 << 20
+        self._nonce = NONCES
         self.asked = 0
 
     def ask_all(self, probe: Probe) -> Mapping[int, Word]:

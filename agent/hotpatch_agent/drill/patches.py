@@ -6,12 +6,16 @@ import importlib.util
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from attrs import field, frozen
 
 from hotpatch_agent.drill import diff
 from hotpatch_agent.load.wire import Answer, Request
+
+NONCES: Final = 1 << 32
+"""From below this the load draws its nonces: so many that of a drill's thousands hardly any comes twice,
+to be answered out of the shop's cache by the version before."""
 
 
 class Probe(Protocol):

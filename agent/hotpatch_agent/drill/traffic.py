@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hotpatch_agent.drill.patches import Probe, load_probe
+from hotpatch_agent.drill.patches import NONCES, Probe, load_probe
 from hotpatch_agent.load.clients import Ask, Session
 from hotpatch_agent.load.phases import NEUTRAL
 from hotpatch_agent.load.wire import Answer, Request
@@ -56,7 +56,7 @@ def adds_up(got: Any) -> bool:
 
 def probing(chance: random.Random, name: str, probe: Probe) -> Session:
     """A probe's single request; of those that tell one visitor from another, about that visitor."""
-    nonce = chance.randrange(1 << 20)
+    nonce = chance.randrange(NONCES)
     (request,) = probe.requests(nonce)
     who: Callable[[int], str] | None = getattr(probe, "who", None)
     subject = f"{name}: {who(nonce)}" if who is not None else name
