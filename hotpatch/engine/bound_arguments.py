@@ -11,6 +11,8 @@ import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from hotpatch.ops import Op, SlotKind
+
 from .instances import Functions
 
 Call = tuple[str, Any, tuple[Any, ...], Mapping[str, Any], bool]
@@ -43,6 +45,35 @@ def refused(functions: Functions, objects: Sequence[Any]) -> list[str]:
                 f"a {what} calls {function.__qualname__} with arguments that its new code does not take"
             ] = None
     return list(found)
+
+
+def outdated(ops: Sequence[Op], objects: Sequence[Any]) -> list[str]:
+    """Sentences, one for each method: a `partialmethod` gives whoever asks an object for it a partial with
+    its arguments of that moment.  To be asked after the commit."""
+    changed: dict[int, str] = {}
+    for op in ops:
+        before = (
+            op.owner if op.kind is SlotKind.INSTANCE else op.before if op.kind is SlotKind.CLASS else None
+        )
+        if type(before) is not functools.partialmethod:
+            continue
+        old = op.before if op.kind is SlotKind.INSTANCE and op.key == "func" else before.func
+        changed[id(_function(old))] = op.where
+    if not changed:
+        return []
+    found = {
+        f"a method that {where} gave to somebody has the arguments that it had then"
+        for obj in objects
+        if type(obj) is functools.partial
+        and type(obj.func) is types.MethodType
+        and "__self__" in vars(obj)
+        and (where := changed.get(id(obj.func.__func__))) is not None
+    }
+    return sorted(found)
+
+
+def _function(held: Any) -> Any:
+    return held.__func__ if type(held) in (staticmethod, classmethod) else held
 
 
 def _calls(objects: Sequence[Any], waiting: Mapping[type, tuple[str, str, str]]) -> Iterator[Call]:

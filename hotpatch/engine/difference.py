@@ -49,6 +49,8 @@ class Difference:
     """Functions of `functools.singledispatch` near which something changes."""
     reordered: frozenset[Pair] = frozenset()
     """Mappings whose keys come in another order."""
+    heirs: frozenset[Pair] = frozenset()
+    """Of those replaced: methods that are gone, and what stands for them in a base."""
     living: frozenset[Pair] = frozenset()
     """Of those replaced: the old thing lives on in another place, so nothing is lost where it gives way."""
     unmistakable: frozenset[int] = frozenset()
@@ -87,6 +89,8 @@ def derive(match: Match) -> Difference:
         if match.old.kind(pair[0]) == "class" and pair not in replaced and not _can_stay(match, pair)
     }
     replaced |= rebuilt
+    heirs = {pair for pair in match.handed & replaced if pair[0] not in match.partner}
+    different |= heirs
     rigid = _spread(match, parents, replaced, rebuilt, different)
     stale = _stale_caches(match, different, replaced)
     inside = {pair for pair in replaced if match.old.kind(pair[0]) != "function"}
@@ -106,6 +110,7 @@ def derive(match: Match) -> Difference:
         stale_caches=frozenset(stale),
         stale_dispatch=_stale_dispatch(match, different | replaced),
         reordered=frozenset(match.reordered),
+        heirs=frozenset(heirs),
         living=frozenset(pair for pair in replaced if _lives_on(match, replaced, pair)),
     )
 

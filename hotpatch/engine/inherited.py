@@ -1,7 +1,9 @@
 """Methods that a class hands up to one of its bases, or takes over from it.
 
-They are the same methods, and whoever holds one bound runs the new code.  One that uses `super()`, or another
-variable of what is around it, is none of these: it belongs to its class.
+They are the same methods, and whoever holds one bound runs the new code: of several classes that hand up the
+same one, the base's takes the place of each.  One that uses `super()`, or another variable of what is around
+it, is none of these: it belongs to its class.  Nor is one that several classes take over in different forms:
+which of them a holder means is not the function's to say (`rebound`).
 """
 
 from __future__ import annotations
@@ -23,8 +25,22 @@ def handed(
             yield child, after
     for step, child in added:
         before = _from_bases(old, o, step) if _from_bases(new, n, step) is None else None
-        if before is not None and _is_free(old, before) and _is_free(new, child):
+        if before is None or not _is_free(old, before) or not _is_free(new, child):
+            continue
+        if len({new.nodes[one][3].body for one in _takers(old, new, step, before)}) < 2:
             yield before, child
+
+
+def _takers(old: Graph, new: Graph, step: object, before: int) -> Iterator[int]:
+    """The methods of all classes that inherited this one and have their own now."""
+    by_name = {node[1][:2]: i for i, node in enumerate(old.nodes) if node[0] == "class"}
+    for i, (kind, head, _, _) in enumerate(new.nodes):
+        own = new.kids(i).get(step) if kind == "class" else None
+        cls = by_name.get(head[:2]) if own is not None else None
+        if own is None or cls is None or new.kind(own) != "function" or step in old.kids(cls):
+            continue
+        if _from_bases(old, cls, step) == before:
+            yield own
 
 
 def _is_free(graph: Graph, i: int) -> bool:

@@ -12,12 +12,17 @@ import dis
 import inspect
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from hotpatch.ops import Op
 
 from . import attribute_use, codes
+from .frozen import thawed
 from .reading import MISSING, class_attribute, class_dict, is_python_class, mro_of, qualname_of, raw_dict
+from .recorded import recorded
+from .view import View
+
+FEW: Final = 50
 
 Functions = Mapping[int, tuple[types.FunctionType, types.CodeType, types.CodeType]]
 
@@ -43,9 +48,10 @@ class Lacking:
         self._by_class: dict[int, tuple[type, frozenset[str]]] = {}
         self._given = self._given_from_outside([*(f for f, _, _ in functions.values()), *added])
 
-    def find(self, objects: Sequence[Any]) -> list[str]:
-        """Sentences, one for each class of which an object lacks something."""
-        found: dict[tuple[str, tuple[str, ...]], None] = {}
+    def find(self, objects: Sequence[Any], passed: set[int], view: View) -> list[str]:
+        """Sentences, one for each class of which an object lacks something.  `passed` are ids of what holds
+        the objects for the sake of this question; what only the records of changes hold lives no more."""
+        found: dict[tuple[str, tuple[str, ...]], list[Any]] = {}
         if not self.read:
             return []
         for obj in objects:
@@ -60,10 +66,11 @@ class Lacking:
                 if (space is None or name not in space) and _unset(class_attribute(cls, name), obj)
             )
             if lacks:
-                found[qualname_of(cls), tuple(lacks)] = None
+                found.setdefault((qualname_of(cls), tuple(lacks)), []).append(obj)
         return [
             f"objects of {name} that live lack {', '.join(lacks)}, which new code reads and no old code set"
-            for name, lacks in found
+            for (name, lacks), some in found.items()
+            if not _only_recorded(some, {id(objects), *map(id, found.values())}, passed, view)
         ]
 
     def wanted(self, cls: type) -> frozenset[str]:
@@ -124,6 +131,14 @@ class Lacking:
                 if issubclass(type(cls), type) and is_python_class(cls):
                     given.setdefault(id(cls), set()).update(names | _taken_as_they_come(cls, passed))
         return given
+
+
+def _only_recorded(objects: list[Any], ours: set[int], passed: set[int], view: View) -> bool:
+    """Many are not asked about: whoever has many uses them."""
+    if len(objects) > FEW:
+        return False
+    with thawed():
+        return len(recorded(objects, ours | passed, view)) == len(objects)
 
 
 def _asked_for(code: types.CodeType) -> set[str]:

@@ -35,3 +35,19 @@ def label(thing: Any, expand: Callable[[Any], Any], depth: int = 0) -> Any:
     if kind in ("tuple", "frozenset", "method", "partial", "weakref", "reduced", "staticmethod", "bound"):
         return kind, head, *(label(child, expand, depth + 1) for _, child in kids[:8])
     return kind, head
+
+
+def contents(thing: Any, expand: Callable[[Any], Any], depth: int = 3) -> Any:
+    """Plain data that tells more than a label, to tell things of one label apart."""
+    kind, _, kids, _ = expand(thing)
+    if not depth or kind in ("plain", "class", "function", "code", "outside"):
+        return label(thing, expand)
+    parts = [(step, contents(child, expand, depth - 1)) for step, child in kids if not _by_object(step)]
+    return label(thing, expand), *sorted(parts[:MOST_PARTS], key=repr)
+
+
+MOST_PARTS = 16
+
+
+def _by_object(step: Any) -> bool:
+    return type(step) is tuple and len(step) > 1 and step[1] == "obj"

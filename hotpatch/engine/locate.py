@@ -12,11 +12,11 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
-from . import codes
+from . import codes, twins
 from .frozen import all_objects
 from .gained import found_again
 from .graph import HIDDEN, Code, Graph
-from .labels import label
+from .labels import contents, label
 from .match import is_sequence
 from .reading import MAPPINGS, MISSING, PLAIN, is_python_class, raw_dict
 from .shape import Shapes, Step
@@ -86,6 +86,8 @@ class Locator:
             if found is not _UNKNOWN:
                 return found
         kids = self.kids(above)
+        if twins.is_item(step) and (alike := self._alike(kids, step, o)) is not None:
+            return alike
         found = kids.get(step, MISSING)
         if found is MISSING and o in self.unmistakable and (again := found_again(step, kids)) is not None:
             return kids[again]
@@ -95,6 +97,18 @@ class Locator:
                 alike = (v for s, v in kids.items() if is_sequence(s) and self.label(v) == wanted)
                 return next(alike, found)
         return found
+
+    def _alike(self, kids: Mapping[Step, Any], step: Step, o: int) -> Any:
+        """Of several items of a set that are called alike, the one whose contents the node tells; None where
+        there is but one."""
+        parent, _ = self.graph.parents[o]
+        before = [s for s, _ in self.graph.nodes[parent][2] if twins.is_item(s) and s[2] == step[2]]
+        here = [s for s in kids if twins.is_item(s) and s[2] == step[2]]
+        if len(before) < 2 and len(here) < 2:
+            return None
+        wanted = repr(contents(o, self.graph.nodes.__getitem__))
+        found = [kids[s] for s in here if repr(contents(kids[s], self.shapes.expand)) == wanted]
+        return found[0] if len(found) == 1 else kids.get(step, MISSING) if found else MISSING
 
     def label(self, obj: Any) -> str:
         return repr(label(obj, self.shapes.expand))

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from typing import Any, Final
 
-from . import order
+from . import order, twins
 from .gained import Named, pair_up
 from .graph import HIDDEN, Graph
 from .inherited import handed
@@ -54,6 +54,7 @@ NAMELESS: Final = frozenset({"plain", "outside", "outside-module", "code", "c-cl
 KEPT_BY_FLAG: Final = ("attr", "_value2member_map_")
 """Where `enum.Flag` keeps all that it was ever asked for."""
 KEYED: Final = frozenset({"dict", "ordereddict", "defaultdict", "set", "instance"})
+ITEMS: Final = frozenset({"set", "frozenset", "instance"})
 UNORDERED: Final = frozenset({"kwdefaults", "globals", KEPT_BY_FLAG})
 """Where mappings stand whose order nobody goes by, or that come by it while the program runs."""
 HEAD_ONLY: Final = NAMELESS | {"opaque", "object"}
@@ -93,6 +94,8 @@ class Match:
         self.renamed: set[Pair] = set()
         self.moved: set[Pair] = set()
         """Functions that differ in line numbers alone."""
+        self.handed: set[Pair] = set()
+        """Methods that a class hands to another."""
         self._features: dict[tuple[bool, int], frozenset[Any]] = {}
         self._often = self._names_borne_by_several()
         self._places = Places(old, new)
@@ -158,7 +161,10 @@ class Match:
 
     def _keys_in_doubt(self, pair: Pair) -> bool:
         o, n = pair
-        return self.old.kind(o) in KEYED and in_doubt(self.old.kids(o), self.new.kids(n))
+        a, b = self.old.kids(o), self.new.kids(n)
+        if self.old.kind(o) in ITEMS and (twins.groups(a) or twins.groups(b)):
+            return True
+        return self.old.kind(o) in KEYED and in_doubt(a, b)
 
     def _names_borne_by_several(self) -> set[Any]:
         often: set[Any] = set()
@@ -229,7 +235,9 @@ class Match:
             (self.replaced if kind in FIXED else self.reordered).add(pair)
             self.different.add(pair)
         if kind == "class":
-            yield from handed(self.old, self.new, pair, removed, added)
+            moved = list(handed(self.old, self.new, pair, removed, added))
+            self.handed.update(moved)
+            yield from moved
         edges = self.edges[pair]
         for so, sn, co, cn in matched:
             x, y = self.old.nodes[co], self.new.nodes[cn]
@@ -303,17 +311,21 @@ class Match:
         a, b = self.old.kids(o), self.new.kids(n)
         matched, removed, added = [], [], []
         left, right = [], []
+        alike = twins.pair(a, b, self._score) if self.old.kind(o) in ITEMS else {}
+        after = set(alike.values())
         for step, child in a.items():
             if is_sequence(step):
                 left.append((step, child))
-            elif step in b:
+            elif step in alike:
+                matched.append((step, alike[step], child, b[alike[step]]))
+            elif step in b and step not in after:
                 matched.append((step, step, child, b[step]))
             else:
                 removed.append((step, child))
         for step, child in b.items():
             if is_sequence(step):
                 right.append((step, child))
-            elif step not in a:
+            elif step not in after and (step not in a or step in alike):
                 added.append((step, child))
         if left or right:
             for tag, i, i2, j, j2 in self._align(left, right):
@@ -329,6 +341,25 @@ class Match:
                 removed.remove(old)
                 added.remove(new)
         return matched, removed, added
+
+    def _score(self, o: int, n: int) -> float:
+        """How much speaks for these two items of a set to be the same one."""
+        if o in self.partner or n in self.origin:
+            return float(self.partner.get(o) == n)
+        b = self.new.kids(n)
+        kids = self.old.kids(o)
+        same = sum(step in b and self._is_same(child, b[step]) for step, child in kids.items())
+        return same / max(len(kids), len(b), 1)
+
+    def _is_same(self, o: int, n: int) -> bool:
+        x, y = self.old.nodes[o], self.new.nodes[n]
+        if x[0] != y[0]:
+            return False
+        if o in self.partner or n in self.origin:
+            return self.partner.get(o) == n
+        if x[0] == "plain":
+            return plain_same(x[1], y[1])
+        return bool(name_of(self.old, o) == name_of(self.new, n) and (x[0] not in NAMELESS or x[1] == y[1]))
 
     def _pair_known(self, removed: list[Named], added: list[Named]) -> list[tuple[Named, Named]]:
         return pair_known(removed, added, self.old, self.new, self.partner)

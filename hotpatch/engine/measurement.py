@@ -25,7 +25,7 @@ from .graph import Graph
 from .portions import cut, join
 from .shape import Step
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 MOST_BYTES: Final = 1 << 30
 """No measurement is unpacked beyond this."""
 
@@ -190,6 +190,7 @@ PAIR_SETS: Final = (
     "stale_caches",
     "stale_dispatch",
     "reordered",
+    "heirs",
     "living",
 )
 

@@ -6,7 +6,9 @@ A fresh start has computed none of them, so forgetting is what it would be.
 
 from __future__ import annotations
 
+import codecs
 import dis
+import encodings
 import logging
 import types
 from collections.abc import Mapping, Sequence
@@ -43,6 +45,23 @@ def levels(ops: Sequence[Op]) -> list[Op]:
         return []
     forget: Any = logging.Logger.manager._clear_cache  # type: ignore[attr-defined]
     return [Op(logging.Logger.manager, SlotKind.CALL, None, forget, forget, "levels of loggers")]
+
+
+def codecs_found(ops: Sequence[Op]) -> list[Op]:
+    """The interpreter keeps what functions answered that look codecs up.  It can't be told to forget, but
+    does so whenever one of them goes.  The standard one is asked first, and notes what it has not got."""
+    if not ops or None not in encodings._cache.values():
+        return []
+    return [Op(codecs, SlotKind.CALL, None, _forget_codecs, _forget_codecs, "codecs that were found")]
+
+
+def _forget_codecs() -> None:
+    codecs.register(_finds_none)
+    codecs.unregister(_finds_none)
+
+
+def _finds_none(name: str) -> None:
+    return None
 
 
 def cached_properties(functions: Functions, world: World) -> dict[int, set[str]]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from . import codes, memo
+from . import codes, memo, twins
 from .alike import Alike
 from .build import Builder, Unbuildable, make_outside_module
 from .difference import Difference, hidden
@@ -73,6 +73,7 @@ class Merger:
             if live is not MISSING:
                 self.call(live.cache_clear, f"{self.old.path(pair[0])} cache", live)
         self.ops += memo.levels(self.ops)
+        self.ops += memo.codecs_found(self.ops)
 
     def _new_module(self, name: str, n: int) -> None:
         if name in self.builder.world.local:
@@ -314,11 +315,13 @@ class Merger:
     def merge_set(self, pair: Pair, live: Any, kind: type) -> None:
         where = self.old.path(pair[0])
         have = {s: v for s, v in self.locator.kids(live).items() if type(s) is tuple and s[0] == "item"}
+        if alike := twins.groups(self.old.kids(pair[0])):
+            self._find_alike(alike, pair, have, where)
         for step, _ in self.difference.removed.get(pair, ()):
             if step in have:
                 self.emit(live, SlotKind.ITEM, have[step], have[step], ABSENT, where)
         for step, node in self.difference.added.get(pair, ()):
-            if step[0] == "item" and step not in have:
+            if step[0] == "item" and not self._has_item(have, step, node):
                 value = self.builder.make(node)
                 self.emit(live, SlotKind.ITEM, value, ABSENT, value, where)
         for step, _, child in self.difference.edges.get(pair, ()):
@@ -327,6 +330,31 @@ class Merger:
                 if value is not have[step]:
                     self.emit(live, SlotKind.ITEM, have[step], have[step], ABSENT, where)
                     self.emit(live, SlotKind.ITEM, value, ABSENT, value, where)
+
+    def _has_item(self, have: Mapping[Step, Any], step: Step, node: int) -> bool:
+        """Is what comes there already?  The number in the step of one called alike says nothing."""
+        if not twins.is_item(step):
+            return step in have
+        alike = [item for s, item in have.items() if twins.is_item(s) and s[2] == step[2]]
+        return any(self.alike.as_after(item, node) for item in alike)
+
+    def _find_alike(
+        self, alike: Mapping[str, list[Step]], pair: Pair, have: dict[Step, Any], where: str
+    ) -> None:
+        """Items that are called alike are numbered by what they hold, which the program may have changed."""
+        concerned = [step for step, _ in self.difference.removed.get(pair, ())]
+        concerned += [
+            s for s, _, child in self.difference.edges.get(pair, ()) if child in self.difference.replaced
+        ]
+        kids = self.old.kids(pair[0])
+        for step in concerned:
+            if twins.is_item(step) and step[2] in alike:
+                item = self.locator.locate(kids[step])
+                if item is MISSING:
+                    raise PatchRefused(
+                        f"{where}: an item changes, and which one it is here there is no telling"
+                    )
+                have[step] = item
 
 
 def _place(step: Step) -> int:

@@ -248,7 +248,8 @@ def merge_function(merger: Merger, pair: Pair, live: Any) -> None:
     where = merger.old.path(o)
     kind, head, _, _code = merger.new.nodes[n]
     if pair in merger.difference.replaced:
-        if merger.difference.same_thing(pair) and kind == "function":
+        heir = pair in merger.difference.heirs
+        if (heir or merger.difference.same_thing(pair)) and kind == "function":
             merger.forward(live, merger.builder.make(n), where)
         return
     _merge_code(merger, pair, live, where)

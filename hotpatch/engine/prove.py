@@ -21,6 +21,7 @@ from . import (
     fields,
     hashed,
     heap,
+    kept_under,
     kinds,
     local_classes,
     order,
@@ -107,13 +108,17 @@ def of_the_heap(staged: Staged) -> tuple[str, ...]:
     objects = all_objects()
     is_ours = World(staged.root).is_local
     asked = Lacking(staged.functions, staged.ops, is_ours)
-    findings = asked.find([obj for obj in objects if id(type(obj)) not in staged.exchanged])
+    staying = [obj for obj in objects if id(type(obj)) not in staged.exchanged]
+    findings = asked.find(staying, {id(objects)}, staged.view)
+    del staying
     findings += records.lacking(staged.functions, asked.brought, objects, is_ours)
     findings += kinds.outdated(staged.functions, asked, objects)
     findings += tuples.outgrown(staged.functions, asked.brought, objects)
     findings += fields.outlived(staged.ops, objects, staged.view)
     findings += shadowed.in_front(staged.ops, objects)
+    findings += kept_under.lost(staged.functions, staged.ops, objects)
     findings += bound_arguments.refused(staged.functions, objects)
+    findings += bound_arguments.outdated(staged.ops, objects)
     findings += hashed.lost(staged.functions, staged.ops, objects, lambda forward: apply(staged.ops, forward))
     del asked, objects  # they hold classes, and are no holders of the program's
     gone, ours, values = _gone(staged), _own_records(staged), _values(staged)

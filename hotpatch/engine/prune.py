@@ -11,11 +11,11 @@ from typing import Any
 
 from attrs import evolve
 
-from . import codes
+from . import codes, twins
 from .difference import Difference
 from .gained import by_object, unmistakable
 from .graph import Code, Graph, Node
-from .labels import label
+from .labels import contents, label
 from .match import FIXED, NAMELESS, Pair, is_sequence
 from .merge_objects import FIELDS
 from .pairing import SHARED
@@ -66,6 +66,7 @@ class _Pruner:
             renamed=self._known(difference.renamed),
             moved=self._known(difference.moved),
             reordered=self._known(difference.reordered),
+            heirs=self._known(difference.heirs),
             living=self._known(difference.living),
             unmistakable=frozenset(self._unmistakable),
         )
@@ -151,20 +152,29 @@ class _Pruner:
             parent, step = self.old.parents[o]
             if parent >= 0 and is_sequence(step):
                 self._label(o)
+            if parent >= 0 and twins.is_item(step):
+                self._apart(parent, step)
             if by_object(step) and unmistakable(step, (s for s, _ in self.old.nodes[parent][2])):
                 self._unmistakable.add(o)
             o = parent
 
     def _label(self, o: int) -> None:
         """Keep the nodes that tell an item of a sequence from its siblings."""
+        label(o, self._expand)
 
-        def expand(i: int) -> Node:
-            node: Node = self.old.nodes[i]
-            self._keep_old(i, _without_blob(node))
-            self._found_parents(i)
-            return node
+    def _apart(self, parent: int, step: Step) -> None:
+        """Keep what tells items of a set apart that are called alike."""
+        alike = [child for s, child in self.old.nodes[parent][2] if twins.is_item(s) and s[2] == step[2]]
+        if len(alike) > 1:
+            self._keep_old(parent, _without_blob(self.old.nodes[parent]))
+            for child in alike:
+                contents(child, self._expand)
 
-        label(o, expand)
+    def _expand(self, i: int) -> Node:
+        node: Node = self.old.nodes[i]
+        self._keep_old(i, _without_blob(node))
+        self._found_parents(i)
+        return node
 
     def _found_parents(self, i: int) -> None:
         if i not in self._found:

@@ -1,7 +1,7 @@
 """Functions of a class that are bound otherwise from now on: a method that turns static, say.
 
 Whoever holds the old one, bound or not, would call the new code with one argument too many or too few; so
-nobody may.
+nobody may.  The same for a method that a class no longer has and several of its subclasses have instead.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import types
 from collections.abc import Sequence
 from typing import Any, Final
 
-from hotpatch.ops import Op, SlotKind
+from hotpatch.ops import ABSENT, Op, SlotKind
 
 from .heap import holders
 from .instances import Functions
-from .reading import class_dict
+from .reading import class_dict, mro_of
 from .view import View
 
 BINDINGS: Final = (types.FunctionType, staticmethod, classmethod)
@@ -24,6 +24,7 @@ BINDINGS: Final = (types.FunctionType, staticmethod, classmethod)
 def held(ops: Sequence[Op], functions: Functions, ours: set[int], view: View) -> list[str]:
     """Sentences, one for each holder's kind.  `ours` are the ids of the engine's own records."""
     turned = [op for op in ops if op.kind is SlotKind.CLASS and _turns(op)]
+    turned += _shared_out([op for op in ops if op.kind is SlotKind.CLASS], functions)
     if not turned:
         return []
     passed = {id(each) for op in turned for each in (op.before, op.after)}
@@ -31,6 +32,16 @@ def held(ops: Sequence[Op], functions: Functions, ours: set[int], view: View) ->
     passed |= set(map(id, functions.values()))
     gone = {id(f): (f, op.where) for op in turned if type(f := _function(op.before)) is types.FunctionType}
     return holders(gone, ours | passed, view)
+
+
+def _shared_out(ops: Sequence[Op], functions: Functions) -> list[Op]:
+    found = []
+    for gone in (op for op in ops if op.after is ABSENT and type(op.before) is types.FunctionType):
+        takers = [op.owner for op in ops if op.key == gone.key and op.before is ABSENT]
+        below = [cls for cls in takers if gone.owner in mro_of(cls)]
+        if len(below) > 1 and id(gone.before) not in functions:
+            found.append(gone)
+    return found
 
 
 def _turns(op: Op) -> bool:

@@ -18,15 +18,17 @@ import copyreg
 import functools
 import gc
 import logging
+import operator
 import struct
 import sys
 import types
 import typing
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
-from .labels import label
+from .labels import contents, label
 from .reading import (
     GIVEN,
     LRU,
@@ -191,8 +193,18 @@ def expand_instance(shapes: Shapes, obj: Any, cls: type) -> Shape:
     return "value" if by_value else "instance", (base.__name__, head), kids, None
 
 
+KEY: Final = type(functools.cmp_to_key(lambda a, b: 0))
+
+
+def _comparing(key: Any) -> tuple[Any, ...]:
+    """What makes keys, not one of the keys that it made: those hold what they compare as well."""
+    (compare,) = [held for held in gc.get_referents(key) if held is not KEY]
+    return functools.cmp_to_key, (compare,)
+
+
 SAYING: Final[dict[type, Callable[[Any], tuple[Any, ...]]]] = {
     struct.Struct: lambda obj: (struct.Struct, (obj.format,)),
+    KEY: _comparing,
 }
 """C types that can't be copied, and say all the same what they were made from."""
 
@@ -370,7 +382,32 @@ class Shapes:
         return kids
 
     def labelled(self, prefix: str, items: Iterable[Any]) -> list[tuple[Step, Any]]:
-        return [((prefix, *name), value) for name, value in self._named(items)]
+        """Of what has no order of its own: things of one label are numbered by their contents."""
+        named = list(self._named(items))
+        alike = Counter(name[1] for name, _ in named if name[0] == "obj")
+        if len(alike) == sum(alike.values()):
+            return [((prefix, *name), value) for name, value in named]
+        found = []
+        for name, value in named:
+            several = name[0] == "obj" and alike[name[1]] > 1
+            found.append((self._contents_of(value) if several else "", name, value))
+        found.sort(key=operator.itemgetter(0))
+        count = Counter[str]()
+        kids: list[tuple[Step, Any]] = []
+        for _, name, value in found:
+            if name[0] == "obj":
+                kids.append(((prefix, "obj", name[1], count[name[1]]), value))
+                count[name[1]] += 1
+            else:
+                kids.append(((prefix, *name), value))
+        return kids
+
+    def _contents_of(self, item: Any) -> str:
+        naming, self._naming = self._naming, True
+        try:
+            return repr(contents(item, self.expand))
+        finally:
+            self._naming = naming
 
     def _named(self, keys: Iterable[Any]) -> Iterator[tuple[tuple[Any, ...], Any]]:
         seen: dict[str, int] = {}

@@ -63,3 +63,32 @@ def test_two_classes_that_hand_up_the_same_method(program: Program) -> None:
     outcome = program.patch({"stores.py": text.format(METHOD.format("self.kind"), "")})
     assert outcome, outcome.reasons
     assert (a.get(1), b.get(1)) == ("a", "b")
+
+
+def test_of_two_classes_that_hand_up_the_same_method_a_bound_one_of_either_follows(program: Program) -> None:
+    text = "class Reader:\n    kind = 'r'\n{0}class A(Reader):\n    kind = 'a'\n{1}"
+    text += "class B(Reader):\n    kind = 'b'\n{1}"
+    program.runs({"stores.py": text.format("", METHOD.format("key"))})
+    stores = program.module("stores")
+    a, b, bare = stores.A().get, stores.B().get, stores.B.get
+    outcome = program.patch({"stores.py": text.format(METHOD.format("self.kind"), "")})
+    assert outcome, outcome.reasons
+    assert (a(1), b(1), bare(stores.B(), 1)) == ("a", "b", "b")
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert (a(1), b(1), bare(stores.B(), 1)) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_method_that_several_classes_take_over_in_different_forms_is_nobodys(
+    program: Program, held: bool
+) -> None:
+    text = "class Reader:\n    kind = 'r'\n{0}class A(Reader):\n    kind = 'a'\n{1}"
+    text += "class B(Reader):\n    kind = 'b'\n{2}"
+    program.runs({"stores.py": text.format(METHOD.format("key"), "", "")})
+    stores = program.module("stores")
+    b = stores.B()
+    get = b.get if held else None
+    outcome = program.patch({"stores.py": text.format("", METHOD.format("'A'"), METHOD.format("'B'"))})
+    assert bool(outcome) is not held, outcome.reasons
+    assert b.get(1) == (1 if held else "B") and (get is None or get(1) == 1)

@@ -90,3 +90,25 @@ def test_a_dictionary_that_is_written_to_gives_what_its_texts_name(program: Prog
     assert outcome.effect is Effect.RELOAD, outcome
     assert "objects of Label that live lack Model" in outcome.reasons[0]
     assert shop.show() == 1 and label is not None
+
+
+def test_what_the_edit_itself_drops_is_read_by_nobody(program: Program) -> None:
+    before = "class Pump:\n    def __init__(self): self.on = True\n    def show(self): return self.on\n"
+    after = before.replace("self.on = True", "self.on, self.level = 1, 7").replace(
+        "return ", "return self.level, "
+    )
+    program.runs({"pumps.py": before + "PUMPS = (Pump(), [Pump()])\n"})
+    pumps = program.module("pumps")
+    outcome = program.patch({"pumps.py": after + "PUMPS = ()\n"})
+    assert outcome and pumps.Pump().show() == (7, 1), outcome.reasons
+
+
+def test_what_somebody_else_holds_of_it_is_missed(program: Program) -> None:
+    before = "class Pump:\n    def __init__(self): self.on = True\n    def show(self): return self.on\n"
+    after = before.replace("self.on = True", "self.on, self.level = 1, 7").replace(
+        "return ", "return self.level, "
+    )
+    program.runs({"pumps.py": before + "PUMPS = (Pump(), [Pump()])\n"})
+    held = program.module("pumps").PUMPS[1]
+    outcome = program.patch({"pumps.py": after + "PUMPS = ()\n"})
+    assert outcome.effect is Effect.RELOAD and "lack level" in outcome.reasons[0] and held[0].show()

@@ -1,0 +1,149 @@
+"""Values that objects keep under a name of their descriptor's choosing: does the descriptor still look there?
+
+`__set_name__` has noted `_x`, objects keep their value there, and the new one notes `_v2_x`; or the name is
+put together whenever it is needed, and from other parts now.  Objects that both starts made are part of the
+difference; those that live alone would answer with an AttributeError, or forget what they were given.
+"""
+
+from __future__ import annotations
+
+import dis
+import types
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from hotpatch.ops import Op, SlotKind
+
+from . import codes
+from .instances import Functions
+from .reading import (
+    MISSING,
+    class_attribute,
+    class_dict,
+    is_python_class,
+    mro_of,
+    qualname_of,
+    raw_dict,
+    slots_of,
+)
+
+ACCESS: Final = frozenset({"__get__", "__set__", "__delete__"})
+OF_ITS_OWN: Final = frozenset({"__getattr__", "__getattribute__", "__setattr__", "__delattr__"})
+BY_NAME: Final = frozenset({"getattr", "setattr", "hasattr", "delattr"})
+SPAN: Final = ("LOAD_GLOBAL", "LOAD_ATTR", "LOAD_METHOD")
+BUILDING: Final = ("BINARY_OP", "BUILD_STRING", "FORMAT_", "CONVERT_")
+
+Form = tuple[tuple[str, str], ...]
+"""How a name is put together: the instructions, by name and argument."""
+
+
+def lost(functions: Functions, ops: Sequence[Op], objects: Sequence[Any]) -> list[str]:
+    """Sentences, one for each class and attribute.  To be asked after the commit."""
+    renamed = {id(owner): (owner, names) for owner, names in _renamed(ops)}
+    makers = {id(f) for f, old, new in functions.values() if _puts_together_otherwise(f, old, new)}
+    if not renamed and not makers:
+        return []
+    wanted: dict[int, dict[str, tuple[str, str] | None]] = {}
+    for cls in (obj for obj in objects if issubclass(type(obj), type) and is_python_class(obj)):
+        own = class_dict(cls)
+        for name, held in list(own.items()):
+            for names in renamed[id(held)][1] if id(held) in renamed else ():
+                wanted.setdefault(id(cls), {})[name] = names
+            if makers and _is_made_by(type(held), makers, ACCESS):
+                wanted.setdefault(id(cls), {}).setdefault(name, None)
+        if any(id(own.get(name)) in makers for name in OF_ITS_OWN):
+            wanted.setdefault(id(cls), {})[""] = None
+    found = dict.fromkeys(_told(objects, wanted) if wanted else ())
+    return list(found)
+
+
+def _told(objects: Sequence[Any], wanted: dict[int, dict[str, tuple[str, str] | None]]) -> Iterator[str]:
+    of_class: dict[int, tuple[type, dict[str, tuple[str, str] | None]]] = {}
+    for obj in objects:
+        cls = type(obj)
+        if id(cls) not in of_class:
+            names = {n: w for base in mro_of(cls) for n, w in wanted.get(id(base), {}).items()}
+            of_class[id(cls)] = cls, names
+        if not of_class[id(cls)][1]:
+            continue
+        held = _held(obj)
+        for name, change in of_class[id(cls)][1].items():
+            if change is None and held:
+                what = f"{name} under a name that" if name else "attributes under names that"
+                yield (
+                    f"objects of {qualname_of(cls)} that live keep {what} old code put together, and new "
+                    "code puts it together otherwise"
+                )
+            elif change is not None and change[0] in held and change[1] not in held:
+                yield (
+                    f"objects of {qualname_of(cls)} that live keep {name} as {change[0]}, and its descriptor "
+                    f"looks for {change[1]}"
+                )
+
+
+def _held(obj: Any) -> set[str]:
+    found = set(raw_dict(obj) or ())
+    for _, name, member in slots_of(type(obj)):
+        try:
+            member.__get__(obj)
+        except AttributeError:
+            continue
+        found.add(name)
+    return found
+
+
+def _renamed(ops: Sequence[Op]) -> Iterator[tuple[Any, list[tuple[str, str]]]]:
+    """Descriptors, and the names that they note otherwise now: before and after."""
+    for op in ops:
+        if op.kind in (SlotKind.INSTANCE, SlotKind.MEMBER) and _is_descriptor(op.owner):
+            if type(op.before) is str is type(op.after):
+                yield op.owner, [(op.before, op.after)]
+        elif op.kind is SlotKind.CLASS and _is_descriptor(op.before) and _is_descriptor(op.after):
+            before, after = raw_dict(op.before) or {}, raw_dict(op.after) or {}
+            names = [(before[key], after[key]) for key in before.keys() & after.keys()]
+            yield op.after, [(a, b) for a, b in names if type(a) is str is type(b) and a != b]
+
+
+def _is_descriptor(obj: Any) -> bool:
+    kind = type(obj)
+    return is_python_class(kind) and class_attribute(kind, "__get__") is not MISSING
+
+
+def _is_made_by(kind: type, makers: set[int], names: frozenset[str]) -> bool:
+    return is_python_class(kind) and any(id(class_attribute(kind, name)) in makers for name in names)
+
+
+def _puts_together_otherwise(f: types.FunctionType, old: types.CodeType, new: types.CodeType) -> bool:
+    if f.__code__.co_name not in ACCESS | OF_ITS_OWN:
+        return False
+    before, after = _forms(old), _forms(new)
+    return bool(before - after and after - before)
+
+
+def _forms(code: types.CodeType) -> set[Form]:
+    """The ways in which the code puts together names of attributes."""
+    found = set[Form]()
+    for part in codes.walk(code):
+        steps = list(dis.get_instructions(part))
+        for i, step in enumerate(steps):
+            if step.opname in SPAN and (
+                step.argval in BY_NAME or step.argval in OF_ITS_OWN or step.argval == "__dict__"
+            ):
+                found.add(_form(steps[i + 1 :]))
+    return {form for form in found if form}
+
+
+def _form(steps: Sequence[dis.Instruction]) -> Form:
+    """Of what follows up to the call, or the look into the dictionary, that it is for."""
+    depth, form = 0, list[tuple[str, str]]()
+    for step in steps:
+        depth += dis.stack_effect(step.opcode, step.arg, jump=False)
+        if step.opname == "LOAD_CONST" and type(step.argval) is str:
+            form.append((step.opname, step.argval))
+        elif step.opname.startswith(BUILDING):
+            form.append((step.opname, str(step.arg)))
+        elif step.opname in ("LOAD_ATTR", "LOAD_METHOD") and step.argval not in ("get", "pop", "setdefault"):
+            form.append(("attribute", step.argval))
+        elif step.opname in ("CALL", "STORE_SUBSCR", "BINARY_SUBSCR", "DELETE_SUBSCR") and depth <= 0:
+            break
+    return tuple(form)
