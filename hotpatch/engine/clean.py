@@ -9,6 +9,7 @@ loaded, and those import the standard library alone: the program finds the proce
 from __future__ import annotations
 
 import ast
+import atexit
 import contextlib
 import gc
 import importlib
@@ -46,7 +47,8 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
     """Start the program; tell modules and application as a graph, and what went wrong."""
     from .graph import APP, Describer
     from .libraries import loggers, variables
-    from .settings import settings
+    from .settings import exit_hooks, settings
+    from .telling import Telling
     from .witness import Witness
     from .world import World
 
@@ -82,12 +84,15 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
                 failed[name] = tell(error, root)
     witness.end()
     world = World(root)
-    effects = settings(world.tidy)
     describer = Describer(world, with_blobs=True)
     graph = describer.run(extra, job["opened"], job["touched"])
-    known = {id(obj) for obj in describer.objects}
-    effects["libraries"] = variables(world, job["stored"], known)
-    effects["loggers"] = loggers(world.tidy, known)
+    known = {id(obj): i for i, obj in enumerate(describer.objects) if obj is not None}
+    say = Telling(describer.shapes, known, lambda i: str(graph.way(i)))
+    registered = {id(hook) for hook in exit_hooks(atexit)}
+    exits = [(hook, given) for hook, given in witness.exits if id(hook) in registered]
+    effects = settings(world.tidy, say, exits)
+    effects["libraries"] = variables(world, job["stored"], known.keys())
+    effects["loggers"] = loggers(say, known.keys())
     return {
         "graph": graph.encode(),
         "loaded": loaded,
@@ -96,7 +101,7 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
             name: os.path.relpath(vars(module)["__file__"], root) for name, module in world.local.items()
         },
         "effects": effects,
-        "witnessed": [(does, world.tidy(what), *where) for does, what, *where in witness.seen],
+        "witnessed": witness.rows(world.tidy, say),
         "outside": [name for name in sys.modules if name not in world.local],
     }
 

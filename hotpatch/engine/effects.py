@@ -22,11 +22,11 @@ from .libraries import IN_THE_GRAPH
 from .measurement import Problem
 from .outside import PROCESS
 from .start import Started
-from .syntax_changes import Act, Change, Changes
+from .syntax_changes import Act, Changes
 from .syntax_effects import PURE, effects_of
 from .syntax_follow import Place, Program
 from .syntax_reasons import unexplained
-from .syntax_units import Doing, Kind, module_name
+from .syntax_units import Doing, Kind, SideEffect, Unit, module_name
 from .witness import LASTING, Row
 from .world import OUTSIDE
 
@@ -42,7 +42,7 @@ def settings_problems(old: Started, new: Started, again: Started) -> list[Proble
     before, after, noise = _libraries_shared(old, new, again)
     return [
         Problem("", "", f"{why}; {KEEP.format(f'process {name}')}", f"process {name}")
-        for name in sorted(before.keys() | after.keys())
+        for name in sorted(before.keys() | after.keys(), key=lambda name: (name == "libraries", name))
         if (why := _setting(name, before.get(name), after.get(name), noise.get(name)))
     ]
 
@@ -66,13 +66,35 @@ def _libraries_shared(*starts: Started) -> list[Mapping[str, Any]]:
 
 
 def _setting(name: str, old: Any, new: Any, again: Any) -> str:
-    if old == new or new != again:
+    if type(old) is type(new) is type(again):
+        old, new = _steady(old, new, again)
+    if old == new:
         return ""
     if new is None:
         return ""  # it no longer loads the module that keeps this
     if old is None:
         return f"starting the new code loads what keeps {name}, and sets it"
     return f"starting the new code changes the process: {name} {_told(old, new)}"
+
+
+def _steady(old: Any, new: Any, again: Any) -> tuple[Any, Any]:
+    """Both without what is never the same twice, as two starts of the new sources tell."""
+    if type(new) is dict:
+        restless = {name for name in new.keys() | again.keys() if new.get(name) != again.get(name)}
+        kept = [{name: part for name, part in of.items() if name not in restless} for of in (old, new)]
+        gone = kept[0].keys() - kept[1].keys()
+        if gone and len(gone) <= len(new.keys() - again.keys()):  # of another name each time
+            kept[0] = {name: part for name, part in kept[0].items() if name not in gone}
+        return kept[0], kept[1]
+    if type(new) is list:
+        fixed = Counter(new) & Counter(again)
+        loose = len(new) - fixed.total()
+        if not loose and len(new) == len(again):
+            return (old, new) if new == again else (sorted(old), sorted(new))
+        known = frozenset(fixed)
+        others = sum(1 for item in old if item not in known)
+        return [i for i in old if i in known or others > loose], [i for i in new if i in known]
+    return (old, new) if new == again else (new, new)
 
 
 def _told(before: Any, after: Any) -> str:
@@ -93,12 +115,17 @@ def witnessed(old: Started, new: Started, again: Started) -> tuple[list[Problem]
     done."""
     restless = _restless(new, again)
     before, after = _counted(old.witnessed, restless), _counted(new.witnessed, restless)
+    both = {key[:2] for key in before - after} & {key[:2] for key in after - before}
     problems, notes = [], []
     for row in _rows(new.witnessed, after - before, restless):
         place = _place(row)
         why = f"{_who(row)} {_act(row)}, which no start of the old code did; a live change would not"
+        if row[:2] in both:
+            why = f"{_who(row)} {_act(row)}, and gives it something else than the old code did"
         problems.append(Problem(*_named(row), f"{why}: {KEEP.format(place)}", place))
     for row in _rows(old.witnessed, before - after, restless):
+        if row[:2] in both:
+            continue
         place = _place(row)
         why = f"{_who(row)} {_act(row)}, which no start of the new code does"
         if row[0] in LASTING:
@@ -110,22 +137,22 @@ def witnessed(old: Started, new: Started, again: Started) -> tuple[list[Problem]
     return problems, notes
 
 
-Key = tuple[str, str, str]
+Key = tuple[str, str, str, str]
 
 
 def _restless(new: Started, again: Started) -> frozenset[tuple[str, str]]:
     """What is done where, to something else each time (a temporary file): only how often is compared."""
     one, two = Counter(map(_exact, new.witnessed)), Counter(map(_exact, again.witnessed))
-    return frozenset((does, where) for does, _, where in ((one - two) | (two - one)))
+    return frozenset((does, where) for does, _, where, _ in ((one - two) | (two - one)))
 
 
 def _exact(row: Row) -> Key:
-    return row[0], row[1], row[2]
+    return row[0], row[1], row[2], row[5]
 
 
 def _key(row: Row, restless: Collection[tuple[str, str]]) -> Key:
-    does, what, where = _exact(row)
-    return (does, "", where) if (does, where) in restless else (does, what, "")
+    does, what, where, given = _exact(row)
+    return (does, "", where, "") if (does, where) in restless else (does, what, "", given)
 
 
 def _counted(rows: Iterable[Row], restless: Collection[tuple[str, str]]) -> Counter[Key]:
@@ -179,7 +206,12 @@ def statements(
     telling = [place for place in differing if not any(_names_outside(p, place) for p in (new, old))]
     for change in unexplained(changes, telling):
         program = old if change.act is Act.REMOVED else new
-        outside = [str(e) for e in change.effects if _reaches_out(change, e, program, accounted)]
+        unit = change.unit
+        outside = [
+            str(e)
+            for e in (change.effects if unit is not None else ())
+            if unit is not None and reaches_out(change.module, unit, e, program, accounted)
+        ]
         place = f"{change.module}:{change.line}"
         if outside and place not in told:
             why = (
@@ -197,8 +229,7 @@ def opaque(changes: Changes, differing: Iterable[Place], new: Graph) -> list[Pro
     for change in unexplained(changes, differing):
         of_value = change.act is Act.CHANGED and change.kind is not Kind.ANNOTATION
         for name in sorted(change.binds) if of_value else ():
-            node = _node_of(new, change.module, name)
-            kind = None if node is None else _opaque_within(new, node)
+            kind = opaque_kind(new, change.module, name)
             if kind is not None:
                 place = f"{change.module}.{name}"
                 why = (
@@ -207,6 +238,12 @@ def opaque(changes: Changes, differing: Iterable[Place], new: Graph) -> list[Pro
                 )
                 found.append(Problem(change.module, name, why, place))
     return found
+
+
+def opaque_kind(graph: Graph, module: str, name: str) -> str | None:
+    """The type of what can't be looked into, where a variable's value is such a thing or is made of some."""
+    node = _node_of(graph, module, name)
+    return None if node is None else _opaque_within(graph, node)
 
 
 def _node_of(graph: Graph, module: str, name: str) -> int | None:
@@ -241,7 +278,7 @@ def containers_touched(sources: Mapping[str, tuple[str, bytes]], reached: frozen
     for module in reached & sources.keys():
         for target in _targets(sources[module][1]):
             head, _, rest = target.partition(".")
-            origin = _origin(program, module, "", head)
+            origin = origin_of(program, module, "", head)
             if origin is None or origin[0].partition(".")[0] in PROCESS:
                 continue
             parts = [part for part in (origin[1], *rest.split(".")) if part]
@@ -266,13 +303,16 @@ def _names_outside(program: Program, place: Place) -> bool:
     return bool(units) and all(u.imported is not None and not program.has(u.imported.module) for u in units)
 
 
-def _reaches_out(change: Change, effect: Any, program: Program, accounted: Collection[str]) -> bool:
-    if effect.doing is Doing.ENTER or effect.target in PASSING or change.unit is None:
+def reaches_out(
+    module: str, unit: Unit, effect: SideEffect, program: Program, accounted: Collection[str]
+) -> bool:
+    """Is this done to something outside the program that nothing measured accounts for?"""
+    if effect.doing is Doing.ENTER or effect.target in PASSING:
         return False
     head, _, rest = effect.target.partition(".")
     if not head.isidentifier():
         return True
-    origin = _origin(program, change.module, change.unit.owner, head)
+    origin = origin_of(program, module, unit.owner, head)
     if origin is None:
         return False  # an object of the program: what becomes of it is measured
     source = origin[0]
@@ -283,7 +323,7 @@ def _reaches_out(change: Change, effect: Any, program: Program, accounted: Colle
     return source.partition(".")[0] not in accounted
 
 
-def _origin(program: Program, module: str, owner: str, head: str) -> tuple[str, str | None] | None:
+def origin_of(program: Program, module: str, owner: str, head: str) -> tuple[str, str | None] | None:
     """The module outside the program that a name comes from, and the name there (none for the module itself);
     None if it is the program's."""
     place = next(iter(program.resolve(module, owner, head)), None)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import sys
 import types
+import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ OF_THE_PROCESS: Final = frozenset(
 )
 """What stands there is told by `settings`, or is what any program fills by running."""
 MOST_ITEMS: Final = 1000
+LONG: Final = 40
 IN_THE_GRAPH: Final = ""
 """Told of what the graph of the same start tells of, and tells better."""
 
@@ -43,7 +45,8 @@ def stored(sources: Iterable[bytes]) -> list[str]:
 
 
 def variables(world: World, names: Collection[str], known: Collection[int]) -> dict[str, str]:
-    """What these names stand for in modules outside the program and their classes, by `module:name`.
+    """What these names stand for in modules outside the program and their classes, by `module:name`; and all
+    else there that is plain, for a library may set it when it is called.
 
     `known` are ids of objects that the graph tells of.  What is of the process is left out: `settings` tells.
     """
@@ -57,14 +60,27 @@ def variables(world: World, names: Collection[str], known: Collection[int]) -> d
         ):
             continue
         space = vars(module)
-        for key in wanted & space.keys():
-            if not _fills_by_itself(name, key, space[key]) and not _is_part(name, key, space[key]):
-                _tell(found, f"{name}:{key}", space[key], world, known)
+        for key, value in list(space.items()):
+            if key in wanted:
+                if not _fills_by_itself(name, key, value) and not _is_part(name, key, value):
+                    _tell(found, f"{name}:{key}", value, world, known)
+            elif type(value) in PLAIN and not key.startswith("__"):
+                found[f"{name}:{key}"] = _brief(world.tidy(repr(value)))
+            elif (
+                is_python_class(type(value)) and class_module(type(value)) == name and id(value) not in known
+            ):
+                found[f"{name}:{key}"] = _brief(world.tidy(_told(value)))
         for cls in [v for v in list(space.values()) if issubclass(type(v), type) and class_module(v) == name]:
-            own = class_dict(cls)
-            for key in wanted & own.keys():
-                _tell(found, f"{name}:{qualname_of(cls)}.{key}", own[key], world, known)
+            for key, value in list(class_dict(cls).items()):
+                if key in wanted:
+                    _tell(found, f"{name}:{qualname_of(cls)}.{key}", value, world, known)
+                elif type(value) in PLAIN and not key.startswith("__"):
+                    found[f"{name}:{qualname_of(cls)}.{key}"] = _brief(world.tidy(repr(value)))
     return found
+
+
+def _brief(text: str) -> str:
+    return text if len(text) < LONG else f"{len(text)} {zlib.crc32(text.encode('utf-8', 'replace')):08x}"
 
 
 def _fills_by_itself(module: str, name: str, value: Any) -> bool:
@@ -119,7 +135,7 @@ def _item(value: Any) -> str:
     return repr(value) if type(value) in PLAIN else _name(value) or qualname_of(type(value))
 
 
-def loggers(tidy: Callable[[str], str], known: Collection[int]) -> dict[str, str]:
+def loggers(tell: Callable[[Any], str], known: Collection[int]) -> dict[str, str]:
     """How the loggers are set that the graph does not tell of, the root's among them."""
     logging = sys.modules.get("logging")
     if logging is None or not hasattr(logging, "root"):
@@ -127,20 +143,15 @@ def loggers(tidy: Callable[[str], str], known: Collection[int]) -> dict[str, str
     table = dict(logging.root.manager.loggerDict)
     loggers = {n: logger for n, logger in table.items() if isinstance(logger, logging.Logger)}
     loggers["root"] = logging.root
-    usual = " ".join(_logger(logging.Logger("")))
+    usual = " ".join(_logger(logging.Logger(""), tell))
     told = {
-        name: IN_THE_GRAPH if id(logger) in known else tidy(" ".join(_logger(logger)))
+        name: IN_THE_GRAPH if id(logger) in known else " ".join(_logger(logger, tell))
         for name, logger in sorted(loggers.items())
     }
     return {name: text for name, text in told.items() if text != usual}
 
 
-def _logger(logger: Any) -> Iterator[str]:
+def _logger(logger: Any, tell: Callable[[Any], str]) -> Iterator[str]:
     yield f"level {logger.level} propagates {logger.propagate} disabled {logger.disabled}"
-    yield from (f"filter {_item(each)}" for each in logger.filters)
-    for handler in logger.handlers:
-        formatter = handler.formatter
-        form = "" if formatter is None else f" {qualname_of(type(formatter))} {formatter._fmt!r}"
-        file = getattr(handler, "baseFilename", "")
-        filters = [_item(each) for each in handler.filters]
-        yield f"handler {qualname_of(type(handler))} level {handler.level}{form} {file} {filters}"
+    yield from (f"filter {tell(each)}" for each in logger.filters)
+    yield from (f"handler {tell(each)}" for each in logger.handlers)

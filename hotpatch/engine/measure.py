@@ -47,10 +47,9 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
         old, new, again = run(start, [old_root, new_root, new_root], opened=opened, stored=names)
     _must_start(start, changed, old, new, new_root)
     effects = settings_problems(old, new, again)
-    if effects:  # or is it only what a library does that is imported for the first time?
-        first = sorted(set(new.outside) - set(old.outside))
-        (with_imports,) = run(start, [old_root], first, opened, stored=names)
-        effects = settings_problems(with_imports, new, again)
+    first = sorted(set(new.outside) - set(old.outside))
+    if effects and first:  # or is it only what a library does that is imported for the first time?
+        effects = settings_problems(*run(start, [old_root, new_root, new_root], first, opened, stored=names))
     seen, notes = witnessed(old, new, again)
     noise = noise_between(new.graph, again.graph)
     match = Match(old.graph, new.graph, noise)

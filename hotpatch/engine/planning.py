@@ -10,13 +10,14 @@ from attrs import evolve
 from hotpatch.errors import PatchInvalid
 from hotpatch.plan import Edit, Effect, Grade, Plan
 
-from . import effects, order
+from . import effects, order, passed_on
 from .difference import Difference, hidden
 from .explain import explain
 from .graph import Graph, spoken
 from .match import Pair
 from .measurement import Measurement, Problem
 from .shape import Step
+from .syntax_changes import Changes
 from .syntax_reasons import explained
 from .world import OUTSIDE
 
@@ -53,6 +54,9 @@ def plan(measurement: Measurement, choices: Mapping[str, str] | None = None) -> 
     return Plan(tuple(edit for edit in full.edits if edit.reason not in reasons), (*full.notes, *notes))
 
 
+VALUES = frozenset({"constant", "value", "function", "class", "import"})
+"""Kinds of edits by which a name stands for something else."""
+
 Foresee = Callable[[Pair, Step | None], tuple[Grade, str]]
 """Tells how an edit will go in, and why if it is not beside the old code.  The step is None for a body."""
 
@@ -77,10 +81,23 @@ def explain_it(
         accounted = _packages(measurement.difference)
         found = effects.statements(changes, places, measurement.problems, accounted)
         found += effects.opaque(changes, places, measurement.proof.new)
+        found += _given_otherwise(measurement, changes, edits, accounted)
         measurement.problems += tuple(found)
         measured = explained(measured, changes)
     chosen = [_problem(problem, "effect") for problem in measurement.problems if problem.choice]
     measurement.plan = evolve(measured, edits=(*measured.edits, *chosen))
+
+
+def _given_otherwise(
+    measurement: Measurement, changes: Changes, edits: Iterable[Edit], accounted: frozenset[str]
+) -> Iterator[Problem]:
+    told = {problem.choice for problem in measurement.problems}
+    values = {(e.module, e.name) for e in edits if e.module and e.name and e.kind in VALUES}
+    bodies = {(e.module, e.name) for e in edits if e.module and e.name and e.kind == "body"}
+    graph = measurement.proof.new
+    for problem in passed_on.statements(changes, measurement.reached, values, bodies, accounted, graph):
+        if problem.choice not in told:
+            yield problem
 
 
 def _memoised(difference: Difference) -> Iterator[str]:

@@ -7,18 +7,26 @@ not import is not asked, for importing it would change the process.  Imports the
 
 from __future__ import annotations
 
+import gc
+import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from .reading import PLAIN
+from .telling import by_name, name_of
+
 Tidy = Callable[[str], str]
+Tell = Callable[[Any], str]
 
 
-def settings(tidy: Tidy) -> dict[str, Any]:
+def settings(tidy: Tidy, tell: Tell, exits: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
     """Plain values, lists of text and tables of text, by name.
 
-    `tidy` takes the root's path out of a text.
+    `tidy` takes the root's path out of a text, `tell` says what an object consists of.  `exits` are functions
+    that were registered to be called at the exit, with their arguments.
     """
     found: dict[str, Any] = {
         "environment": {name: tidy(value) for name, value in os.environ.items()},
@@ -28,7 +36,14 @@ def settings(tidy: Tidy) -> dict[str, Any]:
         "open files": sum(1 for _ in os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0,  # noqa: PTH112,PTH208
         "recursion limit": sys.getrecursionlimit(),
         "switch interval": sys.getswitchinterval(),
-        "hooks": [f"{name} {_named(getattr(sys, name))}" for name in _HOOKS],
+        "hooks": {name: tell(getattr(sys, name)) for name in _HOOKS},
+        "finders of modules": by_name(((_named(each), each) for each in sys.meta_path), tell),
+        "interpreter's variables": {
+            name: tidy(repr(value)) for name, value in vars(sys).items() if _plain(name, value)
+        },
+        "priority": f"{os.getpriority(os.PRIO_PROCESS, 0)} {sorted(os.sched_getaffinity(0))}"
+        if hasattr(os, "sched_getaffinity")
+        else "",
         "streams": [_stream(name, getattr(sys, name)) for name in ("stdin", "stdout", "stderr")],
         "file mode mask": _mask(),
         "longest integer": sys.get_int_max_str_digits(),
@@ -39,8 +54,22 @@ def settings(tidy: Tidy) -> dict[str, Any]:
                 found[name] = ask(loaded)
             except Exception as error:  # noqa: BLE001  a module of that name may be the program's own
                 found[name] = type(error).__name__
-    found["builtins"] = sorted(map(_builtin, vars(sys.modules["builtins"]).items()))
+    for module, (name, ask) in _TOLD:
+        if (loaded := sys.modules.get(module)) is not None:
+            try:
+                found[name] = by_name(ask(loaded), tell)
+            except Exception as error:  # noqa: BLE001  as above
+                found[name] = type(error).__name__
+    found["builtins"] = by_name(
+        ((k, v) for k, v in vars(sys.modules["builtins"]).items() if k not in ("__builtins__", "_")), tell
+    )
+    found["arguments of exit hooks"] = by_name(((name_of(each[0]), each) for each in exits), tell)
     return found
+
+
+def _plain(name: str, value: Any) -> bool:
+    """`last_exc` and its like tell what was raised, not what was set."""
+    return type(value) in PLAIN and not name.startswith("last_")
 
 
 def _stream(name: str, stream: Any) -> str:
@@ -55,12 +84,28 @@ def _mask() -> str:
     return oct(mask)
 
 
-def _builtin(item: tuple[str, Any]) -> str:
-    name, value = item
-    return f"{name} {value!r}" if type(value) in (int, float, bool, str) else name
-
-
 _HOOKS: Final = ("excepthook", "displayhook", "unraisablehook", "breakpointhook")
+
+
+class _AskedWhether:
+    """Equal to nothing; keeps what it was compared with."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        self.met: list[Any] = []
+
+    def __eq__(self, other: object) -> bool:
+        self.met.append(other)
+        return False
+
+
+def exit_hooks(atexit: Any) -> list[Any]:
+    """The functions that are called at the exit: C keeps the list, and compares each of them with one that is
+    to be taken from it."""
+    asking = _AskedWhether()
+    atexit.unregister(asking)
+    return asking.met
 
 
 def _named(thing: Any) -> str:
@@ -68,16 +113,38 @@ def _named(thing: Any) -> str:
     return str(name)
 
 
-def _handlers(signal: Any) -> list[str]:
-    return [
-        f"{signal.Signals(n).name if n in signal.Signals._value2member_map_ else n} {_handler(signal, n)}"
-        for n in sorted(signal.valid_signals())
-    ]
+def _handlers(signal: Any) -> Iterator[tuple[str, Any]]:
+    """The standard handlers are members of an enum, by which C's numbers are meant."""
+    for number in sorted(signal.valid_signals()):
+        name = signal.Signals(number).name if number in signal.Signals._value2member_map_ else str(number)
+        handler = signal.getsignal(number)
+        yield name, str(handler) if isinstance(handler, signal.Handlers) else handler
 
 
-def _handler(signal: Any, number: int) -> str:
-    handler = signal.getsignal(number)
-    return _named(handler) if callable(handler) else str(handler)
+def _timers(signal: Any) -> list[str]:
+    names = [name for name in ("ITIMER_REAL", "ITIMER_VIRTUAL", "ITIMER_PROF") if hasattr(signal, name)]
+    return [f"{name} {[*map(math.ceil, signal.getitimer(getattr(signal, name)))]}" for name in names]
+
+
+def _finalizers(weakref: Any) -> Iterator[tuple[str, Any]]:
+    for info in list(weakref.finalize._registry.values()):
+        yield name_of(info.func), (info.func, info.args, info.kwargs, info.atexit, info.weakref())
+
+
+def _codecs(codecs: Any) -> Iterator[tuple[str, Any]]:
+    """The interpreter keeps the functions that look codecs up in a list, and the handlers of errors in a
+    table: those in which the standard ones stand."""
+    encodings = sys.modules["encodings"]
+    for held in gc.get_referrers(encodings.search_function):
+        if type(held) is list:
+            yield from ((name_of(search), search) for search in held)
+    for held in gc.get_referrers(codecs.strict_errors):
+        if type(held) is dict and "surrogateescape" in held:
+            yield from held.items()
+
+
+def _random(random: Any) -> str:
+    return f"{zlib.crc32(repr(random.getstate()).encode()):08x}"
 
 
 def _filters(warnings: Any) -> list[str]:
@@ -114,13 +181,11 @@ def _logging(logging: Any) -> list[str]:
     ]
 
 
-def _contexts(contextvars: Any) -> list[str]:
-    """What the starting thread's context holds, where it is plain."""
-    return sorted(
-        f"{variable.name} {value!r}"
-        for variable, value in contextvars.copy_context().items()
-        if type(value) in (int, float, bool, str, type(None))
-    )
+def _contexts(contextvars: Any) -> Iterator[tuple[str, Any]]:
+    """What the starting thread's context holds; of decimal's own is told above."""
+    for variable, value in contextvars.copy_context().items():
+        if variable.name != "decimal_context":
+            yield variable.name, value
 
 
 _DIALECT: Final = ("delimiter", "quotechar", "escapechar", "doublequote", "lineterminator", "quoting")
@@ -134,8 +199,9 @@ def _csv(csv: Any) -> list[str]:
     return told
 
 
-def _opener(request: Any) -> list[str]:
-    return [] if request._opener is None else sorted(map(_named, map(type, request._opener.handlers)))
+def _opener(request: Any) -> Iterator[tuple[str, Any]]:
+    for handler in [] if request._opener is None else request._opener.handlers:
+        yield _named(type(handler)), {name: part for name, part in vars(handler).items() if name != "parent"}
 
 
 def _level_names(names: Mapping[int, str]) -> Iterator[str]:
@@ -149,9 +215,10 @@ def _types(mimetypes: Any) -> list[str]:
 
 
 _ASKED: Final[tuple[tuple[str, tuple[str, Callable[[Any], Any]]], ...]] = (
-    ("threading", ("thread hooks", lambda m: [_named(m.excepthook), str(m.stack_size())])),
-    ("atexit", ("exit hooks", lambda m: m._ncallbacks())),
-    ("signal", ("signal handlers", _handlers)),
+    ("threading", ("thread stacks", lambda m: str(m.stack_size()))),
+    ("atexit", ("exit hooks", lambda m: [*map(name_of, exit_hooks(m))])),
+    ("signal", ("signal timers", _timers)),
+    ("random", ("random numbers", _random)),
     ("warnings", ("warning filters", _filters)),
     ("gc", ("collector", lambda m: [str(m.isenabled()), *map(str, m.get_threshold()), str(m.get_debug())])),
     ("locale", ("locale", lambda m: str(m.setlocale(m.LC_ALL, None)))),
@@ -161,15 +228,10 @@ _ASKED: Final[tuple[tuple[str, tuple[str, Callable[[Any], Any]]], ...]] = (
     ("mimetypes", ("media types", _types)),
     ("time", ("time zone", lambda m: list(m.tzname))),
     ("tempfile", ("temporary folder", lambda m: str(m.tempdir))),
-    ("contextvars", ("context variables", _contexts)),
     ("csv", ("csv dialects", _csv)),
     (
         "multiprocessing",
         ("start method", lambda m: str(m.get_start_method(allow_none=True))),
-    ),
-    (
-        "sqlite3",
-        ("database adapters", lambda m: sorted([*(_named(k[0]) for k in m.adapters), *m.converters])),
     ),
     (
         "xml.etree.ElementTree",
@@ -178,18 +240,30 @@ _ASKED: Final[tuple[tuple[str, tuple[str, Callable[[Any], Any]]], ...]] = (
     ("webbrowser", ("browsers", lambda m: sorted(m._browsers))),
     ("email.charset", ("character sets", lambda m: sorted(m.CHARSETS))),
     ("zoneinfo", ("time zone path", lambda m: list(m.TZPATH))),
-    ("urllib.request", ("opener", _opener)),
     ("faulthandler", ("fault handler", lambda m: str(m.is_enabled()))),
-    (
-        "copyreg",
-        ("reducers", lambda m: sorted(f"{_named(k)} {_named(f)}" for k, f in m.dispatch_table.items())),
-    ),
     ("asyncio.events", ("event loop policy", lambda m: _named(m._event_loop_policy))),
     (
         "resource",
         ("limits", lambda m: [f"{n} {m.getrlimit(getattr(m, n))}" for n in dir(m) if "RLIMIT_" in n]),
     ),
 )
-"""Module, and what it is asked; only one that is loaded.
-
-Deliberately not asked: `random` (its state is never the same), `codecs` (keeps no list to look at)."""
+"""Module, and what it is asked; only one that is loaded."""
+_TOLD: Final[tuple[tuple[str, tuple[str, Callable[[Any], Any]]], ...]] = (
+    ("threading", ("thread hooks", lambda m: [("excepthook", m.excepthook)])),
+    ("signal", ("signal handlers", _handlers)),
+    ("warnings", ("warning hooks", lambda m: [(n, getattr(m, n)) for n in ("showwarning", "formatwarning")])),
+    ("contextvars", ("context variables", _contexts)),
+    ("weakref", ("finalizers", _finalizers)),
+    ("codecs", ("codecs", _codecs)),
+    ("gc", ("collector's callbacks", lambda m: [(name_of(each), each) for each in m.callbacks])),
+    ("urllib.request", ("opener", _opener)),
+    ("copyreg", ("reducers", lambda m: [(_named(k), f) for k, f in m.dispatch_table.items()])),
+    (
+        "sqlite3",
+        (
+            "database adapters",
+            lambda m: [*((_named(k[0]), f) for k, f in m.adapters.items()), *m.converters.items()],
+        ),
+    ),
+)
+"""As above; the answers are objects by name, and told."""

@@ -10,6 +10,7 @@ Imports the standard library alone: it works in the clean process.
 from __future__ import annotations
 
 import _thread
+import atexit
 import os
 import sys
 import threading
@@ -72,22 +73,26 @@ STARTERS: Final = (
 )
 MOST_EVENTS: Final = 2000
 
-Row = tuple[str, str, str, str, int]
+Row = tuple[str, str, str, str, int, str]
 """What (one of EVENTS, or `writes the file`), to what, and where in the program: the innermost function
-(`file:name`), then file and line of the statement at a module's top that it was done for."""
+(`file:name`), then file and line of the statement at a module's top that it was done for; and what a thread
+was given."""
 
 
 class Witness:
     """Sees from its making on until `end`."""
 
     def __init__(self, root: str) -> None:
-        self.seen: list[Row] = []
+        self.seen: list[tuple[str, str, str, str, int, Any]] = []
+        self.exits: list[tuple[Any, Any]] = []
+        """Functions registered to be called at the exit, and their arguments, which C keeps to itself."""
         self._root = root + os.sep
         self._thread = _thread.get_ident()
         self._on = True
         self._starters: dict[Any, tuple[Any, Any]] = {}
         sys.addaudithook(self._hook)
         self.watch_threads()
+        self._watch_exits()
 
     def watch_threads(self) -> None:
         """To be called again after a set-up that may have put calls of its own there, as gevent does: those
@@ -104,6 +109,24 @@ class Witness:
         for (module, name), (before, instead) in self._starters.items():
             if getattr(module, name) is instead:
                 setattr(module, name, before)
+
+    def rows(self, tidy: Callable[[str], str], tell: Callable[[Any], str]) -> list[Row]:
+        """What was seen, as text."""
+        return [
+            (does, tidy(what), function, file, line, "" if given is None else tell(given))
+            for does, what, function, file, line, given in self.seen
+        ]
+
+    def _watch_exits(self) -> None:
+        """For good: whoever holds on to this function holds what stands in its module."""
+        enter = atexit.register
+
+        def register(func: Any, /, *args: Any, **kwargs: Any) -> Any:
+            self.exits.append((func, (args, kwargs)))
+            return enter(func, *args, **kwargs)
+
+        register.__module__, register.__qualname__ = "atexit", "register"
+        atexit.register = register
 
     def _stand_before(self, module: Any, name: str) -> None:
         start: Callable[..., Any] = getattr(module, name)
@@ -122,7 +145,8 @@ class Witness:
         try:
             does = EVENTS.get(event) or ("writes the file" if event == "open" and _writes(*arguments) else "")
             if does and (where := self._where(sys._getframe(1))):
-                self.seen.append((does, _detail(event, arguments), *where))
+                given = _given(*arguments[:2]) if event.startswith("_thread.") else None
+                self.seen.append((does, _detail(event, arguments), *where, given))
         finally:
             self._on = True
 
@@ -168,6 +192,20 @@ def _runs(function: Any) -> str:
         function = getattr(thread, "_target", None) if type(thread) is threading.Thread else type(thread)
     name = getattr(function, "__qualname__", None)
     return (f"{getattr(function, '__module__', '')}.{name}" if type(name) is str else "") + own
+
+
+def _given(function: Any, arguments: Any = ()) -> Any:
+    """What a new thread works with, as of now: it may take it up, or forget it, at once."""
+    thread = getattr(function, "__self__", None)
+    if not isinstance(thread, threading.Thread):
+        return (function, arguments if type(arguments) is tuple else ())
+    taken = {name: part for name, part in vars(thread).items() if name in _TAKEN or name not in _USUAL}
+    return {name: part.copy() if type(part) in (list, dict) else part for name, part in taken.items()}
+
+
+_TAKEN: Final = frozenset({"_target", "_args", "_kwargs"})
+_USUAL: Final = frozenset(vars(threading.Thread(name="usual")))
+"""What any thread has of its own."""
 
 
 def _writes(path: Any, mode: Any, flags: Any) -> bool:

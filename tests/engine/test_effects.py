@@ -110,6 +110,53 @@ def test_time_that_passes_leaves_nothing_behind(program: Program) -> None:
     assert m.X == 2
 
 
+THREAD = "import threading, time\nN = {}\ndef work(n):\n    time.sleep(500)\n{}"
+THREAD += "T = threading.Thread(target=work, args=(N,), daemon=True)\nT.start()\n"
+
+
+def test_a_thread_that_is_given_something_else_goes_on_with_what_it_had(program: Program) -> None:
+    program.runs({"m.py": THREAD.format(1, "")})
+    m = program.module("m")
+    outcome = program.patch({"m.py": THREAD.format(2, "")})
+    assert outcome.effect is Effect.RELOAD and "something else" in outcome.reasons[0] and m.N == 1
+
+
+def test_a_thread_that_is_given_the_same_is_no_difference(program: Program) -> None:
+    program.runs({"m.py": THREAD.format(1, "")})
+    m = program.module("m")
+    outcome = program.patch({"m.py": THREAD.format(1, "M = 1\n")})
+    assert outcome and m.M == 1, outcome.reasons
+
+
+GIVEN = "import hashlib, readline\nfrom conf import N, M\nreadline.set_history_length(N)\n"
+GIVEN += "H = hashlib.sha256(str(N).encode())\n"
+
+
+@pytest.mark.parametrize(
+    ("conf", "named"), [("N = 20\nM = 1\n", ("m:3", "m.H")), ("N = 10\nM = 2\n", ())], ids=["given", "not"]
+)
+def test_a_statement_that_hands_something_else_to_a_library_is_named(
+    program: Program, conf: str, named: tuple[str, ...]
+) -> None:
+    program.runs({"conf.py": "N = 10\nM = 1\n", "m.py": GIVEN})
+    m = program.module("m")
+    outcome = program.patch({"conf.py": conf})
+    assert bool(outcome) is not bool(named), outcome.reasons
+    assert m.N == 10
+    assert m.M == 1 or not named
+    if named:
+        outcome = program.patch({"conf.py": conf}, choices=dict.fromkeys(named, "keep"))
+        assert outcome and m.N == 20, outcome.reasons
+
+
+def test_what_makes_keys_from_a_comparison_says_which(program: Program) -> None:
+    text = "from functools import cmp_to_key\ndef up(a, b): return a - b\ndef down(a, b): return b - a\n"
+    program.runs({"m.py": text + "KEY = cmp_to_key(up)\n"})
+    m = program.module("m")
+    outcome = program.patch({"m.py": text + "KEY = cmp_to_key(down)\n"})
+    assert outcome and sorted([1, 3, 2], key=m.KEY) == [3, 2, 1], outcome.reasons
+
+
 def test_a_line_that_is_printed_keeps_nothing_from_going_live(program: Program) -> None:
     program.runs({"m.py": "X = 1\nprint('one')\n"})
     m = program.module("m")

@@ -58,9 +58,58 @@ RELOADS = {
     "multiprocessing": ("pass", "multiprocessing.set_start_method('spawn', force=True)", "start method"),
     "the opener of URLs": ("pass", "request.install_opener(request.build_opener())", "opener"),
     "time zones": ("pass", "zoneinfo.reset_tzpath(['/zz'])", "time zone path"),
+    "an exit hook's argument": ("atexit.register(gone, 1)", "atexit.register(gone, 2)", "exit hooks"),
+    "an exit hook's object": (
+        "atexit.register(Conn(1).close)",
+        "atexit.register(Conn(2).close)",
+        "Conn.close",
+    ),
+    "a signal handler's argument": (
+        "signal.signal(signal.SIGUSR2, functools.partial(gone, 1))",
+        "signal.signal(signal.SIGUSR2, functools.partial(gone, 2))",
+        "SIGUSR2",
+    ),
+    "a signal's timer": (
+        "signal.setitimer(signal.ITIMER_VIRTUAL, 500)",
+        "signal.setitimer(signal.ITIMER_VIRTUAL, 600)",
+        "ITIMER_VIRTUAL",
+    ),
+    "a hook's argument": (
+        "sys.excepthook = functools.partial(gone, 1)",
+        "sys.excepthook = functools.partial(gone, 2)",
+        "excepthook",
+    ),
+    "a finalizer's argument": ("finalize(LOG, gone, 1)", "finalize(LOG, gone, 2)", "finalizers gone"),
+    "a timer's argument": ("start(1)", "start(2)", "something else than the old code"),
+    "random numbers": ("random.seed(1)", "random.seed(2)", "random numbers"),
+    "logging, warnings": ("pass", "logging.captureWarnings(True)", "warning"),
+    "logging, a handler's own attribute": (
+        "logging.getLogger('x.y').addHandler(Handler(1))",
+        "logging.getLogger('x.y').addHandler(Handler(2))",
+        "x.y",
+    ),
+    "logging, the format of dates": (
+        "logging.basicConfig(datefmt='%H')",
+        "logging.basicConfig(datefmt='%M')",
+        "root",
+    ),
+    "a library's own object": ("calendar.setfirstweekday(0)", "calendar.setfirstweekday(6)", "calendar:c"),
+    "a library's plain variable": (
+        "random.seed(7); gettext.textdomain('a')",
+        "gettext.textdomain('b')",
+        "gettext",
+    ),
+    "a codec that is gone": ("codecs.register(gone)", "pass", "codecs gone"),
+    "a handler of errors that is gone": ("codecs.register_error('mine', gone)", "pass", "codecs mine"),
     "a codec": ("pass", "codecs.register(lambda name: None)", "lambda"),
 }
 LIVE = {
+    "a codec that was looked up and is none any more": (
+        "codecs.register(lambda n: codecs.lookup('utf-8') if n == 'mine' else None); codecs.lookup('mine')",
+        "codecs.register(lambda n: codecs.lookup('ascii') if n == 'mine' else None); codecs.lookup('mine')",
+        "codecs.lookup('mine').name",
+        "'ascii'",
+    ),
     "a handler of errors of a codec": (
         "codecs.register_error('mine', lambda e: ('?', e.end))",
         "codecs.register_error('mine', lambda e: ('!', e.end))",
@@ -83,9 +132,24 @@ LIVE = {
     "nothing but a local value": ("x = 1", "x = 2", "1", "1"),
 }
 HEAD = """
-import atexit, builtins, codecs, contextvars, copyreg, csv, decimal, json, locale, logging, multiprocessing
-import os, signal, socket, ssl, string, sys, textwrap, warnings, zoneinfo
+import atexit, builtins, calendar, codecs, contextvars, copyreg, csv, decimal, functools, gettext, json
+import locale, logging, multiprocessing, os, random, signal, socket, ssl, string, sys, textwrap
+import threading, warnings
+import zoneinfo
 from urllib import request
+from weakref import finalize
+class Conn:
+    def __init__(self, number): self.number = number
+    def close(self): pass
+class Handler(logging.Handler, Conn):
+    def __init__(self, number):
+        logging.Handler.__init__(self)
+        Conn.__init__(self, number)
+def gone(*args): pass
+def start(number):
+    timer = threading.Timer(500, gone, [number])
+    timer.daemon = True
+    timer.start()
 V = contextvars.ContextVar("v", default=0)
 LOG = logging.getLogger("held")
 def set_up():
@@ -129,6 +193,19 @@ def test_what_a_library_holds_of_the_program_is_live_and_new(program: Program, n
     effect, reason, answered = in_a_child(program, old, new, ask)
     assert effect is Effect.LIVE, reason
     assert answered == answer
+
+
+def test_what_is_never_the_same_twice_hides_nothing_beside_it(program: Program) -> None:
+    set_up = "atexit.register(gone, random.random()); sys.excepthook = functools.partial(gone, {})"
+    set_up += "; os.environ['QQ'] = str(random.random()); os.environ['RR'] = '{}'"
+    effect, reason, _ = in_a_child(program, set_up.format(1, 1), set_up.format(1, 2))
+    assert effect is Effect.RELOAD and "RR" in reason and "QQ" not in reason
+
+
+def test_what_is_never_the_same_twice_is_no_difference(program: Program) -> None:
+    set_up = "atexit.register(gone, random.random()); os.environ[str(random.random())] = 'x'"
+    effect, reason, _ = in_a_child(program, set_up, set_up + "; x = 1")
+    assert effect is Effect.LIVE, reason
 
 
 def test_a_library_that_only_the_new_code_imports_is_no_difference(program: Program) -> None:
