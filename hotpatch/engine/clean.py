@@ -48,7 +48,7 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
     from .graph import APP, Describer
     from .libraries import loggers, variables
     from .settings import exit_hooks, settings
-    from .telling import Telling
+    from .telling import OUTSIDE, Telling
     from .witness import Witness
     from .world import World
 
@@ -86,7 +86,11 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
     world = World(root)
     describer = Describer(world, with_blobs=True)
     graph = describer.run(extra, job["opened"], job["touched"])
-    known = {id(obj): i for i, obj in enumerate(describer.objects) if obj is not None}
+    known = {
+        id(obj): i
+        for i, obj in enumerate(describer.objects)
+        if obj is not None and graph.kind(i) not in OUTSIDE
+    }
     say = Telling(describer.shapes, known, lambda i: str(graph.way(i)))
     registered = {id(hook) for hook in exit_hooks(atexit)}
     exits = [(hook, given) for hook, given in witness.exits if id(hook) in registered]
@@ -102,7 +106,11 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
         },
         "effects": effects,
         "witnessed": witness.rows(world.tidy, say),
-        "outside": [name for name in sys.modules if name not in world.local],
+        "outside": {
+            name: getattr(module, "__file__", None) or ""
+            for name, module in list(sys.modules.items())
+            if name not in world.local
+        },
     }
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from .build import FRESH
@@ -37,9 +37,15 @@ SAYING: Final = frozenset({"debug", "info", "warning", "error", "exception", "cr
 """Methods by which a logger says something."""
 
 
-def settings_problems(old: Started, new: Started, again: Started) -> list[Problem]:
-    """What the new start sets for its process otherwise than the old one."""
+def settings_problems(
+    old: Started, new: Started, again: Started, counts: Callable[[str], bool] = lambda name: False
+) -> list[Problem]:
+    """What the new start sets for its process otherwise than the old one.  `counts` tells of a number in a
+    library, `module:name`, whether it does nothing but count."""
     before, after, noise = _libraries_shared(old, new, again)
+    numbers = {name for name in _numbers_apart(before, after) if counts(name)}
+    for effects in (before, after, noise):
+        effects["libraries"] = {k: v for k, v in effects.get("libraries", {}).items() if k not in numbers}
     return [
         Problem("", "", f"{why}; {KEEP.format(f'process {name}')}", f"process {name}")
         for name in sorted(before.keys() | after.keys(), key=lambda name: (name == "libraries", name))
@@ -47,7 +53,14 @@ def settings_problems(old: Started, new: Started, again: Started) -> list[Proble
     ]
 
 
-def _libraries_shared(*starts: Started) -> list[Mapping[str, Any]]:
+def _numbers_apart(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    old, new = before.get("libraries", {}), after.get("libraries", {})
+    for name in old.keys() & new.keys():
+        if old[name] != new[name] and old[name].isdecimal() and new[name].isdecimal():
+            yield name
+
+
+def _libraries_shared(*starts: Started) -> list[dict[str, Any]]:
     """What they set, without what is of libraries that not all of them have loaded (`module:name`, or a
     logger named for its module), and without what the graph of one of them tells of."""
     loaded = [set(started.outside) for started in starts]
@@ -62,7 +75,7 @@ def _libraries_shared(*starts: Started) -> list[Mapping[str, Any]]:
                 for key, text in table.items()
                 if key not in known and key.partition(":")[0] not in passed
             }
-    return list(found)
+    return found
 
 
 def _setting(name: str, old: Any, new: Any, again: Any) -> str:

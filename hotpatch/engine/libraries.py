@@ -52,31 +52,41 @@ def variables(world: World, names: Collection[str], known: Collection[int]) -> d
     """
     wanted = frozenset(names)
     found: dict[str, str] = {}
-    for name, module in list(sys.modules.items()):
-        if (
-            name in world.local
-            or name.partition(".")[0] in NOT_PROGRAMS | OF_THE_PROCESS
-            or not issubclass(type(module), types.ModuleType)
-        ):
-            continue
+    for name, module in _libraries(world):
         space = vars(module)
         for key, value in list(space.items()):
-            if key in wanted:
-                if not _fills_by_itself(name, key, value) and not _is_part(name, key, value):
-                    _tell(found, f"{name}:{key}", value, world, known)
-            elif type(value) in PLAIN and not key.startswith("__"):
-                found[f"{name}:{key}"] = _brief(world.tidy(repr(value)))
-            elif (
-                is_python_class(type(value)) and class_module(type(value)) == name and id(value) not in known
-            ):
-                found[f"{name}:{key}"] = _brief(world.tidy(_told(value)))
+            if key not in wanted:
+                _tell_shortly(found, f"{name}:{key}", value, world, known)
+            elif not _fills_by_itself(name, key, value) and not _is_part(name, key, value):
+                _tell(found, f"{name}:{key}", value, world, known)
         for cls in [v for v in list(space.values()) if issubclass(type(v), type) and class_module(v) == name]:
             for key, value in list(class_dict(cls).items()):
-                if key in wanted:
-                    _tell(found, f"{name}:{qualname_of(cls)}.{key}", value, world, known)
-                elif type(value) in PLAIN and not key.startswith("__"):
-                    found[f"{name}:{qualname_of(cls)}.{key}"] = _brief(world.tidy(repr(value)))
+                tell = _tell if key in wanted else _tell_shortly
+                tell(found, f"{name}:{qualname_of(cls)}.{key}", value, world, known)
     return found
+
+
+def _libraries(world: World) -> Iterator[tuple[str, types.ModuleType]]:
+    for name, module in list(sys.modules.items()):
+        passed = name in world.local or name.partition(".")[0] in NOT_PROGRAMS | OF_THE_PROCESS
+        if not passed and issubclass(type(module), types.ModuleType):
+            yield name, module
+
+
+def _tell_shortly(found: dict[str, str], name: str, value: Any, world: World, known: Collection[int]) -> None:
+    """What a function of the library may set: what is plain, and what is plain in an object of its own."""
+    module, _, key = name.partition(":")
+    if key.rpartition(".")[2].startswith("__"):
+        return
+    if type(value) in PLAIN:
+        found[name] = _brief(world.tidy(repr(value)))
+    elif is_python_class(type(value)) and class_module(type(value)) == module:
+        found[name] = IN_THE_GRAPH if id(value) in known else _brief(world.tidy(_told(value)))
+
+
+def counts(source: bytes, name: str) -> bool:
+    """Does a library go on counting by this name: `creation_counter += 1`?"""
+    return re.search(rb"\b" + re.escape(name.encode()) + rb"\s*\+=", source) is not None
 
 
 def _brief(text: str) -> str:

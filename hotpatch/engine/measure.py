@@ -14,7 +14,7 @@ from .effects import containers_touched, settings_problems, witnessed
 from .graph import Graph
 from .heap import names_of
 from .late import changed_modules, late_modules, sources_below
-from .libraries import stored
+from .libraries import counts, stored
 from .match import Match, noise_between
 from .measurement import Measurement, Problem, Proof, this_python
 from .planning import Foresee, explain_it
@@ -46,10 +46,12 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
         opened = tuple(sorted({*old.opened, *new.opened}))
         old, new, again = run(start, [old_root, new_root, new_root], opened=opened, stored=names)
     _must_start(start, changed, old, new, new_root)
-    effects = settings_problems(old, new, again)
+    counting = _counting(new.outside)
+    effects = settings_problems(old, new, again, counting)
     first = sorted(set(new.outside) - set(old.outside))
     if effects and first:  # or is it only what a library does that is imported for the first time?
-        effects = settings_problems(*run(start, [old_root, new_root, new_root], first, opened, stored=names))
+        one, two, three = run(start, [old_root, new_root, new_root], first, opened, stored=names)
+        effects = settings_problems(one, two, three, counting)
     seen, notes = witnessed(old, new, again)
     noise = noise_between(new.graph, again.graph)
     match = Match(old.graph, new.graph, noise)
@@ -78,6 +80,15 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
     foresee = None if grader is None else grader(difference, old.graph, new.graph)
     explain_it(measured, dict(before.values()), dict(after.values()), foresee)
     return measured
+
+
+def _counting(files: Mapping[str, str]) -> Callable[[str], bool]:
+    def counting(name: str) -> bool:
+        module, _, place = name.partition(":")
+        file = Path(files.get(module, ""))
+        return file.suffix == ".py" and file.exists() and counts(file.read_bytes(), place.rpartition(".")[2])
+
+    return counting
 
 
 def _must_start(start: Start, changed: frozenset[str], old: Started, new: Started, new_root: str) -> None:

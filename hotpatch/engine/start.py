@@ -66,7 +66,8 @@ class Started:
     """What the process has set for itself, by name."""
     witnessed: tuple[Row, ...]
     """What the start did outside of its memory."""
-    outside: tuple[str, ...]
+    outside: Mapping[str, str]
+    """Modules that are not the program's, with their files."""
 
     @property
     def opened(self) -> tuple[str, ...]:
@@ -189,5 +190,5 @@ def _read(out: Path, errors: str) -> Started:
         data["local"],
         data["effects"],
         tuple(map(tuple, data["witnessed"])),
-        tuple(data["outside"]),
+        data["outside"],
     )

@@ -19,7 +19,9 @@ from .graph import spoken
 from .reading import class_module, qualname_of
 from .shape import Shapes
 
-NAMED: Final = frozenset({"outside", "outside-module", "c-class", "logger", "module"})
+OUTSIDE: Final = frozenset({"outside", "outside-module", "c-class"})
+"""Kinds of which the graph gives the name alone."""
+NAMED: Final = OUTSIDE | {"logger", "module"}
 UNORDERED: Final = frozenset({"set", "frozenset", "dict", "ordereddict", "defaultdict", "instance", "value"})
 VALUES: Final = frozenset({"tuple", "frozenset", "method", "partial", "bound", "reduced", "value", "weakref"})
 """Kinds of which nobody asks which object it is."""
