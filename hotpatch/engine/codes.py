@@ -227,6 +227,13 @@ def accepts_same_calls(old: CodeType, new: CodeType, defaults: int, kwdefaults: 
     )
 
 
+def calling(old: CodeType, target: Any) -> types.FunctionType:
+    """A function that calls `target`, which is none, in the place of one of this code."""
+    consts = tuple(target if const == "<target>" else const for const in _forward.__code__.co_consts)
+    names = {name: getattr(old, name) for name in ("co_name", "co_qualname", "co_filename", "co_firstlineno")}
+    return types.FunctionType(_forward.__code__.replace(co_consts=consts, **names), {}, old.co_name)
+
+
 def forwarding(old: CodeType, target: types.FunctionType) -> CodeType:
     """Code for a function object that can't hold the new code (other free variables): it takes the old free
     variables, ignores them and calls `target`, which is a constant of it."""

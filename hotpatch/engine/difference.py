@@ -50,7 +50,7 @@ class Difference:
     reordered: frozenset[Pair] = frozenset()
     """Mappings whose keys come in another order."""
     heirs: frozenset[Pair] = frozenset()
-    """Of those replaced: methods that are gone, and what stands for them in a base."""
+    """Of those replaced: functions that are gone, and what stands in their place, for a method in a base."""
     living: frozenset[Pair] = frozenset()
     """Of those replaced: the old thing lives on in another place, so nothing is lost where it gives way."""
     unmistakable: frozenset[int] = frozenset()
@@ -90,9 +90,10 @@ def derive(match: Match) -> Difference:
     }
     replaced |= rebuilt
     heirs = {pair for pair in match.handed & replaced if pair[0] not in match.partner}
+    heirs |= set(_other_things(match, replaced))
     different |= heirs
     rigid = _spread(match, parents, replaced, rebuilt, different)
-    stale = _stale_caches(match, different, replaced)
+    stale = _stale_caches(match, different, replaced) | match.unwrapped
     inside = {pair for pair in replaced if match.old.kind(pair[0]) != "function"}
     return Difference(
         old=match.old,
@@ -113,6 +114,35 @@ def derive(match: Match) -> Difference:
         heirs=frozenset(heirs),
         living=frozenset(pair for pair in replaced if _lives_on(match, replaced, pair)),
     )
+
+
+def _other_things(match: Match, replaced: set[Pair]) -> Iterator[Pair]:
+    """Functions that modules define, where their name stands for something else that can be called now."""
+    for pair, edges in match.edges.items():
+        if match.old.kind(pair[0]) != "module":
+            continue
+        for step, _, (o, n) in edges:
+            kind, head, _, _ = match.old.nodes[o]
+            gone = kind == "function" and (o, n) in replaced and o not in match.partner
+            if gone and head[:2] == (match.old.nodes[pair[0]][1], step[1]) and match.new.kind(n) in CALLED:
+                yield o, n
+
+
+CALLED: Final = frozenset(
+    {
+        "function",
+        "class",
+        "c-class",
+        "outside",
+        "instance",
+        "value",
+        "partial",
+        "method",
+        "bound",
+        "lru_cache",
+    }
+)
+"""Kinds of what may be called."""
 
 
 def _lives_on(match: Match, replaced: set[Pair], pair: Pair) -> bool:

@@ -30,8 +30,13 @@ from .reading import (
 ACCESS: Final = frozenset({"__get__", "__set__", "__delete__"})
 OF_ITS_OWN: Final = frozenset({"__getattr__", "__getattribute__", "__setattr__", "__delattr__"})
 BY_NAME: Final = frozenset({"getattr", "setattr", "hasattr", "delattr"})
-SPAN: Final = ("LOAD_GLOBAL", "LOAD_ATTR", "LOAD_METHOD")
+SPAN: Final = ("LOAD_GLOBAL", "LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "LOAD_SUPER_METHOD")
 BUILDING: Final = ("BINARY_OP", "BUILD_STRING", "FORMAT_", "CONVERT_")
+
+ASKING: Final = frozenset({"get", "pop", "setdefault"})
+ENDING: Final = frozenset({"CALL", "PRECALL", "STORE_SUBSCR", "BINARY_SUBSCR", "DELETE_SUBSCR"})
+WITHOUT_OBJECT: Final = {"__getattr__": 1, "__getattribute__": 1, "__delattr__": 1, "__setattr__": 2}
+"""How many arguments these take of `super()`; of a class, the object comes first."""
 
 Form = tuple[tuple[str, str], ...]
 """How a name is put together: the instructions, by name and argument."""
@@ -126,24 +131,35 @@ def _forms(code: types.CodeType) -> set[Form]:
     for part in codes.walk(code):
         steps = list(dis.get_instructions(part))
         for i, step in enumerate(steps):
-            if step.opname in SPAN and (
-                step.argval in BY_NAME or step.argval in OF_ITS_OWN or step.argval == "__dict__"
-            ):
-                found.add(_form(steps[i + 1 :]))
+            if step.opname not in SPAN:
+                continue
+            if step.argval in BY_NAME or step.argval in OF_ITS_OWN:
+                found.add(_form(steps[i + 1 :], str(step.argval)))
+            elif step.argval == "__dict__":
+                asks = i + 1 < len(steps) and steps[i + 1].argval in ASKING
+                found.add(_form(steps[i + 1 + asks :], "__dict__"))
     return {form for form in found if form}
 
 
-def _form(steps: Sequence[dis.Instruction]) -> Form:
-    """Of what follows up to the call, or the look into the dictionary, that it is for."""
-    depth, form = 0, list[tuple[str, str]]()
+def _form(steps: Sequence[dis.Instruction], what: str) -> Form:
+    """Of the name alone, in what follows up to the call, or the look into the dictionary, that it is for."""
+    depth, depths = 0, list[int]()
+    before = 1 if what in BY_NAME else 0
     for step in steps:
         depth += dis.stack_effect(step.opcode, step.arg, jump=False)
+        if step.opname in ENDING and depth <= 0:
+            if what in OF_ITS_OWN and step.arg is not None and step.opname in ("CALL", "PRECALL"):
+                before = step.arg - WITHOUT_OBJECT[what]
+            break
+        depths.append(depth)
+    begin = max((i + 1 for i, d in enumerate(depths) if d <= before), default=0)
+    end = max((i + 1 for i, d in enumerate(depths) if d == before + 1), default=0)
+    form = list[tuple[str, str]]()
+    for step in steps[begin:end]:
         if step.opname == "LOAD_CONST" and type(step.argval) is str:
             form.append((step.opname, step.argval))
         elif step.opname.startswith(BUILDING):
             form.append((step.opname, str(step.arg)))
-        elif step.opname in ("LOAD_ATTR", "LOAD_METHOD") and step.argval not in ("get", "pop", "setdefault"):
+        elif step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
             form.append(("attribute", step.argval))
-        elif step.opname in ("CALL", "STORE_SUBSCR", "BINARY_SUBSCR", "DELETE_SUBSCR") and depth <= 0:
-            break
     return tuple(form)

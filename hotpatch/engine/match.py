@@ -94,6 +94,8 @@ class Match:
         self.renamed: set[Pair] = set()
         self.moved: set[Pair] = set()
         """Functions that differ in line numbers alone."""
+        self.unwrapped: set[Pair] = set()
+        """Caches whose function stands in their place."""
         self.handed: set[Pair] = set()
         """Methods that a class hands to another."""
         self._features: dict[tuple[bool, int], frozenset[Any]] = {}
@@ -251,6 +253,22 @@ class Match:
                 continue
             edges.append((so, sn, (co, cn)))
             yield co, cn
+            if {x[0], y[0]} == {"function", "lru_cache"}:
+                yield from self._with_another_memory(co, cn)
+
+    def _with_another_memory(self, o: int, n: int) -> Iterator[Pair]:
+        """A function that is memoised from now on, or no longer: the same function, with something in
+        front."""
+        inner = [self._unwrapped(graph, i) for graph, i in ((self.old, o), (self.new, n))]
+        if None not in inner and name_of(self.old, inner[0]) == name_of(self.new, inner[1]):
+            if self.old.kind(o) == "lru_cache":
+                self.unwrapped.add((o, n))
+            yield inner[0], inner[1]
+
+    @staticmethod
+    def _unwrapped(graph: Graph, i: int) -> Any:
+        found = i if graph.kind(i) == "function" else graph.kids(i).get("wrapped")
+        return found if found is not None and graph.kind(found) == "function" else None
 
     def _in_another_order(self, pair: Pair, matched: list[order.Matched], added: list[order.Child]) -> bool:
         if self.old.parents[pair[0]][1] in UNORDERED:

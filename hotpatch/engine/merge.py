@@ -24,7 +24,7 @@ from .locate import Locator
 from .match import Pair, is_sequence
 from .merge_keys import Keys, merge_order
 from .merge_objects import exchange_table, merge_class, merge_function, merge_instance, merge_lru_cache
-from .reading import MISSING
+from .reading import MISSING, class_attribute
 from .recorded import Note
 from .shape import Shapes, Step
 from .statement import Statements
@@ -175,11 +175,13 @@ class Merger:
         return live
 
     def forward(self, live: types.FunctionType, made: Any, where: str) -> None:
-        """The old function object can't hold the new code (other free variables): it forwards, for whoever
-        kept it."""
-        if live is made or id(live) in self.functions or type(made) is not types.FunctionType:
+        """The old function object can't hold the new code (other free variables), or something else takes its
+        place: it forwards, for whoever kept it."""
+        if live is made or id(live) in self.functions or not _is_called(made):
             return
         before = self.view.code(live)
+        if type(made) is not types.FunctionType:
+            made = codes.calling(before, made)
         code = codes.forwarding(before, made)
         self.functions[id(live)] = live, before, made.__code__
         self.emit(live, SlotKind.CODE, "__code__", before, code, f"{where} code", made)
@@ -360,6 +362,10 @@ class Merger:
 def _place(step: Step) -> int:
     place: int = step if type(step) is int else step[1]
     return place
+
+
+def _is_called(made: Any) -> bool:
+    return class_attribute(type(made), "__call__") is not MISSING
 
 
 def merge_module(merger: Merger, pair: Pair, live: Any) -> None:

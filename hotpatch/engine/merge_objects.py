@@ -248,8 +248,10 @@ def merge_function(merger: Merger, pair: Pair, live: Any) -> None:
     where = merger.old.path(o)
     kind, head, _, _code = merger.new.nodes[n]
     if pair in merger.difference.replaced:
-        heir = pair in merger.difference.heirs
-        if (heir or merger.difference.same_thing(pair)) and kind == "function":
+        same = kind == "function" and merger.difference.same_thing(pair)
+        # Functions that it has made would be left without code of their own.
+        heir = pair in merger.difference.heirs and not codes.makes_functions(merger.view.code(live))
+        if same or heir:
             merger.forward(live, merger.builder.make(n), where)
         return
     _merge_code(merger, pair, live, where)

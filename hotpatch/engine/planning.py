@@ -203,6 +203,10 @@ def _of_pair(difference: Difference, pair: Pair) -> Iterator[Found]:
 
 def _of_function(difference: Difference, pair: Pair, module: str, name: str) -> Iterator[Found]:
     before, after = difference.old.nodes[pair[0]][3], difference.new.nodes[pair[1]][3]
+    if pair in difference.heirs:
+        reason = "the old function forwards to what stands in its place"
+        yield None, Edit(module, name, "function", Effect.LIVE, reason)
+        return
     line = after.first_line
     if pair in difference.replaced:
         reason = "the old function forwards to the new one"
