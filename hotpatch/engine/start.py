@@ -20,7 +20,7 @@ from hotpatch.errors import PatchRefused
 
 from .graph import APP, Graph
 from .witness import Row
-from .world import OUTSIDE, absolute
+from .world import INSTALLED, OUTSIDE, absolute
 
 SCRIPT = Path(__file__).with_name("clean.py")
 
@@ -81,13 +81,27 @@ class Started:
 
 
 def standard_modules() -> tuple[str, ...]:
-    """The standard library's modules that this process has loaded, for `Start.preload`."""
+    """The standard library's modules that this process has loaded, for `Start.preload`.
+
+    Not those of its names that the program, or a package, has put its own in place of: a clean process would
+    load the standard library's.
+    """
     return tuple(
         name
-        for name in list(sys.modules)
+        for name, module in list(sys.modules.items())
         if name.partition(".")[0] in sys.stdlib_module_names
         and name not in ("__main__", "this", "antigravity")
+        and _is_of_the_library(getattr(module, "__file__", None))
     )
+
+
+def _is_of_the_library(file: Any) -> bool:
+    """One without a file is built in or frozen."""
+    if type(file) is not str:
+        return True
+    folder = str(Path(os.__file__).parent) + os.sep
+    below = file.removeprefix(folder)
+    return below != file and not any(below.startswith(name + os.sep) for name in INSTALLED)
 
 
 def run(

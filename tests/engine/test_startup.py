@@ -124,3 +124,13 @@ def test_only_the_change_travels_to_staging(program: Program) -> None:
     measured = program.measure({"big.py": many + "LIMIT = 2\n"})
     whole, kept = len(measured.proof.new.nodes), len(measured.difference.new.nodes)
     assert kept < 10 < whole and engine.stage(measured, str(program.root)).ops[0].after == 2
+
+
+def test_a_module_of_the_program_called_like_one_of_the_standard_library_is_started_as_it_runs(
+    program: Program,
+) -> None:
+    program.runs({"sndhdr.py": "def price(): return 1\n", "shop.py": "from sndhdr import price\n"})
+    shop = program.module("shop")
+    outcome = program.patch({"sndhdr.py": "def price(): return 2\n"})
+    assert outcome, outcome.reasons
+    assert shop.price() == 2
