@@ -50,6 +50,13 @@ class Alike:
             type(found) is type(live) and type(live) in PLAIN and plain_same(found, live)
         )
 
+    def _address(self, graph: Graph, i: int) -> int | None:
+        """Where the object lies that stands in this place and stays."""
+        o = i if graph is self.old else self.origin.get(i)
+        if o is None or (graph is self.new and (o, i) in self.replaced):
+            return None
+        return id(self.locator.locate(o))
+
     def _goes(self, graph: Graph, i: int) -> bool:
         """Has the new start nothing that is the same collection or object?"""
         return graph is self.old and graph.kind(i) in SHARED and i not in self._staying
@@ -60,6 +67,8 @@ class Alike:
         kind, head, kids, code = graph.nodes[i]
         if kind == "outside":
             return resolve(*head) is live
+        if kind == "address":
+            return type(live) is int and live == self._address(graph, kids[0][1])
         if kind == "plain":
             mine_kind, mine_head, _, _ = self.shapes.expand(live)
             return mine_kind == "plain" and plain_same(mine_head, head)

@@ -116,6 +116,8 @@ class Builder:
         """The key of a mapping, or the item of a set, that a step speaks of."""
         if step[1] == "obj":
             return self.make(kids[("keyobj", *step[1:])])
+        if step[1] == "address":
+            raise Unbuildable(f"a key that says where an object lies can't be built: {step[2]}")
         return self.world.untidy(step[2]) if type(step[2]) is str else step[2]
 
 
@@ -358,6 +360,7 @@ MAKERS: Final[dict[str, Maker]] = {
     "module": make_module,
     "namespace": lambda b, n, head, kids: vars(b.make(kids["module"])),
     "code": lambda b, n, head, kids: b.code(n),
+    "address": lambda b, n, head, kids: id(b.make(kids["of"])),
     "tuple": lambda b, n, head, kids: tuple([b.make(child) for child in kids.values()]),
     "frozenset": lambda b, n, head, kids: frozenset([b.make(child) for child in kids.values()]),
     "list": make_list,

@@ -14,7 +14,7 @@ from collections.abc import Collection
 from types import CodeType
 from typing import Any, Final, NamedTuple
 
-from . import codes, outside
+from . import addresses, codes, outside
 from .frozen import all_objects
 from .reading import PLAIN, is_python_class
 from .shape import Shapes, Step
@@ -180,6 +180,7 @@ class Describer:
         self._drain()
         roots.update(self._hidden())
         self._drain()
+        addresses.tell(self.nodes, self.parents, self._memo)
         return Graph(self.nodes, self.parents, roots)
 
     def _holding(self) -> list[str]:

@@ -132,6 +132,18 @@ def instances(
     return following(exchanged, rigid, objects, displaced, view)
 
 
+def variables(exchanged: Exchanged, local: Container[str], view: View) -> list[Op]:
+    """Modules outside of the program that took such a class by its name: a fresh start would give them the
+    one that comes."""
+    return [
+        Op(module, SlotKind.GLOBAL, variable, value, exchanged[id(value)][1], f"{name}.{variable}")
+        for name, module in sorted(view.modules().items())
+        if name not in local and issubclass(type(module), types.ModuleType)
+        for variable, value in list(vars(module).items())
+        if id(value) in exchanged and exchanged[id(value)][0] is value
+    ]
+
+
 def following(
     exchanged: Mapping[int, tuple[type, type]],
     rigid: Collection[int],

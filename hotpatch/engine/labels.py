@@ -23,6 +23,8 @@ def label(thing: Any, expand: Callable[[Any], Any], depth: int = 0) -> Any:
         return kind, head
     if depth > 2:
         return kind, None
+    if kind == "address":
+        return kind, *(label(child, expand, depth + 1) for _, child in kids)
     if kind in ("instance", "value"):
         parts = []
         for step, child in kids[1:]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from . import codes, twins
 from .frozen import all_objects
 from .gained import found_again
-from .graph import HIDDEN, Code, Graph
+from .graph import HIDDEN, Code, Graph, Node
 from .labels import contents, label
 from .match import is_sequence
 from .reading import MAPPINGS, MISSING, PLAIN, is_python_class, raw_dict
@@ -92,7 +92,7 @@ class Locator:
         if found is MISSING and o in self.unmistakable and (again := found_again(step, kids)) is not None:
             return kids[again]
         if is_sequence(step):  # it may have grown
-            wanted = repr(label(o, self.graph.nodes.__getitem__))
+            wanted = self.label_of(o)
             if found is MISSING or self.label(found) != wanted:
                 alike = (v for s, v in kids.items() if is_sequence(s) and self.label(v) == wanted)
                 return next(alike, found)
@@ -113,10 +113,20 @@ class Locator:
     def label(self, obj: Any) -> str:
         return repr(label(obj, self.shapes.expand))
 
+    def label_of(self, o: int) -> str:
+        """What the label of this node's object is in this process."""
+        return repr(label(o, self._here))
+
+    def _here(self, o: int) -> Node:
+        kind, _, kids, _ = node = self.graph.nodes[o]
+        return ("plain", id(self.locate(kids[0][1])), [], None) if kind == "address" and kids else node
+
     def fits(self, live: Any, o: int) -> bool:
         """Is this object what node o says, by kind and name, and by code if it is a function?"""
         kind, head, _, code = self.graph.nodes[o]
         shape, name, _, live_code = self.shapes.expand(live)
+        if kind == "address":
+            return type(live) is int
         if shape != kind:
             return False
         if kind == "function":
@@ -188,7 +198,7 @@ def _attr(view: View, above: Any, step: Step) -> Any:
 
 def _key(view: View, above: Any, step: Step) -> Any:
     kind = next((k for k in MAPPINGS if type(above) is k), None)
-    if kind is None or step[1] == "obj" or (step[1] == "str" and "\x00" in step[2]):
+    if kind is None or step[1] in ("obj", "address") or (step[1] == "str" and "\x00" in step[2]):
         return _UNKNOWN
     return kind.get(above, step[2], MISSING)
 

@@ -47,6 +47,7 @@ FIXED: Final = frozenset(
         "typevar",
         "contextvar",
         "value",
+        "address",
     }
 )
 # Of these the identity says nothing, or is given from outside.

@@ -19,7 +19,6 @@ from . import codes, memo, twins
 from .alike import Alike
 from .build import Builder, Unbuildable, make_outside_module
 from .difference import Difference, hidden
-from .labels import label
 from .locate import Locator
 from .match import Pair, is_sequence
 from .merge_keys import Keys, merge_order
@@ -301,7 +300,7 @@ class Merger:
 
     def _places(self, old: list[int], live: list[Any]) -> dict[int, int]:
         """Where the items of the old sequence are in the live one."""
-        names = [repr(label(c, self.old.nodes.__getitem__)) for c in old]
+        names = [self.locator.label_of(c) for c in old]
         mine = [self.locator.label(v) for v in live]
         blocks = SequenceMatcher(None, names, mine, autojunk=False).get_matching_blocks()
         return {b.a + k: b.b + k for b in blocks for k in range(b.size)}

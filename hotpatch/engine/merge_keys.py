@@ -21,7 +21,7 @@ class Keys:
     """What the steps of one mapping mean as keys, in the old start, the new one and the live object."""
 
     def __init__(self, merger: Merger, pair: Pair, mapping: Mapping[Any, Any], step_kind: str) -> None:
-        self.merger, self.kind = merger, step_kind
+        self.merger, self.kind, self.at = merger, step_kind, pair[0]
         self.old, self.new = merger.old.kids(pair[0]), merger.new.kids(pair[1])
         self.live: dict[Step, Any] = {}
         if step_kind == "key" and any(
@@ -47,6 +47,11 @@ class Keys:
     def _key(self, step: Step, find: Callable[[], Any]) -> Any:
         if self.kind != "key":
             return step[-1]
+        if step[1] == "address":
+            raise PatchRefused(
+                f"{self.merger.old.path(self.at)} has keys that say where objects lie in memory, and the new "
+                "sources have others there"
+            )
         if step[1] != "obj":
             return self.merger.builder.world.untidy(step[2]) if type(step[2]) is str else step[2]
         return self.live[step] if step in self.live else find()

@@ -181,6 +181,7 @@ def _scan(
     if exchanged:
         rigid = builder.classes.rigid
         merger.ops += heap.instances(exchanged, rigid, merger.rebased, merger.displaced, objects, world.view)
+        merger.ops += heap.variables(exchanged, world.local, world.view)
     known = {id(op.owner) for op in merger.ops if op.kind is SlotKind.CALL and type(op.owner) is LRU}
     merger.ops += memo.stale_caches(measurement.stale_names, world, objects, known)
     merger.ops += memo.drop_cached(cached, objects)

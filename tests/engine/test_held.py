@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -177,3 +179,20 @@ def test_a_class_that_gives_way_twice_is_not_held_by_the_record_of_the_first_tim
         assert outcome.undo is not None
         outcome.undo.revert()
     assert type(box) is m.Box
+
+
+def test_a_module_outside_of_the_program_that_took_the_class_by_name_follows(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    m = boxes(program)
+    library = types.ModuleType("library_of_boxes")
+    monkeypatch.setitem(sys.modules, "library_of_boxes", library)
+    vars(library).update(Box=m.Box, made=m.Box())
+    old = id(m.Box)
+    outcome = program.patch({"m.py": NEW})
+    assert outcome, outcome.reasons
+    assert library.Box is m.Box and id(m.Box) != old
+    assert type(library.made) is m.Box
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert library.Box is m.Box and id(m.Box) == old

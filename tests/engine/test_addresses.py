@@ -1,0 +1,57 @@
+"""What a program writes down by `id` is told by the object that it speaks of."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.engine.conftest import Program
+
+HEAD = """
+class Thing:
+    def __init__(self, name): self.name = name
+    def __hash__(self): return id(self)
+
+"""
+LISTED = HEAD + "things = [{things}]\norder = [id(thing) for thing in things]\n"
+KEYED = HEAD + "things = [{things}]\ntable = {{{key}: thing.name for thing in things}}\ndef f(): return {f}\n"
+ONE, TWO = "Thing('a')", "Thing('a'), Thing('b')"
+
+
+def test_an_object_that_a_list_of_addresses_comes_to_speak_of_is_spoken_of_where_it_lives(
+    program: Program,
+) -> None:
+    program.runs({"m.py": LISTED.format(things=ONE)})
+    m = program.module("m")
+    first, order = m.things[0], m.order
+    outcome = program.patch({"m.py": LISTED.format(things=TWO)})
+    assert outcome, outcome.reasons
+    assert m.things[0] is first and m.order is order
+    assert order == [id(thing) for thing in m.things]
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert order == [id(first)]
+
+
+def test_a_table_by_addresses_that_gets_another_object_is_not_called_live(program: Program) -> None:
+    program.runs({"m.py": KEYED.format(things=ONE, key="id(thing)", f=1)})
+    m = program.module("m")
+    outcome = program.patch({"m.py": KEYED.format(things=TWO, key="id(thing)", f=2)})
+    assert not outcome
+    assert "say where objects lie in memory" in outcome.reasons[0]
+    assert len(m.things) == len(m.table) == m.f() == 1
+
+
+@pytest.mark.parametrize("key", ["id(thing)", "(id(thing), 'x')"])
+def test_a_number_that_speaks_of_an_object_is_told_by_it(program: Program, key: str) -> None:
+    program.runs({"m.py": KEYED.format(things=ONE, key=key, f=1) + "at = id(things[0])\n"})
+    program.module("m")
+    old = program.measure({}).proof.old
+    names = {step[-1]: child for step, child in old.nodes[old.roots["m"]][2]}
+    kind, _, kids, _ = old.nodes[names["at"]]
+    assert kind == "address"
+    assert [child for _, child in kids] == [child for step, child in old.nodes[names["things"]][2]]
+    steps = [step for step, _ in old.nodes[names["table"]][2]]
+    assert ("key", "address") in [step[:2] for step in steps]
+    assert not re.search(r"\d{9,}", repr(steps))  # the number itself
