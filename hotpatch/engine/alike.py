@@ -8,14 +8,16 @@ with the whole may hold what the program has put there since.
 from __future__ import annotations
 
 import types
+from collections.abc import Mapping
 from typing import Any
 
 from . import codes
+from .awake import Told, told
 from .graph import Graph
 from .locate import Locator
 from .pairing import SHARED
 from .reading import PLAIN, plain_same, resolve
-from .shape import Shapes
+from .shape import Shapes, Step
 
 
 class Alike:
@@ -31,6 +33,23 @@ class Alike:
 
     def as_after(self, live: Any, n: int) -> bool:
         return self._same(live, self.new, n, 0, set())
+
+    def as_once_asked(self, live: Any, o: int, became: Mapping[Step, Told | None]) -> bool:
+        """As before, but for these steps, which lead to this plain data."""
+        kind, head, kids, _ = self.old.nodes[o]
+        shape, name, live_kids, _ = self.shapes.expand(live)
+        mine, wanted = dict(live_kids), dict(kids)
+        return (
+            (shape, name) == (kind, head)
+            and mine.keys() == wanted.keys() | became.keys()
+            and None not in became.values()
+            and all(told(mine[step], self.shapes.expand) == what for step, what in became.items())
+            and all(
+                self._same(mine[step], self.old, child, 1, set())
+                for step, child in wanted.items()
+                if step not in became
+            )
+        )
 
     def gathered(self, live: Any, o: int) -> bool:
         """Has a collection or an object of the old start, which the new one has nowhere, other contents by

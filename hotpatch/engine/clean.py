@@ -45,6 +45,7 @@ def load_app(target: str) -> Any:
 
 def start(job: dict[str, Any]) -> dict[str, Any]:
     """Start the program; tell modules and application as a graph, and what went wrong."""
+    from .awake import wake
     from .graph import APP, Describer
     from .libraries import loggers, variables
     from .settings import exit_hooks, settings
@@ -84,6 +85,7 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
                 failed[name] = tell(error, root)
     witness.end()
     world = World(root)
+    wake(world, extra, marshal.loads(bytes.fromhex(job["wake"])))
     describer = Describer(world, with_blobs=True)
     graph = describer.run(extra, job["opened"], job["touched"])
     known = {

@@ -14,6 +14,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from . import codes
+from .awake import Told
 from .graph import HIDDEN, Graph
 from .match import FIXED, Match, Pair, is_sequence
 from .pairing import SHARED
@@ -53,6 +54,9 @@ class Difference:
     """Of those replaced: functions that are gone, and what stands in their place, for a method in a base."""
     living: frozenset[Pair] = frozenset()
     """Of those replaced: the old thing lives on in another place, so nothing is lost where it gives way."""
+    awake: Mapping[int, Mapping[Step, Told | None]] = field(factory=dict, repr=False)
+    """Nodes of old that are evaluated when they are first asked for something: what is there then (`awake`).
+    Others take their places, even where they look alike: what has been evaluated is not."""
     unmistakable: frozenset[int] = frozenset()
     """Nodes of old found under keys that are objects, which are known again though they have gained something
     (`gained`)."""

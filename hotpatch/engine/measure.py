@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from attrs import evolve
 
 from hotpatch.errors import PatchInvalid, PatchRefused
 
+from . import awake
 from .difference import Difference, derive, unchangeable
 from .effects import containers_touched, settings_problems, witnessed
 from .graph import Graph
@@ -56,6 +58,10 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
     noise = noise_between(new.graph, again.graph)
     match = Match(old.graph, new.graph, noise)
     difference = derive(match)
+    if sleeping := awake.sleepers(match, difference.replaced):
+        became = _woken(start, old_root, old, [o for o, _ in sleeping])
+        match.replaced |= {pair for pair in sleeping if pair[0] in became}
+        difference = evolve(derive(match), awake=became)
     problems = [*seen, *effects, *(Problem("", "", why) for why in _compiled(old_root, new_root, old))]
     problems += [Problem(old.graph.module(o), old.graph.path(o), why) for o, why in unchangeable(match)]
     measured = Measurement(
@@ -89,6 +95,16 @@ def _counting(files: Mapping[str, str]) -> Callable[[str], bool]:
         return file.suffix == ".py" and file.exists() and counts(file.read_bytes(), place.rpartition(".")[2])
 
     return counting
+
+
+def _woken(start: Start, root: str, old: Started, sleeping: list[int]) -> Mapping[int, Any]:
+    """What these objects are once they have been evaluated; nothing where that ends the process."""
+    ways = [old.graph.way(o) for o in sleeping]
+    try:
+        (woken,) = run(start, [root], opened=old.opened, wake=ways)
+    except PatchRefused:
+        return {}
+    return awake.became(Match(old.graph, woken.graph), sleeping)
 
 
 def _must_start(start: Start, changed: frozenset[str], old: Started, new: Started, new_root: str) -> None:

@@ -205,6 +205,7 @@ def _difference_out(difference: Difference) -> dict[str, Any]:
         "removed": dict(difference.removed),
         "visits": list(difference.visits),
         "unmistakable": sorted(difference.unmistakable),
+        "awake": {o: dict(became) for o, became in difference.awake.items()},
         **{name: list(getattr(difference, name)) for name in PAIR_SETS},
     }
 
@@ -220,5 +221,6 @@ def _difference_in(data: dict[str, Any]) -> Difference:
         removed=data["removed"],
         visits=tuple(data["visits"]),
         unmistakable=frozenset(data["unmistakable"]),
+        awake=data["awake"],
         **sets,
     )

@@ -134,11 +134,11 @@ class Merger:
                     f"{where} was set since the start, and the new code needs another class there"
                 )
             return self.builder.make(n)
-        if self.alike.as_after(live, n):
+        if o not in self.difference.awake and self.alike.as_after(live, n):
             return live
         if pair in self.difference.living and self._stands_elsewhere(o, live, where):
             return self.builder.make(n)
-        if not self.alike.as_before(live, o):
+        if not (self.alike.as_before(live, o) or self._only_evaluated(live, o)):
             return self._conflict(pair, live, where)
         if self.old.kind(o) == "opaque" == self.new.kind(n):
             raise PatchRefused(
@@ -151,6 +151,11 @@ class Merger:
         if type(live) is type(made) is types.FunctionType and self.difference.same_thing(pair):
             self.forward(live, made, where)
         return made
+
+    def _only_evaluated(self, live: Any, o: int) -> bool:
+        """Is it what the old start had, but for what came of asking it for something?"""
+        became = self.difference.awake.get(o)
+        return became is not None and self.alike.as_once_asked(live, o, became)
 
     def _stands_elsewhere(self, o: int, live: Any, where: str) -> bool:
         """Is it found in another place than this?  Then it may give way here whatever has become of it."""

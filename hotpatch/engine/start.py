@@ -19,6 +19,7 @@ from attrs import field, frozen
 from hotpatch.errors import PatchRefused
 
 from .graph import APP, Graph
+from .shape import Step
 from .witness import Row
 from .world import INSTALLED, OUTSIDE, absolute
 
@@ -111,12 +112,14 @@ def run(
     opened: Sequence[str] | None = None,
     touched: Sequence[str] = (),
     stored: Sequence[str] = (),
+    wake: Sequence[Sequence[Step]] = (),
 ) -> list[Started]:
     """Start the program once from each of `roots`, each in a process of its own, side by side.
 
     `opened` names containers of outside modules to be described; None: those that hold something of the
     program, and those of `touched`, names of what may be containers.  `stored` are names that the program
-    assigns as attributes, to be looked at in libraries.  Raises PatchRefused if a start gives
+    assigns as attributes, to be looked at in libraries.  `wake` are the ways to objects that are asked for
+    something before all is described.  Raises PatchRefused if a start gives
     no account of itself (it died, or took too long).
     """
     home = absolute(start.root)
@@ -137,6 +140,7 @@ def run(
             "opened": None if opened is None else list(opened),
             "touched": list(touched),
             "stored": list(stored),
+            "wake": marshal.dumps([list(way) for way in wake]).hex(),
             "starts": [
                 {"root": absolute(root), "out": str(out)} for root, out in zip(roots, outs, strict=True)
             ],
