@@ -12,8 +12,10 @@ Pure functions of what the starts told and of the sources' changes.
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from .build import FRESH
@@ -35,6 +37,11 @@ PASSING: Final = frozenset({"print", "assert", "warnings.warn", "time.sleep"})
 """Called for what they say or for the time they take, not for what they leave behind."""
 SAYING: Final = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
 """Methods by which a logger says something."""
+
+BRANCH: Final = re.compile(
+    r"(?P<branch>body|else) of If \[(?P<no>UnaryOp\(op=Not\(\), operand=)?Name\(id='(?P<name>\w+)'\)+\]"
+)
+"""A guard whose condition is a name alone, or that name's contrary."""
 
 
 def settings_problems(
@@ -204,13 +211,17 @@ def _who(row: Row) -> str:
 
 
 def statements(
-    changes: Changes, differing: Iterable[Place], known: Iterable[Problem], accounted: Collection[str]
+    changes: Changes,
+    differing: Iterable[Place],
+    known: Iterable[Problem],
+    accounted: Collection[str],
+    starts: tuple[Graph, Graph],
 ) -> list[Problem]:
     """Statements with an effect on something outside the program that came, went or changed, and that nothing
     measured accounts for.
 
     `known` are problems told already; `accounted` packages outside the program, objects of whose classes
-    are part of the edit.
+    are part of the edit.  `starts` of the old and the new sources tell which branches neither took.
     """
     told = {problem.choice for problem in known}
     new, old = Program(changes.new), Program(changes.old)
@@ -219,6 +230,8 @@ def statements(
     telling = [place for place in differing if not any(_names_outside(p, place) for p in (new, old))]
     for change in unexplained(changes, telling):
         program = old if change.act is Act.REMOVED else new
+        if not _may_have_run(change, (old, new), starts):
+            continue
         unit = change.unit
         outside = [
             str(e)
@@ -233,6 +246,31 @@ def statements(
             )
             found.append(Problem(change.module, f"line {change.line}", why, place))
     return found
+
+
+def _may_have_run(change: Change, programs: tuple[Program, Program], starts: tuple[Graph, Graph]) -> bool:
+    """Not so in a branch for which a variable of the module stands that has one value, and not the one for
+    this branch."""
+    sides = [change.act is not Act.ADDED, change.act is not Act.REMOVED]
+    return any(
+        side and not any(map(partial(_not_taken, change.module, program, graph), _guards(change)))
+        for side, program, graph in zip(sides, programs, starts, strict=True)
+    )
+
+
+def _guards(change: Change) -> tuple[str, ...]:
+    return () if change.unit is None else change.unit.guards
+
+
+def _not_taken(module: str, program: Program, start: Graph, guard: str) -> bool:
+    found = BRANCH.fullmatch(guard)
+    if found is None or len(program.binders((module, found["name"]))) != 1:
+        return False
+    node = start.kids(start.roots[module]).get(("name", found["name"])) if module in start.roots else None
+    if node is None or start.kind(node) != "plain":
+        return False
+    holds = bool(start.nodes[node][1]) is not bool(found["no"])
+    return holds is (found["branch"] == "else")
 
 
 def opaque(changes: Changes, differing: Iterable[Place], new: Graph) -> list[Problem]:

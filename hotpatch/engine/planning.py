@@ -79,7 +79,8 @@ def explain_it(
     else:
         places = [(edit.module, edit.name) for edit in edits if edit.module]
         accounted = _packages(measurement.difference)
-        found = effects.statements(changes, places, measurement.problems, accounted)
+        starts = measurement.proof.old, measurement.proof.new
+        found = effects.statements(changes, places, measurement.problems, accounted, starts)
         found += effects.opaque(changes, places, measurement.proof.new)
         found += _given_otherwise(measurement, changes, edits, accounted)
         measurement.problems += tuple(found)

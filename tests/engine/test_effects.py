@@ -235,3 +235,26 @@ def test_what_its_arguments_do_is_an_effect(program: Program) -> None:
     program.module("m")
     outcome = program.patch({"m.py": text.format("zip([gc.collect()])") + "NEW = 1\n"})
     assert outcome.effect is Effect.RELOAD and "gc.collect" in outcome.reasons[0]
+
+
+OLD_PYTHON = "modern = {modern}\n{test}\n    eval('1')\nelse:\n    X = 1\n"
+
+
+@pytest.mark.parametrize("test", ["if not modern:", "if modern:\n    pass\nelse:\n    pass\nif not modern:"])
+def test_a_call_in_a_branch_that_no_start_took_is_no_effect(program: Program, test: str) -> None:
+    program.runs({"m.py": "Y = 1\n" + OLD_PYTHON.format(modern=True, test=test)})
+    m = program.module("m")
+    outcome = program.patch({"m.py": "Y = 2\nX = 1\n"})
+    assert outcome, outcome.reasons
+    assert m.Y == 2
+
+
+@pytest.mark.parametrize(
+    "old", [OLD_PYTHON.format(modern=True, test="if modern:"), "import random\nif random:\n    eval('1')\n"]
+)
+def test_a_call_in_a_branch_that_was_taken_or_may_have_been_is_one(program: Program, old: str) -> None:
+    program.runs({"m.py": old})
+    program.module("m")
+    outcome = program.patch({"m.py": "X = 1\n"})
+    assert not outcome
+    assert "calls eval" in outcome.reasons[0]
