@@ -24,7 +24,7 @@ from .libraries import IN_THE_GRAPH
 from .measurement import Problem
 from .outside import PROCESS
 from .start import Started
-from .syntax_changes import Act, Changes
+from .syntax_changes import Act, Change, Changes
 from .syntax_effects import PURE, effects_of
 from .syntax_follow import Place, Program
 from .syntax_reasons import unexplained
@@ -215,13 +215,15 @@ def statements(
     differing: Iterable[Place],
     known: Iterable[Problem],
     accounted: Collection[str],
+    loaded: Collection[str],
     starts: tuple[Graph, Graph],
 ) -> list[Problem]:
     """Statements with an effect on something outside the program that came, went or changed, and that nothing
     measured accounts for.
 
     `known` are problems told already; `accounted` packages outside the program, objects of whose classes
-    are part of the edit.  `starts` of the old and the new sources tell which branches neither took.
+    are part of the edit; `loaded` the program's modules that a start loads: of no other module does a
+    statement run.  `starts` of the old and the new sources tell which branches neither took.
     """
     told = {problem.choice for problem in known}
     new, old = Program(changes.new), Program(changes.old)
@@ -230,13 +232,14 @@ def statements(
     telling = [place for place in differing if not any(_names_outside(p, place) for p in (new, old))]
     for change in unexplained(changes, telling):
         program = old if change.act is Act.REMOVED else new
-        if not _may_have_run(change, (old, new), starts):
-            continue
         unit = change.unit
+        if unit is None or change.module not in loaded or not _may_have_run(change, (old, new), starts):
+            continue
         outside = [
             str(e)
-            for e in (change.effects if unit is not None else ())
-            if unit is not None and reaches_out(change.module, unit, e, program, accounted)
+            for e in change.effects
+            if not _of_the_program(change, e, loaded)
+            and reaches_out(change.module, unit, e, program, accounted)
         ]
         place = f"{change.module}:{change.line}"
         if outside and place not in told:
@@ -354,10 +357,17 @@ def _names_outside(program: Program, place: Place) -> bool:
     return bool(units) and all(u.imported is not None and not program.has(u.imported.module) for u in units)
 
 
+def _of_the_program(change: Change, effect: SideEffect, loaded: Collection[str]) -> bool:
+    """An import by a call: what the program's own modules are is measured."""
+    return effect.doing is Doing.IMPORT and (change.act is Act.REMOVED or effect.target in loaded)
+
+
 def reaches_out(
     module: str, unit: Unit, effect: SideEffect, program: Program, accounted: Collection[str]
 ) -> bool:
     """Is this done to something outside the program that nothing measured accounts for?"""
+    if effect.doing is Doing.IMPORT:
+        return True
     if effect.doing is Doing.ENTER or effect.target in PASSING:
         return False
     head, _, rest = effect.target.partition(".")

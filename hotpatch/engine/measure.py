@@ -15,7 +15,7 @@ from .difference import Difference, derive, unchangeable
 from .effects import containers_touched, settings_problems, witnessed
 from .graph import Graph
 from .heap import names_of
-from .late import changed_modules, late_modules, sources_below
+from .late import changed_modules, late_modules, module_name, sources_below
 from .libraries import counts, stored
 from .match import Match, noise_between
 from .measurement import Measurement, Problem, Proof, this_python
@@ -84,7 +84,8 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
         proof=Proof(old.graph, new.graph, noise),
     )
     foresee = None if grader is None else grader(difference, old.graph, new.graph)
-    explain_it(measured, dict(before.values()), dict(after.values()), foresee)
+    loaded = {name for at in (old, new) for name in (*at.local, *map(module_name, at.local.values()))}
+    explain_it(measured, dict(before.values()), dict(after.values()), loaded, foresee)
     return measured
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from attrs import evolve
@@ -65,10 +65,11 @@ def explain_it(
     measurement: Measurement,
     old: Mapping[str, bytes],
     new: Mapping[str, bytes],
+    loaded: Collection[str],
     foresee: Foresee | None = None,
 ) -> None:
     """Gives a measurement its plan, told by what in the sources (file to text) led to it, and the problems
-    that only the sources show."""
+    that only the sources show.  `loaded` are the program's modules that a start loads."""
     edits = list(_edits(measurement, foresee or _coarsely(measurement.difference)))
     shapes = [_problem(problem, "shape") for problem in measurement.problems if not problem.choice]
     measured = _plan([*shapes, *edits], (*measurement.notes, *_memoised(measurement.difference)))
@@ -80,7 +81,7 @@ def explain_it(
         places = [(edit.module, edit.name) for edit in edits if edit.module]
         accounted = _packages(measurement.difference)
         starts = measurement.proof.old, measurement.proof.new
-        found = effects.statements(changes, places, measurement.problems, accounted, starts)
+        found = effects.statements(changes, places, measurement.problems, accounted, loaded, starts)
         found += effects.opaque(changes, places, measurement.proof.new)
         found += _given_otherwise(measurement, changes, edits, accounted)
         measurement.problems += tuple(found)

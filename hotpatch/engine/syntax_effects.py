@@ -16,6 +16,7 @@ _REGISTERING = ("register", "connect", "subscribe", "add_", "include_", "append"
 PURE = {"bool", "callable", "chr", "divmod", "enumerate", "float", "hash", "hex", "id", "int", "isinstance"}
 PURE |= {"issubclass", "len", "object", "oct", "ord", "range", "repr", "slice", "str", "zip"}
 """Builtins that leave nothing behind when nobody keeps what they answer: what they are given may."""
+IMPORTING = {"__import__", "import_module", "importlib.import_module"}
 _FIXED = (ast.Constant, ast.JoinedStr, ast.Tuple)
 
 
@@ -69,11 +70,19 @@ def _dropped(node: ast.expr) -> Iterator[ast.Call]:
 def _call(node: ast.Call) -> SideEffect:
     called = dotted(node.func) or ast.unparse(node.func)
     last = called.rpartition(".")[2]
+    if called in IMPORTING and (name := _module_asked_for(node)):
+        return SideEffect(Doing.IMPORT, name)
     if last == "start":
         return SideEffect(Doing.START, called.removesuffix(".start"))
     if last.startswith(_REGISTERING):
         return SideEffect(Doing.REGISTER, called)
     return SideEffect(Doing.CALL, called)
+
+
+def _module_asked_for(node: ast.Call) -> str:
+    name = node.args[0] if len(node.args) == 1 and not node.keywords else None
+    found = name.value if isinstance(name, ast.Constant) else None
+    return found if isinstance(found, str) and not found.startswith(".") else ""
 
 
 def _store(target: ast.expr) -> Iterator[SideEffect]:

@@ -70,6 +70,7 @@ class Doing(enum.Enum):
     ATTRIBUTE = "sets an attribute of"
     AUGMENT = "augments"
     ENTER = "enters"
+    IMPORT = "imports"
 
 
 @frozen

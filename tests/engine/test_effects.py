@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -258,3 +260,34 @@ def test_a_call_in_a_branch_that_was_taken_or_may_have_been_is_one(program: Prog
     outcome = program.patch({"m.py": "X = 1\n"})
     assert not outcome
     assert "calls eval" in outcome.reasons[0]
+
+
+def test_a_module_that_no_start_loads_does_nothing(program: Program) -> None:
+    program.runs({"job.py": "A = 1\n", "manual/conf.py": "import gc\n", "manual/__init__.py": ""})
+    job = program.module("job")
+    files = {"job.py": "A = 2\n", "manual/conf.py": "import gc\ngc.set_threshold(701, 10, 10)\n"}
+    outcome = program.patch(files)
+    assert outcome, outcome.reasons
+    assert job.A == 2
+
+
+IMPORTS = "__import__('{0}')\nimport importlib\nimportlib.import_module('{0}')\n"
+
+
+def test_an_import_by_a_call_is_an_import(program: Program) -> None:
+    program.runs({"job.py": IMPORTS.format("part"), "part.py": "", "other.py": ""})
+    program.module("job")
+    for name in ("other", "part"):
+        outcome = program.patch({"job.py": IMPORTS.format(name)})
+        assert outcome, outcome.reasons
+        assert "other" in sys.modules
+        program.before = program.before.with_name(f"before-{name}")
+        shutil.copytree(program.after, program.before)
+
+
+def test_an_import_by_a_call_of_what_is_outside_of_the_program_is_not_passed_over(program: Program) -> None:
+    program.runs({"job.py": "A = 1\n"})
+    program.module("job")
+    outcome = program.patch({"job.py": "A = 1\n__import__('sndhdr')\n"})
+    assert outcome.effect is Effect.RELOAD
+    assert "imports sndhdr" in outcome.reasons[0]
