@@ -21,7 +21,7 @@ from .build import Builder, Unbuildable, make_outside_module
 from .difference import Difference, hidden
 from .locate import Locator
 from .match import Pair, is_sequence
-from .merge_keys import Keys, merge_order
+from .merge_keys import Keys, exchange_keys, merge_order
 from .merge_objects import exchange_table, merge_class, merge_function, merge_instance, merge_lru_cache
 from .reading import MISSING, class_attribute
 from .recorded import Note
@@ -54,6 +54,8 @@ class Merger:
         self.rebased: set[int] = set()
         self.displaced: dict[int, Note] = {}
         """id of a live object whose place another takes: itself, as a `Note`."""
+        self.exchanged_keys: dict[Pair, dict[int, Any]] = {}
+        """Of a mapping: the key that takes the place of one that lives, by the id of that one."""
         self.kept: set[str] = set()
         """Where the process and the new code disagree, and the author chose what lives."""
         self.unloaded = builder.unloaded
@@ -225,6 +227,8 @@ class Merger:
                     raise PatchRefused(f"{where}.{key} changes, and the live process has dropped it")
                 value = self._settle_named(child, current, f"{where}.{key}", owner, key)
                 self.emit(owner, slot, key, current, value, f"{where}.{key}")
+        if step_kind == "key":
+            exchange_keys(self, pair, owner, keys)
 
     def _add(self, owner: Any, slot: SlotKind, key: Any, current: Any, child: int, where: str) -> None:
         if current is not MISSING and self.alike.as_after(current, child):

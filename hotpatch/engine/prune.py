@@ -88,6 +88,7 @@ class _Pruner:
         for changes in (self.difference.added, self.difference.removed):
             steps |= {step for step, _ in changes.get(pair, ())}
         in_order = self.old.parents[o][1] == FIELDS or pair in self.difference.reordered
+        in_order = in_order or any(type(step) is tuple and step[0] == "keyobj" for step, _, _ in edges)
         before = _without_blob(self.old.nodes[o])
         self._keep_old(o, before if in_order else self._narrow(before, steps))
         after = self._with_code(pair)
