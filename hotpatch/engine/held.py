@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import dis
 import gc
-import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
 from typing import Any, Final
 
 from .frames import Blocker
 from .heap import Exchanged
+from .stacks import frames_of
 
 ENDS: Final = frozenset(f"STORE_{what}" for what in ("NAME", "GLOBAL", "ATTR", "SUBSCR", "FAST", "DEREF")) | {
     "POP_TOP",
@@ -40,7 +39,7 @@ def holding(exchanged: Exchanged, objects: Sequence[Any] = ()) -> tuple[Blocker,
     if not exchanged:
         return ()
     found = []
-    for holder, frame in _frames(objects):
+    for holder, frame in frames_of(objects):
         if not str(frame.f_globals.get("__name__", "")).startswith("hotpatch."):
             cls = _held(frame, exchanged)
             if cls is not None:
@@ -60,24 +59,6 @@ SUSPENDED: Final[dict[type, str]] = {
     CoroutineType: "cr_frame",
     AsyncGeneratorType: "ag_frame",
 }
-
-
-def _frames(objects: Sequence[Any]) -> Iterator[tuple[str, FrameType]]:
-    threads = {thread.ident: thread.name for thread in threading.enumerate()}
-    for ident, top in sys._current_frames().items():
-        for frame in _stack(top):
-            yield f"thread {threads.get(ident, ident)}", frame
-    greenlet: Any = getattr(sys.modules.get("greenlet"), "greenlet", ())
-    for obj in objects if greenlet else ():
-        if issubclass(type(obj), greenlet):
-            for frame in _stack(obj.gr_frame):
-                yield "greenlet", frame
-
-
-def _stack(frame: FrameType | None) -> Iterator[FrameType]:
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
 
 
 def _held(frame: FrameType, exchanged: Exchanged) -> type | None:

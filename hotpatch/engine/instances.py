@@ -59,13 +59,7 @@ class Lacking:
             wanted = self.wanted(cls)
             if not wanted:
                 continue
-            space = raw_dict(obj)
-            lacks = sorted(
-                name
-                for name in wanted
-                if (space is None or name not in space) and _unset(class_attribute(cls, name), obj)
-            )
-            if lacks:
+            if lacks := _lacks(obj, wanted):
                 found.setdefault((qualname_of(cls), tuple(lacks)), []).append(obj)
         return [
             f"objects of {name} that live lack {', '.join(lacks)}, which new code reads and no old code set"
@@ -131,6 +125,15 @@ class Lacking:
                 if issubclass(type(cls), type) and is_python_class(cls):
                     given.setdefault(id(cls), set()).update(names | _taken_as_they_come(cls, passed))
         return given
+
+
+def _lacks(obj: Any, wanted: frozenset[str]) -> list[str]:
+    space = raw_dict(obj)
+    return sorted(
+        name
+        for name in wanted
+        if (space is None or name not in space) and _unset(class_attribute(type(obj), name), obj)
+    )
 
 
 def _only_recorded(objects: list[Any], ours: set[int], passed: set[int], view: View) -> bool:
