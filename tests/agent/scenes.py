@@ -152,7 +152,10 @@ class Reloaded(Scene):
         wait_until(lambda: case.of(facts.Reloaded), "the reload is over")
         assert [fact.problem for fact in case.of(facts.Reloaded)] == [None]  # type: ignore[union-attr]
         assert len(case.of(facts.Reloading)) == 1
-        assert not set(case.was) & {one.pid for one in case.pusher.statuses()}
+        wait_until(
+            lambda: not set(case.was) & {one.pid for one in case.pusher.statuses()},
+            "those that have left have answered what they had accepted",
+        )
 
 
 @frozen
