@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from . import codes
 from .awake import Told, told
 from .graph import Graph
 from .locate import Locator
+from .match import FIXED
 from .pairing import SHARED
 from .reading import PLAIN, plain_same, resolve
 from .shape import Shapes, Step
+
+NOWHERE: Final = -1
+"""Above what is asked about."""
 
 
 class Alike:
@@ -29,10 +33,10 @@ class Alike:
         self._staying = frozenset(origin.values())
 
     def as_before(self, live: Any, o: int) -> bool:
-        return self._same(live, self.old, o, 0, set())
+        return self._same(live, self.old, o, NOWHERE, set())
 
     def as_after(self, live: Any, n: int) -> bool:
-        return self._same(live, self.new, n, 0, set())
+        return self._same(live, self.new, n, NOWHERE, set())
 
     def as_once_asked(self, live: Any, o: int, became: Mapping[Step, Told | None]) -> bool:
         """As before, but for these steps, which lead to this plain data."""
@@ -45,7 +49,7 @@ class Alike:
             and None not in became.values()
             and all(told(mine[step], self.shapes.expand) == what for step, what in became.items())
             and all(
-                self._same(mine[step], self.old, child, 1, set())
+                self._same(mine[step], self.old, child, o, set())
                 for step, child in wanted.items()
                 if step not in became
             )
@@ -80,9 +84,17 @@ class Alike:
         """Has the new start nothing that is the same collection or object?"""
         return graph is self.old and graph.kind(i) in SHARED and i not in self._staying
 
-    def _same(self, live: Any, graph: Graph, i: int, depth: int, seen: set[tuple[int, int]]) -> bool:
-        if i not in graph:  # pruned: nothing below here differs
-            return self._itself(live, graph, i)
+    def _stands_for_itself(self, live: Any, graph: Graph, i: int, above: int) -> bool:
+        """What can't change where it is may have come with what it is a part of: that it is found there says
+        nothing."""
+        if above == NOWHERE or self._goes(graph, i):
+            return False
+        part = graph is self.old and graph.kind(i) in FIXED and graph.parents[i][0] == above
+        return not part and self._itself(live, graph, i)
+
+    def _same(self, live: Any, graph: Graph, i: int, above: int, seen: set[tuple[int, int]]) -> bool:
+        if i not in graph and not (i in graph.leaves and graph.kind(i) == "plain"):
+            return self._itself(live, graph, i)  # pruned: nothing below here differs
         kind, head, kids, code = graph.nodes[i]
         if kind == "outside":
             return resolve(*head) is live
@@ -91,7 +103,7 @@ class Alike:
         if kind == "plain":
             mine_kind, mine_head, _, _ = self.shapes.expand(live)
             return mine_kind == "plain" and plain_same(mine_head, head)
-        if (id(live), i) in seen or (depth and not self._goes(graph, i) and self._itself(live, graph, i)):
+        if (id(live), i) in seen or self._stands_for_itself(live, graph, i, above):
             return True
         seen.add((id(live), i))
         shape, name, live_kids, live_code = self.shapes.expand(live)
@@ -107,7 +119,7 @@ class Alike:
                 name[:2] == head[:2]
             )  # not the one that gives way
         if kind == "class":
-            if name[:2] != head[:2] or depth:
+            if name[:2] != head[:2] or above != NOWHERE:
                 return bool(name[:2] == head[:2])
         elif kind == "function":
             if name != head or _key(live_code).body != code.body:
@@ -120,7 +132,7 @@ class Alike:
             return False
         mine, wanted = dict(live_kids), dict(kids)
         return mine.keys() == wanted.keys() and all(
-            self._same(mine[step], graph, child, depth + 1, seen) for step, child in wanted.items()
+            self._same(mine[step], graph, child, i, seen) for step, child in wanted.items()
         )
 
 

@@ -36,6 +36,7 @@ from .reading import (
     resolve,
 )
 from .shape import FUNCTION_PARTS, Shapes, Step
+from .texts import Texts
 from .world import World
 
 
@@ -67,6 +68,7 @@ class Builder:
         self.difference, self.world, self.shapes, self.locator = difference, world, shapes, locator
         self.new, self.files, self.source_root = difference.new, files, source_root
         self.made: dict[int, Any] = {}
+        self.texts = Texts(self.new, world.local.values())
         self.new_modules: dict[str, types.ModuleType] = {}
         self.unloaded = frozenset(
             name for name in difference.old.roots if not name.startswith("<") and name not in world.local
@@ -353,7 +355,7 @@ def make_bound(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) ->
 Maker = Callable[[Builder, int, Any, Mapping[Step, int]], Any]
 
 MAKERS: Final[dict[str, Maker]] = {
-    "plain": lambda b, n, head, kids: b.world.untidy(head) if type(head) is str else head,
+    "plain": lambda b, n, head, kids: b.texts.same(b.world.untidy(head)) if type(head) is str else head,
     "outside": make_outside,
     "outside-module": lambda b, n, head, kids: make_outside_module(b, head),
     "c-class": make_c_class,

@@ -228,9 +228,10 @@ def accepts_same_calls(old: CodeType, new: CodeType, defaults: int, kwdefaults: 
 
 
 def calling(old: CodeType, target: Any) -> types.FunctionType:
-    """A function that calls `target`, which is none, in the place of one of this code."""
+    """A function that calls `target`, which is none, in the place of one of this code.  Its qualified name is
+    another: closures that share this code are not meant."""
     consts = tuple(target if const == "<target>" else const for const in _forward.__code__.co_consts)
-    names = {name: getattr(old, name) for name in ("co_name", "co_qualname", "co_filename", "co_firstlineno")}
+    names = {name: getattr(old, name) for name in ("co_name", "co_filename", "co_firstlineno")}
     return types.FunctionType(_forward.__code__.replace(co_consts=consts, **names), {}, old.co_name)
 
 

@@ -121,15 +121,18 @@ def derive(match: Match) -> Difference:
 
 
 def _other_things(match: Match, replaced: set[Pair]) -> Iterator[Pair]:
-    """Functions that modules define, where their name stands for something else that can be called now."""
+    """Functions that are gone, where every variable of theirs stands for one other thing that can be called
+    now."""
+    found: dict[int, set[int]] = defaultdict(set)
     for pair, edges in match.edges.items():
         if match.old.kind(pair[0]) != "module":
             continue
-        for step, _, (o, n) in edges:
-            kind, head, _, _ = match.old.nodes[o]
-            gone = kind == "function" and (o, n) in replaced and o not in match.partner
-            if gone and head[:2] == (match.old.nodes[pair[0]][1], step[1]) and match.new.kind(n) in CALLED:
-                yield o, n
+        for _, _, (o, n) in edges:
+            if match.old.kind(o) == "function" and (o, n) in replaced and o not in match.partner:
+                found[o].add(n)
+    for o, news in found.items():
+        if len(news) == 1 and match.new.kind(n := min(news)) in CALLED:
+            yield o, n
 
 
 CALLED: Final = frozenset(

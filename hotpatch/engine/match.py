@@ -56,6 +56,8 @@ KEPT_BY_FLAG: Final = ("attr", "_value2member_map_")
 """Where `enum.Flag` keeps all that it was ever asked for."""
 KEYED: Final = frozenset({"dict", "ordereddict", "defaultdict", "set", "instance"})
 ITEMS: Final = frozenset({"set", "frozenset", "instance"})
+IN_FRONT: Final = frozenset({"instance", "value", "partial", "lru_cache"})
+"""Kinds of what may have a function that it calls."""
 UNORDERED: Final = frozenset({"kwdefaults", "globals", KEPT_BY_FLAG})
 """Where mappings stand whose order nobody goes by, or that come by it while the program runs."""
 HEAD_ONLY: Final = NAMELESS | {"opaque", "object"}
@@ -254,22 +256,23 @@ class Match:
                 continue
             edges.append((so, sn, (co, cn)))
             yield co, cn
-            if {x[0], y[0]} == {"function", "lru_cache"}:
-                yield from self._with_another_memory(co, cn)
+            if x[0] != y[0]:
+                yield from self._with_something_in_front(co, cn)
 
-    def _with_another_memory(self, o: int, n: int) -> Iterator[Pair]:
-        """A function that is memoised from now on, or no longer: the same function, with something in
-        front."""
-        inner = [self._unwrapped(graph, i) for graph, i in ((self.old, o), (self.new, n))]
-        if None not in inner and name_of(self.old, inner[0]) == name_of(self.new, inner[1]):
+    def _with_something_in_front(self, o: int, n: int) -> Iterator[Pair]:
+        """A function that is memoised from now on, or that nothing stands in front of any more: it is the
+        same function."""
+        if self.old.kind(o) == "function" and self.new.kind(n) == "lru_cache":
+            yield from ((o, child) for child in self._called_alike(self.new, n, name_of(self.old, o)))
+        elif self.new.kind(n) == "function" and self.old.kind(o) in IN_FRONT:
             if self.old.kind(o) == "lru_cache":
                 self.unwrapped.add((o, n))
-            yield inner[0], inner[1]
+            yield from ((child, n) for child in self._called_alike(self.old, o, name_of(self.new, n)))
 
     @staticmethod
-    def _unwrapped(graph: Graph, i: int) -> Any:
-        found = i if graph.kind(i) == "function" else graph.kids(i).get("wrapped")
-        return found if found is not None and graph.kind(found) == "function" else None
+    def _called_alike(graph: Graph, i: int, name: Any) -> list[int]:
+        functions = [child for _, child in graph.nodes[i][2] if graph.kind(child) == "function"]
+        return [child for child in functions if name_of(graph, child) == name]
 
     def _in_another_order(self, pair: Pair, matched: list[order.Matched], added: list[order.Child]) -> bool:
         if self.old.parents[pair[0]][1] in UNORDERED:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from . import codes, memo, twins
+from . import codes, memo
 from .alike import Alike
 from .build import Builder, Unbuildable, make_outside_module
 from .difference import Difference, hidden
@@ -23,6 +23,7 @@ from .locate import Locator
 from .match import Pair, is_sequence
 from .merge_keys import Keys, exchange_keys, merge_order
 from .merge_objects import exchange_table, merge_class, merge_function, merge_instance, merge_lru_cache
+from .merge_sets import merge_set
 from .reading import MISSING, class_attribute
 from .recorded import Note
 from .shape import Shapes, Step
@@ -146,6 +147,10 @@ class Merger:
             raise PatchRefused(
                 f"{where} becomes an object of another type "
                 f"({self.old.nodes[o][1]} to {self.new.nodes[n][1]}), and the one that lives may be in use"
+            )
+        if self.old.kind(o) == "weakref" and "callback" in self.old.kids(o):
+            raise PatchRefused(
+                f"{where} becomes another weak reference, and the callback of the old one stays"
             )
         made = self.builder.make(n)
         if self.old.kind(o) in ("instance", "contextvar") and self.difference.same_thing(pair):
@@ -322,50 +327,6 @@ class Merger:
         edges = self.difference.edges.get(pair, ())
         return {_place(new): _place(old) for old, new, _ in edges if is_sequence(old)}
 
-    def merge_set(self, pair: Pair, live: Any, kind: type) -> None:
-        where = self.old.path(pair[0])
-        have = {s: v for s, v in self.locator.kids(live).items() if type(s) is tuple and s[0] == "item"}
-        if alike := twins.groups(self.old.kids(pair[0])):
-            self._find_alike(alike, pair, have, where)
-        for step, _ in self.difference.removed.get(pair, ()):
-            if step in have:
-                self.emit(live, SlotKind.ITEM, have[step], have[step], ABSENT, where)
-        for step, node in self.difference.added.get(pair, ()):
-            if step[0] == "item" and not self._has_item(have, step, node):
-                value = self.builder.make(node)
-                self.emit(live, SlotKind.ITEM, value, ABSENT, value, where)
-        for step, _, child in self.difference.edges.get(pair, ()):
-            if step[0] == "item" and child in self.difference.replaced and step in have:
-                value = self.settle(child, have[step], where)
-                if value is not have[step]:
-                    self.emit(live, SlotKind.ITEM, have[step], have[step], ABSENT, where)
-                    self.emit(live, SlotKind.ITEM, value, ABSENT, value, where)
-
-    def _has_item(self, have: Mapping[Step, Any], step: Step, node: int) -> bool:
-        """Is what comes there already?  The number in the step of one called alike says nothing."""
-        if not twins.is_item(step):
-            return step in have
-        alike = [item for s, item in have.items() if twins.is_item(s) and s[2] == step[2]]
-        return any(self.alike.as_after(item, node) for item in alike)
-
-    def _find_alike(
-        self, alike: Mapping[str, list[Step]], pair: Pair, have: dict[Step, Any], where: str
-    ) -> None:
-        """Items that are called alike are numbered by what they hold, which the program may have changed."""
-        concerned = [step for step, _ in self.difference.removed.get(pair, ())]
-        concerned += [
-            s for s, _, child in self.difference.edges.get(pair, ()) if child in self.difference.replaced
-        ]
-        kids = self.old.kids(pair[0])
-        for step in concerned:
-            if twins.is_item(step) and step[2] in alike:
-                item = self.locator.locate(kids[step])
-                if item is MISSING:
-                    raise PatchRefused(
-                        f"{where}: an item changes, and which one it is here there is no telling"
-                    )
-                have[step] = item
-
 
 def _place(step: Step) -> int:
     place: int = step if type(step) is int else step[1]
@@ -427,7 +388,7 @@ MERGES: Final[dict[str, Callable[[Merger, Pair, Any], None]]] = {
     "defaultdict": merge_dict,
     "list": merge_list,
     "deque": merge_list,
-    "set": lambda merger, pair, live: merger.merge_set(pair, live, set),
+    "set": merge_set,
     "cell": merge_cell,
     "logger": merge_logger,
     "instance": merge_instance,

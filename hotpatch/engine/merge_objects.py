@@ -17,6 +17,7 @@ from hotpatch.ops import ABSENT, Op, SlotKind
 from . import codes
 from .match import Pair
 from .merge_keys import merge_order
+from .merge_sets import merge_set
 from .reading import (
     MAPPINGS,
     MISSING,
@@ -52,7 +53,7 @@ def merge_instance(merger: Merger, pair: Pair, live: Any) -> None:
         if len(after) != len(before) or any(a is not b for a, b in zip(after, before, strict=True)):
             merger.emit(live, SlotKind.ELEMENTS, None, before, after, where)
     elif base is set:
-        merger.merge_set(pair, live, set)
+        merge_set(merger, pair, live)
     _merge_slots(merger, pair, live, cls, where)
     _forget_in_front(merger, pair, live)
 

@@ -50,6 +50,8 @@ TOLD: Final = frozenset(
     )
 )
 """Modules of whose state `settings` and the witness tell all that their functions set."""
+GOING_ON: Final = frozenset({"builtins.generator", "builtins.coroutine", "builtins.async_generator"})
+"""What has begun ends on the code that it began with."""
 
 
 def statements(
@@ -72,7 +74,7 @@ def statements(
             cause = _given(program, name, unit, values, bodies) if unit.effects or unit.binds else None
             if cause is not None:
                 yield from _by_library(program, name, unit, cause, accounted)
-                yield from _unseen(name, unit, cause, graph)
+                yield from _unseen(name, unit, cause, graph, GOING_ON if cause in bodies else frozenset())
 
 
 def _given(
@@ -105,10 +107,12 @@ def _by_library(
             yield Problem(module, f"line {unit.first}", why, place)
 
 
-def _unseen(module: str, unit: Unit, cause: Place, graph: Graph) -> Iterator[Problem]:
+def _unseen(
+    module: str, unit: Unit, cause: Place, graph: Graph, passed: Collection[str]
+) -> Iterator[Problem]:
     for name in sorted(unit.binds) if unit.sort in (Kind.CONSTANT, Kind.ATTRIBUTE) else ():
         kind = opaque_kind(graph, module, name)
-        if kind is not None:
+        if kind is not None and kind not in passed:
             place = f"{module}.{name}"
             why = (
                 f"{place} is made from {'.'.join(cause)}, which is another now, and a {kind} does not tell "

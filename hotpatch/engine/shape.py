@@ -385,7 +385,7 @@ class Shapes:
         """Of what has no order of its own: things of one label are numbered by their contents."""
         named = list(self._named(items))
         alike = Counter(name[1] for name, _ in named if name[0] == "obj")
-        if len(alike) == sum(alike.values()):
+        if self._naming or len(alike) == sum(alike.values()):
             return [((prefix, *name), value) for name, value in named]
         found = []
         for name, value in named:

@@ -21,6 +21,11 @@ BECOMES = {
     "a builtin": (PLAIN, "f = list\n", ["1"]),
     "a partial": (PLAIN, "f = partial(other)\n", ["other", "1"]),
     "another function": (PLAIN, "f = other\n", ["other", "1"]),
+    "an object in a wrapper's place": (
+        "def wrap(run): return lambda x: run(x)\n@wrap\ndef f(x): return x\n",
+        "@Task\ndef f(x): return [x]\n",
+        ["task", ["1"]],
+    ),
     "a memoised function": (PLAIN, MEMOISED.format("[x]"), ["1"]),
     "a function that is memoised no longer": (MEMOISED.format("x"), "def f(x): return [x]\n", ["1"]),
 }
@@ -47,3 +52,21 @@ def test_what_can_not_be_called_takes_nobodys_place(program: Program) -> None:
     held = m.f
     outcome = program.patch({"m.py": HEAD + "f = 3\n"})
     assert outcome and m.f == 3 and held(1) == 1, outcome.reasons
+
+
+def test_a_closure_of_the_same_code_is_not_meant(program: Program) -> None:
+    text = HEAD + "def wrap(run): return lambda x: run(x)\ng = wrap(len)\n"
+    program.runs({"m.py": text + "f = wrap(str)\n"})
+    m = program.module("m")
+    f, g, mine = m.f, m.g, m.wrap(repr)
+    outcome = program.patch({"m.py": text + "f = Task(other)\n"})
+    assert outcome, outcome.reasons
+    assert (f(1), g("ab"), mine("a")) == (["task", ["other", 1]], 2, "'a'")
+
+
+def test_a_generator_that_has_begun_ends_on_its_code(program: Program) -> None:
+    text = "def numbers():\n    yield 0\n    yield {}\nNUMBERS = numbers()\n"
+    program.runs({"m.py": text.format(1)})
+    m = program.module("m")
+    outcome = program.patch({"m.py": text.format(2)})
+    assert outcome and [*m.NUMBERS] in ([0, 1], [0, 2]) and [*m.numbers()] == [0, 2], outcome.reasons
