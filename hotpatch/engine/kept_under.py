@@ -1,8 +1,9 @@
 """Values that objects keep under a name of their descriptor's choosing: does the descriptor still look there?
 
 `__set_name__` has noted `_x`, objects keep their value there, and the new one notes `_v2_x`; or the name is
-put together whenever it is needed, and from other parts now.  Objects that both starts made are part of the
-difference; those that live alone would answer with an AttributeError, or forget what they were given.
+put together whenever it is needed, and from other parts now; or it stands in a constant.  Objects that both
+starts made are part of the difference; those that live alone would answer with an AttributeError, or forget
+what they were given.
 """
 
 from __future__ import annotations
@@ -44,10 +45,11 @@ Form = tuple[tuple[str, str], ...]
 
 def lost(functions: Functions, ops: Sequence[Op], objects: Sequence[Any]) -> list[str]:
     """Sentences, one for each class and attribute.  To be asked after the commit."""
+    constants = list(_of_constants(ops, objects))
     renamed = {id(owner): (owner, names) for owner, names in _renamed(ops)}
     makers = {id(f) for f, old, new in functions.values() if _puts_together_otherwise(f, old, new)}
     if not renamed and not makers:
-        return []
+        return constants
     wanted: dict[int, dict[str, tuple[str, str] | None]] = {}
     for cls in (obj for obj in objects if issubclass(type(obj), type) and is_python_class(obj)):
         own = class_dict(cls)
@@ -59,7 +61,38 @@ def lost(functions: Functions, ops: Sequence[Op], objects: Sequence[Any]) -> lis
         if any(id(own.get(name)) in makers for name in OF_ITS_OWN):
             wanted.setdefault(id(cls), {})[""] = None
     found = dict.fromkeys(_told(objects, wanted) if wanted else ())
-    return list(found)
+    return [*constants, *found]
+
+
+def _of_constants(ops: Sequence[Op], objects: Sequence[Any]) -> Iterator[str]:
+    """Names that stand in variables, and by which functions of the module ask for attributes."""
+    for op in ops:
+        if op.kind is not SlotKind.GLOBAL or not _is_name(op.before) or not _is_name(op.after):
+            continue
+        space = vars(op.owner)
+        used = any(
+            type(f) is types.FunctionType and f.__globals__ is space and _asks_by(f.__code__, op.key)
+            for f in objects
+        )
+        for name in dict.fromkeys(_keeping(op.before, op.after, objects)) if used else ():
+            yield f"objects of {name} that live have {op.before}, which {op.where} named, and lack {op.after}"
+
+
+def _is_name(value: Any) -> bool:
+    return type(value) is str and value.isidentifier()
+
+
+def _asks_by(code: types.CodeType, name: str) -> bool:
+    return any(
+        name in part.co_names and (BY_NAME | {"__dict__"}) & set(part.co_names) for part in codes.walk(code)
+    )
+
+
+def _keeping(before: str, after: str, objects: Sequence[Any]) -> Iterator[str]:
+    for obj in objects:
+        space = raw_dict(obj) if is_python_class(type(obj)) else None
+        if space is not None and before in space and after not in space:
+            yield qualname_of(type(obj))
 
 
 def _told(objects: Sequence[Any], wanted: dict[int, dict[str, tuple[str, str] | None]]) -> Iterator[str]:

@@ -7,6 +7,7 @@ not import is not asked, for importing it would change the process.  Imports the
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import math
 import os
@@ -104,7 +105,8 @@ def exit_hooks(atexit: Any) -> list[Any]:
     """The functions that are called at the exit: C keeps the list, and compares each of them with one that is
     to be taken from it."""
     asking = _AskedWhether()
-    atexit.unregister(asking)
+    with contextlib.suppress(Exception):  # whatever a hook's own `__eq__` raises
+        atexit.unregister(asking)
     return asking.met
 
 
