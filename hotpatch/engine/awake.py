@@ -45,7 +45,7 @@ def sleepers(match: Match, replaced: Collection[Pair]) -> list[Pair]:
     nodes = match.old.nodes
     return sorted(
         pair
-        for pair in match.edges
+        for pair in match.edges.keys() | replaced
         if nodes[pair[0]][0] == "value"
         and (pair in replaced or (_asleep(nodes, pair[0]) and _changes_inside(match, pair)))
         and _answers(nodes, nodes[pair[0]][2][0][1])

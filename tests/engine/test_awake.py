@@ -48,6 +48,16 @@ def test_a_value_that_was_only_evaluated_gives_way_to_the_new_one(program: Progr
     assert m.count("aab") == 2
 
 
+def test_a_value_that_was_only_evaluated_gives_way_to_another_kind_of_thing(program: Program) -> None:
+    new = LAZY.format(pattern="b", made="re.compile(pattern)").replace("words = lazy", "words = re.compile")
+    program.runs(sources("a"))
+    m = program.module("m")
+    assert m.count("aab") == 2
+    outcome = program.patch({"m.py": new})
+    assert outcome, outcome.reasons
+    assert m.count("aab") == 1
+
+
 def _given(m: Any) -> None:
     vars(m.words)["value"] = __import__("re").compile("c")
 
