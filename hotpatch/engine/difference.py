@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from . import codes
 from .awake import Told
 from .graph import HIDDEN, Graph
 from .match import FIXED, Match, Pair, is_sequence
 from .pairing import SHARED
 from .shape import BED, Step
+from .stale import stale_caches
 
 
 @frozen(eq=False)
@@ -97,7 +97,7 @@ def derive(match: Match) -> Difference:
     heirs |= set(_other_things(match, replaced))
     different |= heirs
     rigid = _spread(match, parents, replaced, rebuilt, different)
-    stale = _stale_caches(match, different, replaced) | match.unwrapped
+    stale = stale_caches(match, different, replaced) | match.unwrapped
     inside = {pair for pair in replaced if match.old.kind(pair[0]) != "function"}
     return Difference(
         old=match.old,
@@ -259,33 +259,6 @@ def _can_stay(match: Match, pair: Pair) -> bool:
     return bases[0] == bases[1] or (bare not in bases and a[1][2][BED] == b[1][2][BED])
 
 
-def _stale_caches(match: Match, different: set[Pair], replaced: set[Pair]) -> set[Pair]:
-    """By name, through every function that such a function calls: a name too many only costs a cold cache."""
-    caches = [
-        pair for pair in match.pairs if match.old.kind(pair[0]) == "lru_cache" == match.new.kind(pair[1])
-    ]
-    if not caches:
-        return set()
-    changed = _changed_names(match, different, replaced)
-    uses: dict[str, set[str]] = defaultdict(set)
-    for node in match.new.nodes:
-        if node[0] == "function" and node[3].blob:
-            code = node[3].load()
-            uses[code.co_name] |= codes.names_in(code)
-    grown = True
-    while grown:
-        more = {name for name, used in uses.items() if name not in changed and used & changed}
-        changed |= more
-        grown = bool(more)
-    stale = set()
-    for pair in caches:
-        wrapped = match.new.kids(pair[1]).get("wrapped")
-        node = None if wrapped is None else match.new.nodes[wrapped]
-        if node is not None and node[0] == "function" and node[3].qualname.rpartition(".")[2] in changed:
-            stale.add(pair)
-    return stale
-
-
 def _stale_dispatch(match: Match, changed: set[Pair]) -> frozenset[Pair]:
     """`functools.singledispatch` has looked up classes in a registry: stale once something near it
     changes."""
@@ -298,21 +271,6 @@ def _stale_dispatch(match: Match, changed: set[Pair]) -> frozenset[Pair]:
             if near & changed:
                 stale.add(pair)
     return frozenset(stale)
-
-
-def _changed_names(match: Match, different: set[Pair], replaced: set[Pair]) -> set[str]:
-    names: set[str] = set()
-    for pair in (different | replaced) - match.moved:
-        node = match.old.nodes[pair[0]]
-        if node[0] == "function":
-            names.add(node[3].qualname.rpartition(".")[2])
-        elif node[0] in ("module", "class"):
-            for step, _, child in match.edges.get(pair, ()):
-                if child in replaced:
-                    names.add(str(step[-1]))
-            for changes in (match.added, match.removed):
-                names |= {str(step[-1]) for step, _ in changes.get(pair, ())}
-    return names
 
 
 def hidden(graph: Graph, i: int) -> bool:

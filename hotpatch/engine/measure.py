@@ -21,6 +21,7 @@ from .match import Match, noise_between
 from .measurement import Measurement, Problem, Proof, this_python
 from .planning import Foresee, explain_it
 from .prune import prune
+from .stale import readers
 from .start import Start, Started, run
 
 Grader = Callable[[Difference, Graph, Graph], Foresee]
@@ -81,6 +82,7 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
             )
         ),
         stale_names=_stale_names(difference),
+        stale_readers=readers(match, difference),
         proof=Proof(old.graph, new.graph, noise),
     )
     foresee = None if grader is None else grader(difference, old.graph, new.graph)

@@ -14,14 +14,17 @@ import types
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 
 from . import codes
+from .awake import told
 from .difference import Difference
 from .graph import Graph
 from .heap import Functions
 from .match import Match
 from .reading import LRU, class_attribute, is_python_class, mro_of, plain_same, qualname_of, raw_dict
+from .shape import Shapes
 from .world import World
 
 
@@ -85,14 +88,38 @@ def cached_properties(functions: Functions, world: World) -> dict[int, set[str]]
     return found
 
 
+def cached_readers(
+    readers: frozenset[tuple[str, str]], known: Mapping[int, set[str]], world: World
+) -> dict[int, set[str]]:
+    """As `cached_properties`, but of those whose function stays and reads what changes."""
+    found: dict[int, set[str]] = {}
+    for module in world.local.values() if readers else ():
+        for value in list(world.view.names(module).values()):
+            if not issubclass(type(value), type) or not is_python_class(value):
+                continue
+            for name, held in list(world.view.attributes(value).items()):
+                if name not in known.get(id(value), ()) and any(
+                    (world.home_of.get(id(f.__globals__)), f.__qualname__) in readers
+                    for f in _asked(held)
+                    if type(f) is types.FunctionType and f.__name__ == name
+                ):
+                    found.setdefault(id(value), set()).add(name)
+    return found
+
+
 def _caches(held: Any, changed: set[int]) -> bool:
+    return any(id(part) in changed for part in _asked(held))
+
+
+def _asked(held: Any) -> list[Any]:
+    """What a descriptor of the program's, or of a library's, holds to be asked for the answer."""
     kind = type(held)
     if not is_python_class(kind) or not callable(class_attribute(kind, "__get__")):
-        return False
+        return []
     parts = list((raw_dict(held) or {}).values())
     if issubclass(kind, property):
         parts.append(property.__dict__["fget"].__get__(held))
-    return any(id(part) in changed for part in parts)
+    return parts
 
 
 def drop_cached(properties: Mapping[int, set[str]], objects: Sequence[Any]) -> list[Op]:
@@ -109,6 +136,16 @@ def drop_cached(properties: Mapping[int, set[str]], objects: Sequence[Any]) -> l
         for name in wanted[id(cls)] & space.keys():
             where = f"cached {qualname_of(cls)}.{name}"
             ops.append(Op(obj, SlotKind.INSTANCE, name, space[name], ABSENT, where))
+    return ops
+
+
+def drop_plain(properties: Mapping[int, set[str]], objects: Sequence[Any], shapes: Shapes) -> list[Op]:
+    """As `drop_cached`, where the function stays and the answer is plain data.  Raises PatchRefused where it
+    is more: it may hold what came since."""
+    ops = drop_cached(properties, objects)
+    for op in ops:
+        if told(op.before, shapes.expand) is None:
+            raise PatchRefused(f"{op.where} of an object that lives was made of what the new code changes")
     return ops
 
 

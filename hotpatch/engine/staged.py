@@ -174,7 +174,8 @@ def _scan(
     exchanged = builder.classes.exchanged
     search = quiet.needs_search(exchange, incompatible)
     cached = memo.cached_properties(merger.functions, world)
-    if not (exchanged or search or cached or heap.needs_scan(merger.functions)):
+    reading = memo.cached_readers(measurement.stale_readers, cached, world)
+    if not (exchanged or search or cached or reading or heap.needs_scan(merger.functions)):
         return ()
     objects = all_objects()
     merger.ops += heap.closures(exchange, merger.functions, objects, world.view)
@@ -185,6 +186,7 @@ def _scan(
     known = {id(op.owner) for op in merger.ops if op.kind is SlotKind.CALL and type(op.owner) is LRU}
     merger.ops += memo.stale_caches(measurement.stale_names, world, objects, known)
     merger.ops += memo.drop_cached(cached, objects)
+    merger.ops += memo.drop_plain(reading, objects, merger.shapes)
     return quiet.suspended_in(objects) if search else ()
 
 
