@@ -12,9 +12,13 @@ generation becomes due by collections of the middle one alone, and a threshold h
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeVar
+
+from hotpatch.errors import PatchRefused
+
+T = TypeVar("T")
 
 HELD: Final = 1 << 30
 """Collections of the youngest generation until one of the middle generation: never."""
@@ -32,3 +36,15 @@ def youngest_alone() -> Iterator[None]:
         young, held, old = gc.get_threshold()
         if held == HELD:
             gc.set_threshold(young, middle, old)
+
+
+def collected(look: Callable[[], T]) -> T:
+    """What a look at the objects that live comes to.  Where it refuses, what only waits for the collector
+    goes first (a request that failed leaves its frames and all that they held in a circle), and it looks
+    again."""
+    try:
+        return look()
+    except PatchRefused:
+        pass  # and with it the frames that hold what it looked at
+    gc.collect()
+    return look()

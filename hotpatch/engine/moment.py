@@ -14,6 +14,7 @@ from hotpatch.errors import PatchRefused
 from hotpatch.ops import Op, SlotKind
 
 from . import heap, held
+from .collector import collected
 from .commit import Undo, commit
 from .frozen import all_objects
 from .recorded import Note
@@ -56,7 +57,7 @@ class LaterUndo(Undo):
         if not self._back:
             return []
         known = {id(op.owner) for op in self._base} | set(map(id, self._built))
-        ops = heap.following(self._back, self._rigid, all_objects(), known, self._view)
+        ops = collected(lambda: heap.following(self._back, self._rigid, all_objects(), known, self._view))
         return [Op(op.owner, op.kind, op.key, op.after, op.before, op.where) for op in ops]
 
 
@@ -77,7 +78,9 @@ def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
         objects = all_objects()
         for blocker in held.holding(staged.exchanged, objects):
             raise PatchRefused(str(blocker))
-        base += newcomers(staged, objects)
+        del objects
+        base += collected(lambda: newcomers(staged, all_objects()))
+        objects = all_objects()
         came = {id(new) for _, new in staged.exchanged.values()}
         built = [obj for obj in objects if id(type(obj)) in came]
         del objects

@@ -177,11 +177,14 @@ def _scan(
     reading = memo.cached_readers(measurement.stale_readers, cached, world)
     if not (exchanged or search or cached or reading or heap.needs_scan(merger.functions)):
         return ()
+    following = list[Op]()
+    if exchanged:
+        given = exchanged, builder.classes.rigid, merger.rebased, merger.displaced
+        following = collector.collected(lambda: heap.instances(*given, all_objects(), world.view))
     objects = all_objects()
     merger.ops += heap.closures(exchange, merger.functions, objects, world.view)
     if exchanged:
-        rigid = builder.classes.rigid
-        merger.ops += heap.instances(exchanged, rigid, merger.rebased, merger.displaced, objects, world.view)
+        merger.ops += following
         merger.ops += heap.variables(exchanged, world.local, world.view)
     known = {id(op.owner) for op in merger.ops if op.kind is SlotKind.CALL and type(op.owner) is LRU}
     merger.ops += memo.stale_caches(measurement.stale_names, world, objects, known)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from hotpatch.plan import Effect
@@ -55,3 +59,30 @@ def test_the_table_of_fields_goes_back_as_it_was(program: Program) -> None:
     assert outcome.undo is not None
     outcome.undo.revert()
     assert [field.name for field in points.fields(points.P)] == ["x"]
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """Garbage in circles stays until somebody collects it."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def _garbage(points: Any) -> None:
+    point = points.P(1)
+    point.x = [point]
+
+
+def test_what_only_waits_for_the_collector_is_no_object_that_lives(
+    program: Program, uncollected: None
+) -> None:
+    program.runs({"points.py": BEFORE[PLAIN]})
+    points = program.module("points")
+    _garbage(points)
+    outcome = program.patch({"points.py": PLAIN})
+    assert outcome, outcome.reasons
+    _garbage(points)
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert points.P(1).sum() == 1
