@@ -57,6 +57,8 @@ class Difference:
     awake: Mapping[int, Mapping[Step, Told | None]] = field(factory=dict, repr=False)
     """Nodes of old that are evaluated when they are first asked for something: what is there then (`awake`).
     Others take their places, even where they look alike: what has been evaluated is not."""
+    recalled: tuple[tuple[int, str], ...] = ()
+    """(node of old, name): what the object may have been asked for since, and was made of what changes."""
     unmistakable: frozenset[int] = frozenset()
     """Nodes of old found under keys that are objects, which are known again though they have gained something
     (`gained`)."""

@@ -21,7 +21,7 @@ from .match import Match, noise_between
 from .measurement import Measurement, Problem, Proof, this_python
 from .planning import Foresee, explain_it
 from .prune import prune
-from .stale import readers
+from .stale import recalled
 from .start import Start, Started, run
 
 Grader = Callable[[Difference, Graph, Graph], Foresee]
@@ -70,7 +70,7 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
         source_root=str(Path(new_root).absolute()),
         app=start.app,
         opened=tuple(sorted({*old.opened, *new.opened})),
-        difference=prune(difference),
+        difference=prune(evolve(difference, recalled=recalled(match, difference))),
         problems=tuple(problems),
         notes=tuple(notes),
         sources=_sources(new_root, new.local, changed),
@@ -82,7 +82,6 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
             )
         ),
         stale_names=_stale_names(difference),
-        stale_readers=readers(match, difference),
         proof=Proof(old.graph, new.graph, noise),
     )
     foresee = None if grader is None else grader(difference, old.graph, new.graph)

@@ -80,8 +80,6 @@ class Measurement:
     """Modules whose files are gone."""
     stale_names: frozenset[str] = field(repr=False)
     """Names of functions whose memoised answers are stale."""
-    stale_readers: frozenset[tuple[str, str]] = field(factory=frozenset, repr=False, kw_only=True)
-    """(module, qualified name) of functions that stay and read what changes."""
     plan: Plan = field(factory=lambda: Plan(()), kw_only=True)
     _proof: Proof | bytes = field(repr=False, alias="proof")
 
@@ -115,7 +113,6 @@ class Measurement:
             "reached": sorted(self.reached),
             "gone": list(self.gone),
             "stale_names": sorted(self.stale_names),
-            "stale_readers": sorted(self.stale_readers),
             "plan": [[_edit_out(edit) for edit in self.plan.edits], list(self.plan.notes)],
             "edit": edit,
             "proof": packed,
@@ -155,7 +152,6 @@ def _loaded(data: bytes) -> Measurement:
         reached=frozenset(rest["reached"]),
         gone=tuple(rest["gone"]),
         stale_names=frozenset(rest["stale_names"]),
-        stale_readers=frozenset(map(tuple, rest["stale_readers"])),
         plan=Plan(tuple(map(_edit_in, rest["plan"][0])), tuple(rest["plan"][1])),
         proof=rest["proof"],
     )
@@ -209,6 +205,7 @@ def _difference_out(difference: Difference) -> dict[str, Any]:
         "removed": dict(difference.removed),
         "visits": list(difference.visits),
         "unmistakable": sorted(difference.unmistakable),
+        "recalled": list(difference.recalled),
         "awake": {o: dict(became) for o, became in difference.awake.items()},
         **{name: list(getattr(difference, name)) for name in PAIR_SETS},
     }
@@ -226,5 +223,6 @@ def _difference_in(data: dict[str, Any]) -> Difference:
         visits=tuple(data["visits"]),
         unmistakable=frozenset(data["unmistakable"]),
         awake=data["awake"],
+        recalled=tuple(data["recalled"]),
         **sets,
     )

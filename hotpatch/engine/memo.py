@@ -22,8 +22,9 @@ from .awake import told
 from .difference import Difference
 from .graph import Graph
 from .heap import Functions
+from .locate import Locator
 from .match import Match
-from .reading import LRU, class_attribute, is_python_class, mro_of, plain_same, qualname_of, raw_dict
+from .reading import LRU, MISSING, class_attribute, is_python_class, mro_of, plain_same, qualname_of, raw_dict
 from .shape import Shapes
 from .world import World
 
@@ -88,25 +89,6 @@ def cached_properties(functions: Functions, world: World) -> dict[int, set[str]]
     return found
 
 
-def cached_readers(
-    readers: frozenset[tuple[str, str]], known: Mapping[int, set[str]], world: World
-) -> dict[int, set[str]]:
-    """As `cached_properties`, but of those whose function stays and reads what changes."""
-    found: dict[int, set[str]] = {}
-    for module in world.local.values() if readers else ():
-        for value in list(world.view.names(module).values()):
-            if not issubclass(type(value), type) or not is_python_class(value):
-                continue
-            for name, held in list(world.view.attributes(value).items()):
-                if name not in known.get(id(value), ()) and any(
-                    (world.home_of.get(id(f.__globals__)), f.__qualname__) in readers
-                    for f in _asked(held)
-                    if type(f) is types.FunctionType and f.__name__ == name
-                ):
-                    found.setdefault(id(value), set()).add(name)
-    return found
-
-
 def _caches(held: Any, changed: set[int]) -> bool:
     return any(id(part) in changed for part in _asked(held))
 
@@ -139,13 +121,19 @@ def drop_cached(properties: Mapping[int, set[str]], objects: Sequence[Any]) -> l
     return ops
 
 
-def drop_plain(properties: Mapping[int, set[str]], objects: Sequence[Any], shapes: Shapes) -> list[Op]:
-    """As `drop_cached`, where the function stays and the answer is plain data.  Raises PatchRefused where it
-    is more: it may hold what came since."""
-    ops = drop_cached(properties, objects)
-    for op in ops:
-        if told(op.before, shapes.expand) is None:
-            raise PatchRefused(f"{op.where} of an object that lives was made of what the new code changes")
+def drop_recalled(recalled: Sequence[tuple[int, str]], locator: Locator, shapes: Shapes) -> list[Op]:
+    """Forget answers that were made of what changes, where they are plain data.  Raises PatchRefused where
+    one is more: it may hold what came since.  Modules, classes and functions are what they are."""
+    ops = []
+    for o, name in recalled:
+        obj = locator.locate(o)
+        space = {} if obj is MISSING else raw_dict(obj) or {}
+        if name not in space or shapes.expand(space[name])[0] in (*_FETCHED, "logger"):
+            continue
+        where = f"cached {qualname_of(type(obj))}.{name}"
+        if told(space[name], shapes.expand) is None:
+            raise PatchRefused(f"{where} of an object that lives was made of what the new code changes")
+        ops.append(Op(obj, SlotKind.INSTANCE, name, space[name], ABSENT, where))
     return ops
 
 

@@ -50,6 +50,8 @@ class _Pruner:
             self._visit(pair)
         for pair in difference.stale_caches | difference.stale_dispatch:
             self._find(pair[0])
+        for o, _ in difference.recalled:
+            self._find(o)
         pairs = set(difference.visits)
         edges = {pair: self._edges(pair) for pair in pairs if pair in difference.edges}
         return evolve(

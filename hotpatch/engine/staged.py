@@ -118,6 +118,7 @@ def _stage(
     merger = Merger(difference, shapes, locator, builder, statements, Choices(choices, transformers))
     merger.run()
     _clear_dispatch(merger, difference, locator)
+    merger.ops += memo.drop_recalled(difference.recalled, locator, shapes)
     _drop_modules(merger, measurement)
     exchange = heap.Exchange(merger.functions)
     incompatible = quiet.incompatible_names(merger.functions, merger.ops, view)
@@ -174,8 +175,7 @@ def _scan(
     exchanged = builder.classes.exchanged
     search = quiet.needs_search(exchange, incompatible)
     cached = memo.cached_properties(merger.functions, world)
-    reading = memo.cached_readers(measurement.stale_readers, cached, world)
-    if not (exchanged or search or cached or reading or heap.needs_scan(merger.functions)):
+    if not (exchanged or search or cached or heap.needs_scan(merger.functions)):
         return ()
     following = list[Op]()
     if exchanged:
@@ -189,7 +189,6 @@ def _scan(
     known = {id(op.owner) for op in merger.ops if op.kind is SlotKind.CALL and type(op.owner) is LRU}
     merger.ops += memo.stale_caches(measurement.stale_names, world, objects, known)
     merger.ops += memo.drop_cached(cached, objects)
-    merger.ops += memo.drop_plain(reading, objects, merger.shapes)
     return quiet.suspended_in(objects) if search else ()
 
 

@@ -134,39 +134,45 @@ def _holders(match: Match, ways: Ways, pairs: Iterable[Pair]) -> set[str]:
     return names
 
 
-def readers(match: Match, difference: Difference) -> frozenset[tuple[str, str]]:
-    """(module, qualified name) of functions that stay and read, by a name of their own, what changes: a
-    variable of their module, or an attribute of an object that they are a method of.
+def recalled(match: Match, difference: Difference) -> tuple[tuple[int, str], ...]:
+    """Answers that objects of the start may keep since somebody asked for them, and that were made of what
+    changes: (node of old, name).
 
-    By where the name leads, not by the name alone: for answers that are no cache's and may be state.  One
-    that the start itself has asked for is measured, and left out.
+    Of descriptors that hold a function which stays and reads, by a name of its own, a variable of its module
+    or an attribute of the object.  By where the name leads, not by the name alone, for such an answer may be
+    state.  One that a start itself has asked for is measured; objects made since the start are let be.
     """
     changing = (set(difference.visits) | difference.replaced) - difference.moved
-    own = _own_attributes(match, changing, set(difference.replaced))
-    found = {
-        (home, qualname)
-        for kind, head, _, code in match.new.nodes
-        if kind == "function" and code.blob
-        for home, name, qualname in (head,)
-        if home in match.new.roots and home in match.old.roots
-        for used in (codes.names_in(code.load()),)
-        if used & own.get((home, qualname), set()) or _read_in(match, home, used - {name}, changing)
-    }
-    return frozenset(found - _answered(match.new)) if found else frozenset()
+    found, reading = list[tuple[int, str]](), dict[int, bool]()
+    for pair in sorted(match.edges):
+        if match.old.kind(pair[0]) not in OBJECTS or pair in difference.replaced:
+            continue
+        own = _exchanged(match, pair, set(difference.replaced)) if pair in changing else set()
+        old, new = match.old.kids(pair[0]), match.new.kids(pair[1])
+        for name, function in _asked(match.new, new["class"]):
+            if function not in reading:
+                reading[function] = _reads(match, function, changing)
+            step = ("attr", name)
+            stays = match.origin.get(function, -1), function
+            if (
+                (reading[function] or own & _names(match.new, function))
+                and stays not in changing
+                and step not in old
+                and step not in new
+            ):
+                found.append((pair[0], name))
+    return tuple(found)
 
 
-def _answered(start: Graph) -> set[tuple[str, str]]:
-    """Methods under whose names objects of their classes have something of their own."""
-    names: dict[int, set[str]] = defaultdict(set)
-    for kind, _, kids, _ in start.nodes:
-        if kind in OBJECTS:
-            names[kids[0][1]] |= {step[1] for step, _ in kids if type(step) is tuple and step[0] == "attr"}
-    return {
-        (home, qualname)
-        for cls, own in names.items()
-        for home, qualname in _functions_of(start, cls)
-        if qualname.rpartition(".")[2] in own
-    }
+def _names(graph: Graph, function: int) -> set[str]:
+    code = graph.nodes[function][3]
+    return codes.names_in(code.load()) if code.blob else set()
+
+
+def _reads(match: Match, function: int, changing: set[Pair]) -> bool:
+    home = match.new.nodes[function][1][0]
+    known = home in match.new.roots and home in match.old.roots
+    return known and _read_in(match, home, _names(match.new, function), changing)
 
 
 def _read_in(match: Match, home: str, used: set[str], changing: set[Pair]) -> bool:
@@ -175,26 +181,12 @@ def _read_in(match: Match, home: str, used: set[str], changing: set[Pair]) -> bo
     return any(step in old and step in new and (old[step], new[step]) in changing for step in steps)
 
 
-def _own_attributes(
-    match: Match, changing: set[Pair], replaced: set[Pair]
-) -> dict[tuple[str, str], set[str]]:
-    """By function: the attributes that change of objects whose method it is."""
-    found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for pair in changing - replaced:
-        if match.old.kind(pair[0]) in OBJECTS:
-            names = _exchanged(match, pair, replaced)
-            for method in _functions_of(match.new, match.new.kids(pair[1])["class"]):
-                found[method] |= names
-    return found
-
-
-def _functions_of(graph: Graph, cls: int) -> Iterator[tuple[str, str]]:
-    """Those of its attributes that are functions or hold one, and its bases' ones."""
+def _asked(graph: Graph, cls: int) -> Iterator[tuple[str, int]]:
+    """Names of a class and of its bases under which an object stands that holds a function of that name."""
     for step, child in graph.nodes[cls][2] if graph.kind(cls) == "class" else ():
         if step[0] == "base":
-            yield from _functions_of(graph, child)
-        elif step[0] == "attr":
-            for node in (child, *(held for _, held in graph.nodes[child][2])):
-                if graph.kind(node) == "function":
-                    home, _, qualname = graph.nodes[node][1]
-                    yield home, qualname
+            yield from _asked(graph, child)
+        elif step[0] == "attr" and graph.kind(child) in OBJECTS:
+            for _, held in graph.nodes[child][2]:
+                if graph.kind(held) == "function" and graph.nodes[held][1][1] == step[1]:
+                    yield step[1], held
