@@ -15,7 +15,7 @@ from . import codes
 from .awake import Told, told
 from .graph import Graph
 from .locate import Locator
-from .match import FIXED
+from .match import FIXED, MADE_TO_SAY
 from .pairing import SHARED
 from .reading import PLAIN, plain_same, resolve
 from .shape import Shapes, Step
@@ -131,8 +131,10 @@ class Alike:
         elif name != head:
             return False
         mine, wanted = dict(live_kids), dict(kids)
+        inside = MADE_TO_SAY if kind == "reduced" else ()
         return mine.keys() == wanted.keys() and all(
-            self._same(mine[step], graph, child, i, seen) for step, child in wanted.items()
+            self._same(mine[step], graph, child, NOWHERE if graph.kind(child) in inside else i, seen)
+            for step, child in wanted.items()
         )
 
 

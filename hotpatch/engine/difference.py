@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from .awake import Told
 from .graph import HIDDEN, Graph
-from .match import FIXED, Match, Pair, is_sequence
+from .match import FIXED, MADE_TO_SAY, Match, Pair, is_sequence
 from .pairing import SHARED
 from .shape import BED, Step
 from .stale import stale_caches
@@ -173,6 +173,10 @@ def _spread(
     todo = list(replaced)
     while todo:
         pair = todo.pop()
+        for part in _parts_said(match, pair):
+            if part not in replaced:
+                replaced.add(part)
+                todo.append(part)
         for parent in parents.get(pair, ()):
             if parent in replaced:
                 continue
@@ -185,12 +189,32 @@ def _spread(
                     rigid.add(parent)
                 replaced.add(parent)
                 todo.append(parent)
-            elif kind in FIXED or (kind == "instance" and _fixed_part(match, parent, replaced)):
+            elif (
+                kind in FIXED
+                or _said(match, parent)
+                or (kind == "instance" and _fixed_part(match, parent, replaced))
+            ):
                 replaced.add(parent)
                 todo.append(parent)
             else:
                 different.add(parent)
     return rigid
+
+
+def _parts_said(match: Match, pair: Pair) -> list[Pair]:
+    """The containers in which a C object says what it is made of: they go with it."""
+    if match.old.kind(pair[0]) != "reduced" and not _said(match, pair):
+        return []
+    return [child for _, _, child in match.edges.get(pair, ()) if _said(match, child)]
+
+
+def _said(match: Match, pair: Pair) -> bool:
+    i = pair[0]
+    if match.old.kind(i) not in MADE_TO_SAY or match.new.kind(pair[1]) not in MADE_TO_SAY:
+        return False
+    while i >= 0 and match.old.kind(i) in MADE_TO_SAY:
+        i = match.old.parents[i][0]
+    return i >= 0 and match.old.kind(i) == "reduced"
 
 
 def _needs_another(match: Match, cls: Pair, pair: Pair, rigid: set[Pair]) -> bool:

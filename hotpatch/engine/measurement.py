@@ -81,7 +81,7 @@ class Measurement:
     stale_names: frozenset[str] = field(repr=False)
     """Names of functions whose memoised answers are stale."""
     plan: Plan = field(factory=lambda: Plan(()), kw_only=True)
-    _proof: Proof | bytes = field(repr=False, alias="proof")
+    _proof: Proof | bytes = field(repr=False)
 
     @property
     def proof(self) -> Proof:

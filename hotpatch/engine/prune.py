@@ -16,7 +16,7 @@ from .difference import Difference
 from .gained import by_object, unmistakable
 from .graph import Code, Graph, Node
 from .labels import contents, label
-from .match import FIXED, NAMELESS, Pair, is_sequence
+from .match import FIXED, MADE_TO_SAY, NAMELESS, Pair, is_sequence
 from .merge_objects import FIELDS
 from .pairing import SHARED
 from .shape import Step
@@ -144,7 +144,8 @@ class _Pruner:
                 continue
             self._compared.add(o)
             self._keep_old(o, _without_blob(node))
-            todo += [(child, False) for _, child in node[2]]
+            kinds = MADE_TO_SAY if node[0] == "reduced" else ()
+            todo += [(child, self.old.kind(child) in kinds) for _, child in node[2]]
 
     def _find(self, o: int) -> None:
         """All that `Locator.locate` asks of a node: those above it, and their labels in sequences."""

@@ -89,6 +89,9 @@ def is_python_class(cls: type) -> bool:
     if not flags_of(cls) & _HEAP_TYPE or flags_of(cls) & _IMMUTABLE_TYPE:
         return False
     own = class_dict(cls)
+    new = own.get("__new__")
+    if type(new) is types.BuiltinFunctionType and new.__self__ is cls:
+        return False  # C fills the type's slot, and puts this into its dictionary
     if {"__slots__", "__dict__", "__weakref__"} & own.keys():
         return True
     if any(is_python_class(base) for base in bases_of(cls)):

@@ -12,6 +12,7 @@ class, function or instance, `("key", "str", "a")` in a mapping, an index in a s
 from __future__ import annotations
 
 import _abc  # type: ignore[import-not-found]
+import ast
 import collections
 import contextvars
 import copyreg
@@ -367,7 +368,7 @@ class Shapes:
             return expand_class(self, obj)
         if is_path(kind):
             return expand_path(self, obj)
-        if is_python_class(kind):
+        if is_python_class(kind) and not (issubclass(kind, ast.AST) and class_module(kind) == "ast"):
             return expand_instance(self, obj, kind)
         return expand_c_object(self, obj, kind)
 

@@ -1,8 +1,11 @@
-"""Objects of classes that extend a C type, made whole and never changed: aliases, weak references."""
+"""Objects of classes that extend a C type, made whole and never changed: aliases, weak references, syntax
+trees, results of the operating system."""
 
 from __future__ import annotations
 
+import ast
 import gc
+import os
 from collections.abc import Callable
 
 from tests.engine.conftest import Program
@@ -52,3 +55,27 @@ def test_what_came_to_a_weak_table_leaves_it_when_it_dies(program: Program) -> N
     del nodes.HOLD.node, outcome
     gc.collect()
     assert len(nodes.ALL) == len(nodes.BY_NAME) == 1
+
+
+TREE = "import ast\nTREE = ast.parse({!r}, mode='eval').body\n"
+
+
+def test_a_syntax_tree_becomes_another(program: Program) -> None:
+    program.runs({"rules.py": TREE.format("price(a, 1)")})
+    rules = program.module("rules")
+    outcome = program.patch({"rules.py": TREE.format("price(b.c, 2)")})
+    assert outcome, outcome.reasons
+    assert ast.unparse(rules.TREE) == "price(b.c, 2)"
+    assert rules.TREE.args[1].col_offset == 11
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert ast.unparse(rules.TREE) == "price(a, 1)"
+
+
+def test_a_result_of_the_operating_system_becomes_another(program: Program) -> None:
+    program.runs({"screen.py": "import os\nSIZE = os.terminal_size((80, 24))\n"})
+    screen = program.module("screen")
+    outcome = program.patch({"screen.py": "import os\nSIZE = os.terminal_size((132, 24))\n"})
+    assert outcome, outcome.reasons
+    assert os.terminal_size((132, 24)) == screen.SIZE
+    assert screen.SIZE.columns == 132
