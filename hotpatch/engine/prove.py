@@ -37,6 +37,8 @@ from .instances import Lacking
 from .match import Match, Pair, is_sequence
 from .memo import answers_of_modules, copies
 from .merge_objects import FIELDS
+from .reading import class_dict
+from .recorded import Note
 from .staged import Staged
 from .view import PLAIN_VIEW, View
 from .world import World
@@ -66,11 +68,12 @@ def prove(staged: Staged) -> tuple[str, ...]:
         apply(staged.ops, forward=True)
     after = describe_live(staged.root, staged.app, staged.measurement.opened, staged.view)
     findings = compare(staged, before, after)
+    unlinked = _unlinked(before, after)
     del before, after
     gc.collect()  # what staging and describing held on to is no holder of the program's
     if staged.carry is not None:
         findings += tuple(staged.carry.rehearse())
-    return findings + of_the_heap(staged)
+    return findings + of_the_heap(staged, unlinked)
 
 
 def compare(staged: Staged, before: Graph, after: Graph) -> tuple[str, ...]:
@@ -103,12 +106,13 @@ def compare(staged: Staged, before: Graph, after: Graph) -> tuple[str, ...]:
     return tuple(findings)
 
 
-def of_the_heap(staged: Staged) -> tuple[str, ...]:
+def of_the_heap(staged: Staged, unlinked: Mapping[int, Note]) -> tuple[str, ...]:
     """Objects that live and lack what the new code reads; containers that hold on to a class that is gone."""
+    passed = _parts_of_the_dead(staged, unlinked)
     objects = all_objects()
     is_ours = World(staged.root).is_local
     asked = Lacking(staged.functions, staged.ops, is_ours)
-    staying = [obj for obj in objects if id(type(obj)) not in staged.exchanged]
+    staying = [obj for obj in objects if id(type(obj)) not in staged.exchanged and id(obj) not in passed]
     findings = asked.find(staying, {id(objects)}, staged.view)
     del staying
     findings += records.lacking(staged.functions, asked.brought, objects, is_ours)
@@ -143,6 +147,26 @@ def _gone(staged: Staged) -> dict[int, tuple[Any, str]]:
     }
     gone |= {i: (obj, f"{type(obj).__qualname__} object") for i, (obj, _) in staged.displaced.items()}
     return gone
+
+
+def _unlinked(before: Graph, after: Graph) -> dict[int, Note]:
+    """Classes that the program led to and does not any more: id to class and name."""
+    still = {id(obj) for obj in after.objects or ()}
+    return {
+        id(obj): Note(obj, obj.__qualname__)
+        for i, obj in enumerate(before.objects or ())
+        if before.kind(i) == "class" and id(obj) not in still
+    }
+
+
+def _parts_of_the_dead(staged: Staged, unlinked: Mapping[int, Note]) -> set[int]:
+    """ids of what stands in the dictionaries of classes that the edit takes away (descriptors, say), and that
+    nothing but its record holds: no new code will meet it."""
+    if any(id(sub) not in unlinked for cls, _ in unlinked.values() for sub in type.__subclasses__(cls)):
+        return set()
+    if unlinked and heap.holders(unlinked, _own_records(staged), staged.view, _values(staged)):
+        return set()
+    return {id(part) for cls, _ in unlinked.values() for part in class_dict(cls).values()}
 
 
 Passes = Callable[[Pair, Any], bool]

@@ -168,3 +168,41 @@ def test_work_that_waits_for_an_executor_is_taken_by_the_new_code(program: Progr
     assert outcome.effect is Effect.RELOAD
     assert "a _WorkItem calls work with arguments that its new code does not take" in outcome.reasons
     assert waiting.result() == 1
+
+
+NAMED = """
+class named(property):
+    def __init__(self, get):
+        property.__init__(self, get)
+        {}
+    def __get__(self, obj, kind=None): return obj and property.__get__(self, obj, kind){}
+"""
+BASKET = "from names import named\nclass {}:\n    @named\n    def total(self): return 'old'\n"
+NEW_NAMED = NAMED.format("self.name = get.__name__", " + self.name")
+
+
+def test_what_stands_in_a_class_that_goes_need_not_have_what_new_code_reads(program: Program) -> None:
+    files = {"names.py": NAMED.format("pass", ""), "gone.py": BASKET.format("Gone")}
+    program.runs({**files, "shop.py": BASKET.format("Basket") + "import gone\n"})
+    shop = program.module("shop")
+    basket = shop.Basket()
+    changed = {"names.py": NEW_NAMED, "gone.py": None, "shop.py": BASKET.format("Basket")}
+    outcome = program.patch(changed)
+    assert outcome, outcome.reasons
+    assert basket.total == "oldtotal"
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert basket.total == shop.gone.Gone().total == "old"
+
+
+@pytest.mark.parametrize("held", ["Gone", "Gone()", "type('Sub', (Gone,), {})()"])
+def test_a_class_that_goes_and_is_still_held_has_to(program: Program, held: str) -> None:
+    files = {"names.py": NAMED.format("pass", ""), "gone.py": BASKET.format("Gone")}
+    program.runs({**files, "shop.py": BASKET.format("Basket") + "import gone\n"})
+    gone = program.module("shop").gone
+    kept = [eval(held, vars(gone))]
+    changed = {"names.py": NEW_NAMED, "gone.py": None, "shop.py": BASKET.format("Basket")}
+    outcome = program.patch(changed)
+    assert outcome.effect is Effect.RELOAD
+    assert "named that live lack name" in outcome.reasons[0]
+    assert kept
