@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from types import CodeType
 from typing import Any, Final
 
+from hotpatch.engine import locks
 from hotpatch.engine.difference import Difference
 from hotpatch.engine.graph import Graph
 from hotpatch.engine.match import Pair
@@ -55,6 +56,8 @@ class Foresight:
     def __call__(self, pair: Pair, step: Step | None) -> Foreseen:
         """`step` is None where it is the thing itself that differs: a function's body."""
         kind = self._old.kind(pair[0])
+        if step is not None and self._exchanges_lock(pair, step):
+            return Grade.BARRIER, grades.ONE_LOCK
         if kind == "module" and step is not None:
             return _told(grades.of_global(str(step[1]), self._codes[self._old.module(pair[0])]))
         if kind == "class" and step is not None:
@@ -74,6 +77,15 @@ class Foresight:
             s for s, _, child in difference.edges.get(pair, ()) if child in difference.replaced
         ]
         return steps + [step for of in (difference.added, difference.removed) for step, _ in of.get(pair, ())]
+
+    def _exchanges_lock(self, pair: Pair, step: Step) -> bool:
+        nodes = [
+            (graph.nodes[i][0], graph.nodes[i][1])
+            for before, _, child in self._difference.edges.get(pair, ())
+            if before == step
+            for graph, i in zip((self._old, self._new), child, strict=True)
+        ]
+        return bool(nodes) and all(kind == "opaque" and head in locks.TYPES for kind, head in nodes)
 
     # -- functions -------------------------------------------------------------------------------
 

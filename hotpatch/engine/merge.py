@@ -15,7 +15,7 @@ from typing import Any, Final
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from . import codes, memo
+from . import codes, locks, memo
 from .alike import Alike
 from .build import Builder, Unbuildable, make_outside_module
 from .difference import Difference, hidden
@@ -143,7 +143,8 @@ class Merger:
             return self.builder.make(n)
         if not (self.alike.as_before(live, o) or self._only_evaluated(live, o)):
             return self._conflict(pair, live, where)
-        if self.old.kind(o) == "opaque" == self.new.kind(n):
+        opaque = self.old.kind(o) == "opaque" == self.new.kind(n)
+        if opaque and not {self.old.nodes[o][1], self.new.nodes[n][1]} <= locks.TYPES.keys():
             raise PatchRefused(
                 f"{where} becomes an object of another type "
                 f"({self.old.nodes[o][1]} to {self.new.nodes[n][1]}), and the one that lives may be in use"
@@ -153,7 +154,7 @@ class Merger:
                 f"{where} becomes another weak reference, and the callback of the old one stays"
             )
         made = self.builder.make(n)
-        if self.old.kind(o) in ("instance", "contextvar") and self.difference.same_thing(pair):
+        if opaque or (self.old.kind(o) in ("instance", "contextvar") and self.difference.same_thing(pair)):
             self.displaced[id(live)] = Note(live, None)
         if type(live) is type(made) is types.FunctionType and self.difference.same_thing(pair):
             self.forward(live, made, where)

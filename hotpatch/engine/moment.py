@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import Op, SlotKind
 
-from . import heap, held
+from . import heap, held, locks
 from .collector import collected
 from .commit import Undo, commit
 from .frozen import all_objects
@@ -45,9 +46,13 @@ class LaterUndo(Undo):
             _refuse_if_set(variables, all_objects())
         known = self.ops
         ours = () if self._carry is None else self._carry.back(self._ours)
-        self.ops = (*self._base, *self._since(), *ours)
+        given = [op for op in self._base if locks.gives_way(op)]
         try:
-            super().revert()
+            with locks.taken(given, forward=False):
+                self.ops = (*self._base, *self._since(), *ours)
+                if given:
+                    locks.refuse_if_known(given, False, all_objects())
+                super().revert()
         except PatchRefused:
             self.ops = known
             raise
@@ -67,7 +72,8 @@ def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
     `ready` may wait for that moment, and raise; all that it could outdate is made after it.
     """
     variables = [op.before for op in staged.base if _exchanges_variable(op)]
-    if staged.carry is None and not staged.exchanged and not variables:
+    given = [op for op in staged.base if locks.gives_way(op)]
+    if staged.carry is None and not staged.exchanged and not variables and not given:
         return commit(staged.ops, ready, view=staged.view)
     if ready is not None:
         ready()
@@ -87,10 +93,16 @@ def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
     ours: list[Op] = []
     if staged.carry is not None:
         base, ours = staged.carry.ops(base)
-    undo = commit([*base, *ours], view=staged.view)
+    with locks.taken(given, forward=True):
+        undo = commit([*base, *ours], partial(_nobody_is_about_to, given), staged.view)
     if staged.carry is not None:
         staged.carry.note()
     return LaterUndo(undo, base, ours, staged, built)
+
+
+def _nobody_is_about_to(take: Sequence[Op]) -> None:
+    if take:
+        locks.refuse_if_known(take, True, all_objects())
 
 
 def _exchanges_variable(op: Op) -> bool:

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from hotpatch.engine import locks
 from hotpatch.epochs import names
 from hotpatch.epochs.cpython import type_slot_names
 from hotpatch.epochs.dispatch import same_kind
@@ -65,6 +66,8 @@ TYPE_INTERNALS: Final = frozenset(
 TYPE_SLOTS: Final = type_slot_names()
 
 STATE: Final = "it is live state, shared by both versions"
+
+ONE_LOCK: Final = "a lock is one for both versions, or it guards nothing"
 
 IN_ONE_STEP: Final = {
     SlotKind.FUNCTION_DICT: "a function's own attributes are read by identity, not by version",
@@ -124,6 +127,8 @@ def _grade(op: Op, functions: FunctionsOf, changed: Mapping[int, set[str]], code
     def as_(grade: Grade, reason: str, form: Form = Form.NONE) -> Graded:
         return Graded(op, grade, reason, form)
 
+    if locks.gives_way(op):
+        return as_(Grade.BARRIER, ONE_LOCK)
     match op.kind:
         case SlotKind.CODE:
             return as_(*_code(op, changed))

@@ -1,0 +1,65 @@
+"""Locks that give way to locks of another type, at a moment when nobody has one or is about to take it.
+
+A thread that waits for the old lock, or has loaded it and not taken it yet, would enter what it guards while
+another is there by the new one.  So the locks are taken, without waiting, before the first store, and no
+frame may know one of them by then: as a variable, or by a name that its statement has loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from hotpatch.errors import PatchRefused
+from hotpatch.ops import Op
+
+from .held import loaded
+from .stacks import frames_of
+
+TYPES: Final[dict[str, type]] = {
+    "_thread.lock": type(threading.Lock()),
+    "_thread.RLock": type(threading.RLock()),
+}
+_KNOWN: Final = frozenset(TYPES.values())
+
+
+def gives_way(op: Op) -> bool:
+    return type(op.before) in _KNOWN and type(op.after) in _KNOWN
+
+
+@contextlib.contextmanager
+def taken(ops: Sequence[Op], forward: bool) -> Iterator[None]:
+    """Have all the locks that go while the steps are made.  Raises PatchRefused if one is held."""
+    with contextlib.ExitStack() as stack:
+        going = {id(lock): (lock, op) for op in ops for lock in (op.before if forward else op.after,)}
+        for lock, op in going.values():
+            mine = getattr(lock, "_is_owned", bool)()  # one that may be taken twice by who has it
+            if mine or not lock.acquire(blocking=False):
+                raise _busy(op)
+            stack.callback(lock.release)
+        yield
+
+
+def refuse_if_known(ops: Sequence[Op], forward: bool, objects: Sequence[Any] = ()) -> None:
+    """To be called right before the first store: is a frame about to take one of the locks?  Of `objects`
+    greenlets are asked as well."""
+    by_id = {id(op.before if forward else op.after): op for op in ops}
+    by_name = {name: op for op in ops if type(name := getattr(op.key, "__name__", op.key)) is str}
+    for _, frame in frames_of(objects):
+        if str(frame.f_globals.get("__name__", "")).startswith("hotpatch."):
+            continue
+        for value in list(frame.f_locals.values()):
+            if id(value) in by_id and frame.f_locals is not frame.f_globals:
+                raise _busy(by_id[id(value)])
+        if not by_name.keys().isdisjoint(frame.f_code.co_names):
+            for name in loaded(frame.f_code, frame.f_lasti) & by_name.keys():
+                raise _busy(by_name[name])
+
+
+def _busy(op: Op) -> PatchRefused:
+    return PatchRefused(
+        f"{op.where} becomes a lock of another type, and the one that lives is in use just now: try again "
+        "when it is idle"
+    )
