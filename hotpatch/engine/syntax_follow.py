@@ -24,6 +24,7 @@ class Program:
             module_name(file): (file, text) for file, text in sources.items() if file.endswith(".py")
         }
         self._read: dict[str, Module | None] = {}
+        self._made_from: dict[tuple[Place, bool], tuple[Place, ...]] = {}
 
     def module(self, name: str) -> Module | None:
         """The module, or None if it is not one of the program's (or isn't Python that compiles here)."""
@@ -110,12 +111,18 @@ class Program:
 
     # -- edges
 
-    def sources_of(self, place: Place, *, called: bool) -> Iterator[Place]:
+    def sources_of(self, place: Place, *, called: bool) -> tuple[Place, ...]:
         """The places that a name's value was made from.
 
         `called` says that the value is used by someone who may call it: then what its code reads when it runs
         counts as well.  A class brings its members with it.
         """
+        known = self._made_from.get((place, called))
+        if known is None:
+            known = self._made_from[place, called] = tuple(dict.fromkeys(self._sources_of(place, called)))
+        return known
+
+    def _sources_of(self, place: Place, called: bool) -> Iterator[Place]:
         module, name = place
         found = self.module(module)
         if found is None:

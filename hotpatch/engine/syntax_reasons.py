@@ -44,7 +44,7 @@ def unexplained(changes: Changes, differing: Iterable[Place]) -> tuple[Change, .
     in a service (`if __name__ == "__main__"`, `if TYPE_CHECKING`) and mere order need no explanation.
     """
     trace = Trace(changes)
-    seen = {id(change) for place in differing for change in trace.explained(place)}
+    seen = {id(change) for place in set(differing) for change in trace.explained(place)}
     return tuple(c for c in changes.statements if id(c) not in seen and _counts(c))
 
 

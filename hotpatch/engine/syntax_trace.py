@@ -21,7 +21,8 @@ class Trace:
     def __init__(self, changes: Changes) -> None:
         self.new, self.old = Program(changes.new), Program(changes.old)
         self._changes = changes
-        self._touched: list[tuple[Change, frozenset[Place]]] | None = None
+        self._touched: dict[str, list[tuple[Change, set[str]]]] | None = None
+        self._known: dict[Place, list[Change]] = {}
         self._by_module: dict[str, list[Change]] = {}
         for change in changes.statements:
             self._by_module.setdefault(change.module, []).append(change)
@@ -88,23 +89,34 @@ class Trace:
 
     def _at(self, place: Place) -> list[Change]:
         """Changes at one place: of its statement, of its object by other statements, of the whole module."""
-        found = self.named(place)
+        known = self._known.get(place)
+        if known is not None:
+            return known
+        found, bare = self.named(place), plain(place[1])
         found += [
-            change for change, places in self._touches() if change not in found and _near(places, place)
+            change
+            for change, names in self._touches().get(place[0], ())
+            if any(related(touched, bare) for touched in names) and change not in found
         ]
-        return found or [c for c in self._by_module.get(place[0], ()) if c.kind is Kind.MODULE]
+        found = found or [c for c in self._by_module.get(place[0], ()) if c.kind is Kind.MODULE]
+        self._known[place] = found
+        return found
 
-    def _touches(self) -> list[tuple[Change, frozenset[Place]]]:
-        """For each changed statement the objects that it, or a statement that uses it, may change."""
+    def _touches(self) -> dict[str, list[tuple[Change, set[str]]]]:
+        """By module, for each changed statement the objects of it that the statement, or one that uses it,
+        may change."""
         if self._touched is None:
-            self._touched = []
+            self._touched = {}
             for change in self._changes.statements:
                 program = self.old if change.act is Act.REMOVED else self.new
                 module = program.module(change.module)
                 if change.unit is not None and module is not None:
                     units = [change.unit, *(u for u in module.units if _uses(u, change.unit))]
-                    places = frozenset(place for u in units for place in program.touched(module.name, u))
-                    self._touched.append((change, places))
+                    names: dict[str, set[str]] = {}
+                    for at, name in {place for u in units for place in program.touched(module.name, u)}:
+                        names.setdefault(at, set()).add(name)
+                    for at, touched in names.items():
+                        self._touched.setdefault(at, []).append((change, touched))
         return self._touched
 
 
@@ -122,9 +134,3 @@ def _uses(unit: Unit, other: Unit) -> bool:
         return False
     names = {bound.rpartition(".")[2] for bound in other.binds}
     return any(read.partition(".")[0] in names for read in unit.now.reads)
-
-
-def _near(places: frozenset[Place], place: Place) -> bool:
-    module, name = place
-    bare = plain(name)
-    return any(at == module and related(touched, bare) for at, touched in places)
