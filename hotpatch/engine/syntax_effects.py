@@ -16,6 +16,7 @@ _REGISTERING = ("register", "connect", "subscribe", "add_", "include_", "append"
 PURE = {"bool", "callable", "chr", "divmod", "enumerate", "float", "hash", "hex", "id", "int", "isinstance"}
 PURE |= {"issubclass", "len", "object", "oct", "ord", "range", "repr", "slice", "str", "zip"}
 """Builtins that leave nothing behind when nobody keeps what they answer: what they are given may."""
+NAMESPACES = {"globals", "locals", "vars"}
 IMPORTING = {"__import__", "import_module", "importlib.import_module"}
 _FIXED = (ast.Constant, ast.JoinedStr, ast.Tuple)
 
@@ -91,10 +92,15 @@ def _store(target: ast.expr) -> Iterator[SideEffect]:
             yield from _store(part)
     elif isinstance(target, ast.Starred):
         yield from _store(target.value)
-    elif isinstance(target, ast.Subscript):
+    elif isinstance(target, ast.Subscript) and not _own_names(target.value):
         yield SideEffect(Doing.ITEM, root(target) or ast.unparse(target.value))
     elif isinstance(target, ast.Attribute):
         yield SideEffect(Doing.ATTRIBUTE, dotted(target) or ast.unparse(target))
+
+
+def _own_names(node: ast.expr) -> bool:
+    """`globals()["x"] = 1` binds a name."""
+    return isinstance(node, ast.Call) and dotted(node.func) in NAMESPACES and not node.args
 
 
 def _immutable(node: ast.AugAssign, constants: Mapping[str, ast.expr]) -> bool:

@@ -291,3 +291,13 @@ def test_an_import_by_a_call_of_what_is_outside_of_the_program_is_not_passed_ove
     outcome = program.patch({"job.py": "A = 1\n__import__('sndhdr')\n"})
     assert outcome.effect is Effect.RELOAD
     assert "imports sndhdr" in outcome.reasons[0]
+
+
+@pytest.mark.parametrize("names", ["globals", "locals", "vars"])
+def test_a_name_that_is_bound_as_an_item_is_a_name(program: Program, names: str) -> None:
+    program.runs({"job.py": "a = 'A'\nb = 'B'\nc = 1\n"})
+    job = program.module("job")
+    bound = f"for n in 'ab':\n    {names}()[n] = n.upper()\ndel n\n"
+    outcome = program.patch({"job.py": f"{bound}c = 2\n"})
+    assert outcome, outcome.reasons
+    assert (job.a, job.b, job.c) == ("A", "B", 2)
