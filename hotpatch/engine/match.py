@@ -21,6 +21,7 @@ from .graph import HIDDEN, Graph
 from .inherited import handed
 from .known_keys import in_doubt, pair_known
 from .labels import label
+from .likeness import Likeness, combined_flag, name_of
 from .pairing import SHARED, Places
 from .reading import plain_same, resolve
 from .shape import Step
@@ -103,7 +104,7 @@ class Match:
         """Caches whose function stands in their place."""
         self.handed: set[Pair] = set()
         """Methods that a class hands to another."""
-        self._features: dict[tuple[bool, int], frozenset[Any]] = {}
+        self._likeness = Likeness(old, new)
         self._often = self._names_borne_by_several()
         self._places = Places(old, new)
         self._run()
@@ -183,40 +184,7 @@ class Match:
     def _rank(self, pair: Pair) -> tuple[bool, int, float]:
         o, n = pair
         weight = self._places.weight(pair) if self.old.kind(o) in SHARED else 0
-        return not self._keys_in_doubt(pair), weight, self._likeness(o, n)
-
-    def _likeness(self, o: int, n: int) -> float:
-        if self.old.kind(o) in SHARED and self.old.kind(o) == self.new.kind(n):
-            return self._contents_alike(o, n)
-        if self.old.nodes[o][0] != "function" or self.new.nodes[n][0] != "function":
-            return 0.0
-        a, b = self._features_of(self.old, o), self._features_of(self.new, n)
-        return len(a & b) / len(a | b) + float(bool(name_of(self.old, o) == name_of(self.new, n)))
-
-    def _contents_alike(self, o: int, n: int) -> float:
-        a, b = self.old.kids(o), self.new.kids(n)
-        same = sum(self._looks_alike(child, b[step]) for step, child in a.items() if step in b)
-        return same / max(len(a), len(b), 1) + float(name_of(self.old, o) == name_of(self.new, n))
-
-    def _looks_alike(self, o: int, n: int) -> bool:
-        x, y = self.old.nodes[o], self.new.nodes[n]
-        return x[0] == y[0] and (x[0] != "plain" or plain_same(x[1], y[1]))
-
-    def _features_of(self, graph: Graph, i: int) -> frozenset[Any]:
-        key = (graph is self.old, i)
-        found = self._features.get(key)
-        if found is None:
-            _, _, kids, code = graph.nodes[i]
-            features: set[Any] = {code.body}
-            if code.blob:
-                real = code.load()
-                features |= {*real.co_names, *real.co_varnames, *map(repr, real.co_consts)}
-            for step, child in kids:
-                if step == "annotations":
-                    expand = graph.nodes.__getitem__
-                    features |= {(s, repr(label(c, expand))) for s, c in graph.nodes[child][2]}
-            found = self._features[key] = frozenset(features)
-        return found
+        return not self._keys_in_doubt(pair), weight, self._likeness.degree(o, n)
 
     # -- two things that are one -------------------------------------------------------
 
@@ -401,33 +369,6 @@ class Match:
         if names[0] == names[1]:
             return [("equal", 0, len(left), 0, len(right))]
         return list(SequenceMatcher(None, names[0], names[1], autojunk=False).get_opcodes())
-
-
-def name_of(graph: Graph, i: int) -> Any:
-    """By what a thing is known, wherever it is found."""
-    kind, head, kids, code = graph.nodes[i]
-    if kind == "function":
-        return head[0], code.qualname
-    if kind == "class":
-        return head[:2]
-    if kind in ("instance", "value"):
-        cls = graph.nodes[kids[0][1]]
-        called = cls[1][:2] if cls[0] in ("class", "c-class", "outside") else None
-        return (called, value) if (value := combined_flag(graph, i)) is not None else called
-    if kind == "logger":
-        return head
-    return kind
-
-
-def combined_flag(graph: Graph, i: int) -> Any:
-    """The value of what `enum.Flag` makes of `A | B`: an object of no name of its own, known by its value.
-    Flag makes one whenever it is asked for, and keeps it in a table."""
-    kids = graph.kids(i)
-    value, name = kids.get(("attr", "_value_")), kids.get(("attr", "_name_"))
-    if value is None or name is None or graph.kind(value) != "plain" or graph.kind(name) != "plain":
-        return None
-    called = graph.nodes[name][1]
-    return graph.nodes[value][1] if called is None or "|" in str(called) else None
 
 
 def noise_between(graph: Graph, again: Graph) -> frozenset[tuple[int, Step]]:

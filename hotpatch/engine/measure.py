@@ -12,7 +12,7 @@ from hotpatch.errors import PatchInvalid, PatchRefused
 
 from . import awake
 from .difference import Difference, derive, unchangeable
-from .effects import containers_touched, settings_problems, witnessed
+from .effects import containers_touched, witnessed
 from .graph import Graph
 from .heap import names_of
 from .late import changed_modules, late_modules, module_name, sources_below
@@ -20,6 +20,7 @@ from .libraries import counts, stored
 from .match import Match, noise_between
 from .measurement import Measurement, Problem, Proof, this_python
 from .planning import Foresee, explain_it
+from .process_settings import settings_problems
 from .prune import prune
 from .stale import recalled
 from .start import Start, Started, run

@@ -1,0 +1,98 @@
+"""What the new start sets for its process, or in a library, otherwise than the old one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from .effects import KEEP
+from .libraries import IN_THE_GRAPH
+from .measurement import Problem
+from .start import Started
+
+
+def settings_problems(
+    old: Started, new: Started, again: Started, counts: Callable[[str], bool] = lambda name: False
+) -> list[Problem]:
+    """What the new start sets for its process otherwise than the old one.  `counts` tells of a number in a
+    library, `module:name`, whether it does nothing but count."""
+    before, after, noise = _libraries_shared(old, new, again)
+    numbers = {name for name in _numbers_apart(before, after) if counts(name)}
+    for effects in (before, after, noise):
+        effects["libraries"] = {k: v for k, v in effects.get("libraries", {}).items() if k not in numbers}
+    return [
+        Problem("", "", f"{why}; {KEEP.format(f'process {name}')}", f"process {name}")
+        for name in sorted(before.keys() | after.keys(), key=lambda name: (name == "libraries", name))
+        if (why := _setting(name, before.get(name), after.get(name), noise.get(name)))
+    ]
+
+
+def _numbers_apart(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    old, new = before.get("libraries", {}), after.get("libraries", {})
+    for name in old.keys() & new.keys():
+        if old[name] != new[name] and old[name].isdecimal() and new[name].isdecimal():
+            yield name
+
+
+def _libraries_shared(*starts: Started) -> list[dict[str, Any]]:
+    """What they set, without what is of libraries that not all of them have loaded (`module:name`, or a
+    logger named for its module), and without what the graph of one of them tells of."""
+    loaded = [set(started.outside) for started in starts]
+    passed = loaded[0].union(*loaded) - loaded[0].intersection(*loaded)
+    found = [dict(started.effects) for started in starts]
+    for name in ("libraries", "loggers"):
+        tables: list[Mapping[str, str]] = [effects.get(name, {}) for effects in found]
+        known = {key for table in tables for key, text in table.items() if text == IN_THE_GRAPH}
+        for effects, table in zip(found, tables, strict=True):
+            effects[name] = {
+                key: text
+                for key, text in table.items()
+                if key not in known and key.partition(":")[0] not in passed
+            }
+    return found
+
+
+def _setting(name: str, old: Any, new: Any, again: Any) -> str:
+    if type(old) is type(new) is type(again):
+        old, new = _steady(old, new, again)
+    if old == new:
+        return ""
+    if new is None:
+        return ""  # it no longer loads the module that keeps this
+    if old is None:
+        return f"starting the new code loads what keeps {name}, and sets it"
+    return f"starting the new code changes the process: {name} {_told(old, new)}"
+
+
+def _steady(old: Any, new: Any, again: Any) -> tuple[Any, Any]:
+    """Both without what is never the same twice, as two starts of the new sources tell."""
+    if type(new) is dict:
+        restless = {name for name in new.keys() | again.keys() if new.get(name) != again.get(name)}
+        kept = [{name: part for name, part in of.items() if name not in restless} for of in (old, new)]
+        gone = kept[0].keys() - kept[1].keys()
+        if gone and len(gone) <= len(new.keys() - again.keys()):  # of another name each time
+            kept[0] = {name: part for name, part in kept[0].items() if name not in gone}
+        return kept[0], kept[1]
+    if type(new) is list:
+        fixed = Counter(new) & Counter(again)
+        loose = len(new) - fixed.total()
+        if not loose and len(new) == len(again):
+            return (old, new) if new == again else (sorted(old), sorted(new))
+        known = frozenset(fixed)
+        others = sum(1 for item in old if item not in known)
+        return [i for i in old if i in known or others > loose], [i for i in new if i in known]
+    return (old, new) if new == again else (new, new)
+
+
+def _told(before: Any, after: Any) -> str:
+    if isinstance(before, dict):  # names alone: the values may be secrets
+        return ", ".join(sorted(n for n in {**before, **after} if before.get(n) != after.get(n)))[:200]
+    if isinstance(before, list):
+        come = [item for item in after if item not in before]
+        gone = [item for item in before if item not in after]
+        return (
+            ", ".join([f"+{item}" for item in come] + [f"-{item}" for item in gone])[:200]
+            or "in another order"
+        )
+    return f"{before} to {after}"
