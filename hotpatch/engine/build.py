@@ -330,6 +330,17 @@ def make_typevar(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) 
     return made
 
 
+def make_type_alias(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -> Any:
+    params = tuple([builder.make(child) for step, child in kids.items() if step[0] == "param"])
+    return _called_in(head[1], "TypeAliasType", head[0], builder.make(kids["value"]), type_params=params)
+
+
+def _called_in(module: str, name: str, *args: Any, **words: Any) -> Any:
+    """An object of `typing` that takes its module from whoever makes it."""
+    space = {"__name__": module, "make": getattr(typing, name), "args": args, "words": words}
+    return eval("make(*args, **words)", space)
+
+
 def make_contextvar(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -> Any:
     if "default" not in kids:
         return contextvars.ContextVar(head)
@@ -396,5 +407,7 @@ MAKERS: Final[dict[str, Maker]] = {
     "instance": make_instance,
     "value": make_instance,
     "typevar": make_typevar,
+    "typealias": make_type_alias,
+    "typeparams": lambda b, n, head, kids: _called_in(head[2], head[0], head[1]),
     "contextvar": make_contextvar,
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dis
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from hotpatch.ops import Op, SlotKind
@@ -43,9 +43,11 @@ Form = tuple[tuple[str, str], ...]
 """How a name is put together: the instructions, by name and argument."""
 
 
-def lost(functions: Functions, ops: Sequence[Op], objects: Sequence[Any]) -> list[str]:
+def lost(
+    functions: Functions, ops: Sequence[Op], objects: Sequence[Any], is_ours: Callable[[Any], bool]
+) -> list[str]:
     """Sentences, one for each class and attribute.  To be asked after the commit."""
-    constants = list(_of_constants(ops, objects))
+    constants = list(_of_constants(ops, objects, is_ours))
     renamed = {id(owner): (owner, names) for owner, names in _renamed(ops)}
     makers = {id(f) for f, old, new in functions.values() if _puts_together_otherwise(f, old, new)}
     if not renamed and not makers:
@@ -64,8 +66,9 @@ def lost(functions: Functions, ops: Sequence[Op], objects: Sequence[Any]) -> lis
     return [*constants, *found]
 
 
-def _of_constants(ops: Sequence[Op], objects: Sequence[Any]) -> Iterator[str]:
-    """Names that stand in variables, and by which functions of the module ask for attributes."""
+def _of_constants(ops: Sequence[Op], objects: Sequence[Any], is_ours: Callable[[Any], bool]) -> Iterator[str]:
+    """Names that stand in variables, and by which functions of the module ask for attributes of the program's
+    objects."""
     for op in ops:
         if op.kind is not SlotKind.GLOBAL or not _is_name(op.before) or not _is_name(op.after):
             continue
@@ -74,7 +77,8 @@ def _of_constants(ops: Sequence[Op], objects: Sequence[Any]) -> Iterator[str]:
             type(f) is types.FunctionType and f.__globals__ is space and _asks_by(f.__code__, op.key)
             for f in objects
         )
-        for name in dict.fromkeys(_keeping(op.before, op.after, objects)) if used else ():
+        classes = {id(cls): cls for cls in _keeping(op.before, op.after, objects)} if used else {}
+        for name in (qualname_of(cls) for cls in classes.values() if is_ours(cls)):
             yield f"objects of {name} that live have {op.before}, which {op.where} named, and lack {op.after}"
 
 
@@ -88,11 +92,11 @@ def _asks_by(code: types.CodeType, name: str) -> bool:
     )
 
 
-def _keeping(before: str, after: str, objects: Sequence[Any]) -> Iterator[str]:
+def _keeping(before: str, after: str, objects: Sequence[Any]) -> Iterator[type]:
     for obj in objects:
         space = raw_dict(obj) if is_python_class(type(obj)) else None
         if space is not None and before in space and after not in space:
-            yield qualname_of(type(obj))
+            yield type(obj)
 
 
 def _told(objects: Sequence[Any], wanted: dict[int, dict[str, tuple[str, str] | None]]) -> Iterator[str]:

@@ -46,6 +46,8 @@ FIXED: Final = frozenset(
         "member",
         "descriptor",
         "typevar",
+        "typealias",
+        "typeparams",
         "contextvar",
         "value",
         "address",

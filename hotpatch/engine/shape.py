@@ -226,6 +226,21 @@ def expand_typevar(shapes: Shapes, obj: Any) -> Shape:
     return "typevar", (obj.__name__, obj.__covariant__, obj.__contravariant__), list(kids), None
 
 
+def expand_type_alias(shapes: Shapes, obj: Any) -> Shape:
+    """Of the `type` statement (3.12).  To ask for its value evaluates it, which an annotation's reader would
+    do as well."""
+    try:
+        value = obj.__value__
+    except Exception:  # noqa: BLE001  it speaks of what is not there
+        return "opaque", "typing.TypeAliasType", [], None
+    kids = [("value", value), *((("param", i), part) for i, part in enumerate(obj.__type_params__))]
+    return "typealias", (obj.__name__, obj.__module__), kids, None
+
+
+def expand_type_params(shapes: Shapes, obj: Any) -> Shape:
+    return "typeparams", (type(obj).__name__, obj.__name__, obj.__module__), [], None
+
+
 def expand_contextvar(shapes: Shapes, obj: Any) -> Shape:
     """Its default is what it answers in an empty context."""
     try:
@@ -280,6 +295,19 @@ DIRECT: Final[dict[type, Callable[[Any, Any], Shape]]] = {
     contextvars.ContextVar: expand_contextvar,
     typing.ParamSpec: lambda s, obj: ("opaque", f"typing.ParamSpec {obj.__name__}", [], None),
 }
+
+
+DIRECT.update(
+    {
+        getattr(typing, name): expand
+        for name, expand in (
+            ("TypeAliasType", expand_type_alias),
+            ("TypeVarTuple", expand_type_params),
+            ("ParamSpec", expand_type_params),
+        )
+        if not is_python_class(getattr(typing, name, object)) and hasattr(typing, name)
+    }
+)
 
 
 class Shapes:

@@ -162,4 +162,6 @@ def bound_names(node: ast.stmt) -> set[str]:
     if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         return {n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+    if type(node).__name__ == "TypeAlias":  # 3.12
+        return {node.name.id}  # type: ignore[attr-defined]
     return set()
