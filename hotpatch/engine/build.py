@@ -17,12 +17,11 @@ import logging
 import queue
 import threading
 import types
-import typing
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from . import codes
+from . import codes, typing_forms
 from .build_class import ClassMaker
 from .build_instance import fill_mapping, make_instance, make_reduced
 from .difference import Difference
@@ -322,25 +321,6 @@ def make_logger(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -
     return made
 
 
-def make_typevar(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -> Any:
-    constraints = [builder.make(child) for step, child in kids.items() if step[0] == "constraint"]
-    bound = builder.make(kids["bound"])
-    made: Any = typing.TypeVar(head[0], *constraints, bound=bound, covariant=head[1], contravariant=head[2])  # type: ignore[misc]
-    made.__module__ = builder.make(kids["module"])
-    return made
-
-
-def make_type_alias(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -> Any:
-    params = tuple([builder.make(child) for step, child in kids.items() if step[0] == "param"])
-    return _called_in(head[1], "TypeAliasType", head[0], builder.make(kids["value"]), type_params=params)
-
-
-def _called_in(module: str, name: str, *args: Any, **words: Any) -> Any:
-    """An object of `typing` that takes its module from whoever makes it."""
-    space = {"__name__": module, "make": getattr(typing, name), "args": args, "words": words}
-    return eval("make(*args, **words)", space)
-
-
 def make_contextvar(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -> Any:
     if "default" not in kids:
         return contextvars.ContextVar(head)
@@ -406,8 +386,6 @@ MAKERS: Final[dict[str, Maker]] = {
     "reduced": make_reduced,
     "instance": make_instance,
     "value": make_instance,
-    "typevar": make_typevar,
-    "typealias": make_type_alias,
-    "typeparams": lambda b, n, head, kids: _called_in(head[2], head[0], head[1]),
+    **typing_forms.MAKERS,
     "contextvar": make_contextvar,
 }

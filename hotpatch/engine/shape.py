@@ -27,6 +27,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
+from . import typing_forms
 from .c_shapes import expand_c_object, expand_path, is_path
 from .labels import contents, label
 from .reading import (
@@ -220,27 +221,6 @@ def expand_descriptor(shapes: Shapes, obj: Any) -> Shape:
     return kind, obj.__name__, [("class", obj.__objclass__)], None
 
 
-def expand_typevar(shapes: Shapes, obj: Any) -> Shape:
-    kids = [("bound", obj.__bound__), ("module", obj.__module__)]
-    kids += [(("constraint", i), c) for i, c in enumerate(obj.__constraints__)]  # type: ignore[misc]
-    return "typevar", (obj.__name__, obj.__covariant__, obj.__contravariant__), list(kids), None
-
-
-def expand_type_alias(shapes: Shapes, obj: Any) -> Shape:
-    """Of the `type` statement (3.12).  To ask for its value evaluates it, which an annotation's reader would
-    do as well."""
-    try:
-        value = obj.__value__
-    except Exception:  # noqa: BLE001  it speaks of what is not there
-        return "opaque", "typing.TypeAliasType", [], None
-    kids = [("value", value), *((("param", i), part) for i, part in enumerate(obj.__type_params__))]
-    return "typealias", (obj.__name__, obj.__module__), kids, None
-
-
-def expand_type_params(shapes: Shapes, obj: Any) -> Shape:
-    return "typeparams", (type(obj).__name__, obj.__name__, obj.__module__), [], None
-
-
 def expand_contextvar(shapes: Shapes, obj: Any) -> Shape:
     """Its default is what it answers in an empty context."""
     try:
@@ -290,24 +270,11 @@ DIRECT: Final[dict[type, Callable[[Any, Any], Shape]]] = {
     types.MethodWrapperType: lambda s, obj: ("bound", obj.__name__, [("self", obj.__self__)], None),
     weakref.ref: expand_weakref,
     object: lambda shapes, obj: ("object", None, [], None),
-    typing.TypeVar: expand_typevar,
+    **typing_forms.EXPAND,
     logging.Logger: expand_logger,
     contextvars.ContextVar: expand_contextvar,
     typing.ParamSpec: lambda s, obj: ("opaque", f"typing.ParamSpec {obj.__name__}", [], None),
 }
-
-
-DIRECT.update(
-    {
-        getattr(typing, name): expand
-        for name, expand in (
-            ("TypeAliasType", expand_type_alias),
-            ("TypeVarTuple", expand_type_params),
-            ("ParamSpec", expand_type_params),
-        )
-        if not is_python_class(getattr(typing, name, object)) and hasattr(typing, name)
-    }
-)
 
 
 class Shapes:
