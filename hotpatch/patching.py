@@ -15,6 +15,7 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 from attrs import field, frozen
@@ -199,6 +200,10 @@ def here(
 
 
 def _below(root: str, name: str, module: Any) -> bool:
+    """A module that stands under another name than its own as well is not asked for by that: the program may
+    have put it there, and may do so no more."""
+    if issubclass(type(module), ModuleType) and vars(module).get("__name__") != name:
+        return False
     file = getattr(module, "__file__", None)
     return name != "__main__" and type(file) is str and file.startswith(root + os.sep)
 

@@ -65,6 +65,7 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
         match.replaced |= {pair for pair in sleeping if pair[0] in became}
         difference = evolve(derive(match), awake=became)
     problems = [*seen, *effects, *(Problem("", "", why) for why in _compiled(old_root, new_root, old))]
+    problems += [Problem("", "", why) for why in _other_names(old.graph, new.graph)]
     problems += [Problem(old.graph.module(o), old.graph.path(o), why) for o, why in unchangeable(match)]
     measured = Measurement(
         python=this_python(),
@@ -129,6 +130,27 @@ def _has_file(root: str, file: str) -> bool:
     """Is the module still there, as a file or turned into a package?"""
     path = Path(root, file)
     return path.exists() or path.with_suffix("").joinpath("__init__.py").exists()
+
+
+def _other_names(old: Graph, new: Graph) -> Iterator[str]:
+    """Modules that stand under several names, and under others than before: by which of them the others come
+    to hold a module follows the order of imports, which a process has behind it."""
+    before, after = _names_of_modules(old), _names_of_modules(new)
+    for name in sorted(before.keys() | after.keys()):
+        was, now = before.get(name, frozenset({name})), after.get(name, frozenset({name}))
+        if was != now and len(was | now) > 1:
+            yield (
+                f"the module {name} comes to stand in sys.modules as {', '.join(sorted(now))}, "
+                f"and stands there as {', '.join(sorted(was))}: who holds it follows the order of imports"
+            )
+
+
+def _names_of_modules(graph: Graph) -> dict[str, frozenset[str]]:
+    names: dict[int, set[str]] = {}
+    for name, i in graph.roots.items():
+        if graph.kind(i) == "module":
+            names.setdefault(i, set()).add(name)
+    return {name: frozenset(group) for group in names.values() for name in group}
 
 
 def _compiled(old_root: str, new_root: str, old: Started) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from typing import Any
 
 import attrs
@@ -134,3 +135,33 @@ def test_a_module_of_the_program_called_like_one_of_the_standard_library_is_star
     outcome = program.patch({"sndhdr.py": "def price(): return 2\n"})
     assert outcome, outcome.reasons
     assert shop.price() == 2
+
+
+ALIASING = """
+import sys
+import inner.part
+sys.modules["outer"] = sys.modules["inner.part"]
+"""
+
+
+def test_a_module_that_stands_under_another_name_no_more_is_no_live_edit(program: Program) -> None:
+    outer = "raise ImportError('nobody imports this')\n"
+    program.runs(
+        {"shop.py": ALIASING, "inner/__init__.py": "", "inner/part.py": "A = 1\n", "outer.py": outer}
+    )
+    part = program.module("shop").inner.part
+    files = {"shop.py": "import inner.part\n", "inner/part.py": "A = 2\n"}
+    outcome = program.patch(files, choices={"shop:4": "keep"})
+    sys.modules.pop("outer", None)
+    assert outcome.effect is Effect.RELOAD
+    assert "the module inner.part comes to stand in sys.modules as inner.part," in outcome.reasons[0]
+    assert part.A == 1
+
+
+def test_a_module_that_stands_under_two_names_changes(program: Program) -> None:
+    program.runs({"shop.py": ALIASING, "inner/__init__.py": "", "inner/part.py": "A = 1\n"})
+    part = program.module("shop").inner.part
+    outcome = program.patch({"inner/part.py": "A = 2\n"})
+    sys.modules.pop("outer", None)
+    assert outcome, outcome.reasons
+    assert part.A == 2
