@@ -38,6 +38,15 @@ def changed_modules(
     return frozenset(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
 
 
+def imports_of(source: tuple[str, bytes] | None) -> list[str]:
+    """The import statements of a module, as text."""
+    try:
+        nodes = ast.walk(ast.parse(source[1] if source else b""))
+        return [ast.unparse(node) for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    except (SyntaxError, ValueError):  # whoever starts the program is told
+        return []
+
+
 class Mentions:
     """Which modules of a program each of its modules imports, anywhere in it, or names in a string."""
 

@@ -15,7 +15,7 @@ from .difference import Difference, derive, unchangeable
 from .effects import containers_touched, witnessed
 from .graph import Graph
 from .heap import names_of
-from .late import changed_modules, late_modules, module_name, sources_below
+from .late import changed_modules, imports_of, late_modules, module_name, sources_below
 from .libraries import counts, stored
 from .match import Match, noise_between
 from .measurement import Measurement, Problem, Proof, this_python
@@ -25,6 +25,7 @@ from .prune import prune
 from .stale import recalled
 from .start import Start, Started, run
 
+Sources = Mapping[str, tuple[str, bytes]]
 Grader = Callable[[Difference, Graph, Graph], Foresee]
 """From the difference and the two starts, whole, to who tells how each edit will go in."""
 
@@ -66,6 +67,8 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
         difference = evolve(derive(match), awake=became)
     problems = [*seen, *effects, *(Problem("", "", why) for why in _compiled(old_root, new_root, old))]
     problems += [Problem("", "", why) for why in _other_names(old.graph, new.graph)]
+    if doubled := _doubled(old.graph) or _doubled(new.graph):
+        problems += [Problem("", "", why) for why in _imports_changed(before, after, changed, doubled)]
     problems += [Problem(old.graph.module(o), old.graph.path(o), why) for o, why in unchangeable(match)]
     measured = Measurement(
         python=this_python(),
@@ -142,6 +145,27 @@ def _other_names(old: Graph, new: Graph) -> Iterator[str]:
             yield (
                 f"the module {name} comes to stand in sys.modules as {', '.join(sorted(now))}, "
                 f"and stands there as {', '.join(sorted(was))}: who holds it follows the order of imports"
+            )
+
+
+def _doubled(graph: Graph) -> str:
+    """A package that stands under two names, and has one part under both, loaded once for each: the one that
+    came last is the package's."""
+    names = _names_of_modules(graph)
+    for name, group in names.items():
+        package, _, part = name.rpartition(".")
+        for other in names.get(package, frozenset[str]()) - {package}:
+            if f"{other}.{part}" in names and f"{other}.{part}" not in group:
+                return package
+    return ""
+
+
+def _imports_changed(before: Sources, after: Sources, changed: frozenset[str], doubled: str) -> Iterator[str]:
+    for name in sorted(changed):
+        if imports_of(before.get(name)) != imports_of(after.get(name)):
+            yield (
+                f"{name} imports otherwise, and the package {doubled} stands under two names: which of its "
+                "parts it has follows the order of imports"
             )
 
 

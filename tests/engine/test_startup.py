@@ -165,3 +165,27 @@ def test_a_module_that_stands_under_two_names_changes(program: Program) -> None:
     sys.modules.pop("outer", None)
     assert outcome, outcome.reasons
     assert part.A == 2
+
+
+DOUBLED = """
+import sys
+import a
+sys.modules["b"] = a
+import {0}
+import {1}
+def f(): return {2}
+"""
+
+
+def test_a_package_under_two_names_has_the_part_that_came_last(program: Program) -> None:
+    program.runs({"shop.py": DOUBLED.format("b.part", "a.part", 1), "a/__init__.py": "", "a/part.py": ""})
+    shop = program.module("shop")
+    outcome = program.patch({"shop.py": DOUBLED.format("b.part", "a.part", 2)})
+    assert outcome, outcome.reasons
+    assert shop.f() == 2
+    outcome.undo.revert()  # type: ignore[union-attr]
+    outcome = program.patch({"shop.py": DOUBLED.format("a.part", "b.part", 2)})
+    for name in ("b", "b.part"):
+        sys.modules.pop(name, None)
+    assert outcome.effect is Effect.RELOAD
+    assert "stands under two names" in outcome.reasons[0]
