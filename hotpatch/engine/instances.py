@@ -20,6 +20,7 @@ from . import attribute_use, codes
 from .frozen import thawed
 from .reading import MISSING, class_attribute, class_dict, is_python_class, mro_of, qualname_of, raw_dict
 from .recorded import recorded
+from .stacks import known_to_frames
 from .view import View
 
 FEW: Final = 50
@@ -141,7 +142,8 @@ def _only_recorded(objects: list[Any], ours: set[int], passed: set[int], view: V
     if len(objects) > FEW:
         return False
     with thawed():
-        return len(recorded(objects, ours | passed, view)) == len(objects)
+        found = recorded(objects, ours | passed, view, elsewhere=known_to_frames())
+    return len(found) == len(objects)
 
 
 def _asked_for(code: types.CodeType) -> set[str]:

@@ -26,7 +26,8 @@ _KNOWN: Final = frozenset(TYPES.values())
 
 
 def gives_way(op: Op) -> bool:
-    return type(op.before) in _KNOWN and type(op.after) in _KNOWN
+    before, after = type(op.before), type(op.after)
+    return before is not after and {before, after} <= _KNOWN
 
 
 @contextlib.contextmanager

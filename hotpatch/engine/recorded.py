@@ -5,12 +5,11 @@ from __future__ import annotations
 import gc
 import types
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence, Set
 from typing import Any, Final, NamedTuple
 
 from hotpatch.ops import Op
 
-from .stacks import frames_of
 from .view import View
 
 DEEPEST: Final = 16
@@ -30,18 +29,21 @@ OTHERS: Final = (types.ModuleType, types.FunctionType, types.CodeType, type)
 
 
 def recorded(
-    things: Sequence[Any], passed: Container[int], view: View, dead: Container[int] = ()
+    things: Sequence[Any],
+    passed: Container[int],
+    view: View,
+    dead: Container[int] = (),
+    elsewhere: Set[int] = frozenset(),
 ) -> set[int]:
     """The ids of those that records hold, directly or in what they hold, and that nothing else does.
 
-    `passed` are ids of what holds them for the sake of this question; the engine's own frames are passed as
-    well.  `dead` are ids of what only records hold, as is asked elsewhere.
+    `passed` are ids of what holds them for the sake of this question.  Frames are passed as well; `elsewhere`
+    are ids of what is held all the same.  `dead` are ids of what only records hold, as is asked elsewhere.
     """
     asked = set(map(id, things))
     met: dict[int, Any] = {id(thing): thing for thing in things}
     below: dict[int, set[int]] = defaultdict(set)
     roots, outside = set[int](), set[int]()
-    in_frames = _in_frames()
     level = dict(met)
     for _ in range(DEEPEST):
         if not level:
@@ -68,20 +70,10 @@ def recorded(
                 higher[id(holder)] = holder
             met[id(holder)] = holder  # so that an id stands for one thing alone
         del above, asked_for  # they would be holders of the next level
-        outside |= topless | (in_frames & level.keys())
+        outside |= topless | (level.keys() & elsewhere)
         spoilt = _down(outside, below)
         level = {i: holder for i, holder in higher.items() if below[i] - spoilt}
     return (asked & _down(roots, below)) - _down(outside | level.keys(), below)
-
-
-def _in_frames() -> set[int]:
-    """ids of what local variables of the running frames name: the collector knows of none of these."""
-    return {
-        id(value)
-        for _, frame in frames_of()
-        if not str(frame.f_globals.get("__name__", "")).startswith("hotpatch.")
-        for value in list(frame.f_locals.values())
-    }
 
 
 def _down(starts: Iterable[int], below: Mapping[int, set[int]]) -> set[int]:
