@@ -54,6 +54,10 @@ GOING_ON: Final = frozenset({"builtins.generator", "builtins.coroutine", "builti
 """What has begun ends on the code that it began with."""
 
 
+BY_NAME: Final = "typing.ParamSpec "
+"""What can't be looked into, and is known by its name all the same."""
+
+
 def statements(
     changes: Changes,
     modules: Iterable[str],
@@ -112,7 +116,7 @@ def _unseen(
 ) -> Iterator[Problem]:
     for name in sorted(unit.binds) if unit.sort in (Kind.CONSTANT, Kind.ATTRIBUTE) else ():
         kind = opaque_kind(graph, module, name)
-        if kind is not None and kind not in passed:
+        if kind is not None and kind not in passed and not kind.startswith(BY_NAME):
             place = f"{module}.{name}"
             why = (
                 f"{place} is made from {'.'.join(cause)}, which is another now, and a {kind} does not tell "

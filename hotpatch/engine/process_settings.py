@@ -18,6 +18,7 @@ def settings_problems(
     """What the new start sets for its process otherwise than the old one.  `counts` tells of a number in a
     library, `module:name`, whether it does nothing but count."""
     before, after, noise = _libraries_shared(old, new, again)
+    after["codecs"] = _of_both(before.get("codecs"), after.get("codecs"))
     numbers = {name for name in _numbers_apart(before, after) if counts(name)}
     for effects in (before, after, noise):
         effects["libraries"] = {k: v for k, v in effects.get("libraries", {}).items() if k not in numbers}
@@ -26,6 +27,11 @@ def settings_problems(
         for name in sorted(before.keys() | after.keys(), key=lambda name: (name == "libraries", name))
         if (why := _setting(name, before.get(name), after.get(name), noise.get(name)))
     ]
+
+
+def _of_both(before: Mapping[str, str] | None, after: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    """Without the codecs that come: who registers one is a statement, and weighed as such."""
+    return after if before is None or after is None else {n: of for n, of in after.items() if n in before}
 
 
 def _numbers_apart(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
