@@ -146,7 +146,7 @@ def statements(
     for change in unexplained(changes, telling):
         program = old if change.act is Act.REMOVED else new
         unit = change.unit
-        if unit is None or change.module not in loaded or not _may_have_run(change, (old, new), starts):
+        if unit is None or change.module not in loaded or not _may_have_run(change, unit, (old, new), starts):
             continue
         outside = [
             str(e)
@@ -164,18 +164,16 @@ def statements(
     return found
 
 
-def _may_have_run(change: Change, programs: tuple[Program, Program], starts: tuple[Graph, Graph]) -> bool:
+def _may_have_run(
+    change: Change, unit: Unit, programs: tuple[Program, Program], starts: tuple[Graph, Graph]
+) -> bool:
     """Not so in a branch for which a variable of the module stands that has one value, and not the one for
     this branch."""
     sides = [change.act is not Act.ADDED, change.act is not Act.REMOVED]
     return any(
-        side and not any(map(partial(_not_taken, change.module, program, graph), _guards(change)))
+        side and not any(map(partial(_not_taken, change.module, program, graph), unit.guards))
         for side, program, graph in zip(sides, programs, starts, strict=True)
     )
-
-
-def _guards(change: Change) -> tuple[str, ...]:
-    return () if change.unit is None else change.unit.guards
 
 
 def _not_taken(module: str, program: Program, start: Graph, guard: str) -> bool:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import gc
 import sys
-import threading
 from collections.abc import Collection, Iterable, Iterator
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
 from typing import Any
@@ -25,6 +24,7 @@ from attrs import frozen
 
 from hotpatch.engine.codes import walk
 from hotpatch.engine.flow import endless_loop, flow_of
+from hotpatch.engine.stacks import greenlet_type, in_threads, stack
 
 
 @frozen
@@ -131,14 +131,12 @@ def _blocker(holder: str, frame: FrameType, running: bool, incompatible: Collect
 
 def _frames(objects: Iterable[object]) -> Iterator[tuple[str, FrameType, bool]]:
     """(holder, frame, whether it is on a thread's stack)."""
-    names = {thread.ident: thread.name for thread in threading.enumerate()}
-    for ident, top in sys._current_frames().items():
-        for frame in stack(top):
-            yield f"thread {names.get(ident, ident)}", frame, True
+    for holder, frame in in_threads():
+        yield holder, frame, True
     for task in tasks():
         for frame in awaiting(task.get_coro()):
             yield f"task {task.get_name()}", frame, False
-    greenlet: Any = getattr(sys.modules.get("greenlet"), "greenlet", ())
+    greenlet = greenlet_type()
     for held in objects:
         kind = type(held)
         if kind in _SUSPENDED:
@@ -154,12 +152,6 @@ _SUSPENDED: dict[type, tuple[str, str, str]] = {
     CoroutineType: ("cr_frame", "cr_await", "coroutine"),
     AsyncGeneratorType: ("ag_frame", "ag_await", "async generator"),
 }
-
-
-def stack(frame: FrameType | None) -> Iterator[FrameType]:
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
 
 
 def awaiting(awaitable: object) -> Iterator[FrameType]:

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
 from typing import Any, Final
 
+from . import stacks
 from .frames import Blocker
 from .heap import Exchanged
-from .stacks import frames_of
 
 ENDS: Final = frozenset(f"STORE_{what}" for what in ("NAME", "GLOBAL", "ATTR", "SUBSCR", "FAST", "DEREF")) | {
     "POP_TOP",
@@ -39,11 +39,10 @@ def holding(exchanged: Exchanged, objects: Sequence[Any] = ()) -> tuple[Blocker,
     if not exchanged:
         return ()
     found = []
-    for holder, frame in frames_of(objects):
-        if not str(frame.f_globals.get("__name__", "")).startswith("hotpatch."):
-            cls = _held(frame, exchanged)
-            if cls is not None:
-                found.append(_blocker(holder, frame, cls))
+    for holder, frame in stacks.of_the_program(objects):
+        cls = _held(frame, exchanged)
+        if cls is not None:
+            found.append(_blocker(holder, frame, cls))
     for obj in objects:
         kind = type(obj)
         if kind in SUSPENDED and not exchanged.keys().isdisjoint(map(id, gc.get_referents(obj))):

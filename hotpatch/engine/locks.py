@@ -15,8 +15,8 @@ from typing import Any, Final
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import Op
 
+from . import stacks
 from .held import loaded
-from .stacks import frames_of
 
 TYPES: Final[dict[str, type]] = {
     "_thread.lock": type(threading.Lock()),
@@ -30,12 +30,16 @@ def gives_way(op: Op) -> bool:
     return before is not after and {before, after} <= _KNOWN
 
 
+def _going(op: Op, forward: bool) -> Any:
+    return op.before if forward else op.after
+
+
 @contextlib.contextmanager
 def taken(ops: Sequence[Op], forward: bool) -> Iterator[None]:
     """Have all the locks that go while the steps are made.  Raises PatchRefused if one is held."""
     with contextlib.ExitStack() as stack:
-        going = {id(lock): (lock, op) for op in ops for lock in (op.before if forward else op.after,)}
-        for lock, op in going.values():
+        for op in {id(_going(op, forward)): op for op in ops}.values():
+            lock = _going(op, forward)
             mine = getattr(lock, "_is_owned", bool)()  # one that may be taken twice by who has it
             if mine or not lock.acquire(blocking=False):
                 raise _busy(op)
@@ -46,11 +50,9 @@ def taken(ops: Sequence[Op], forward: bool) -> Iterator[None]:
 def refuse_if_known(ops: Sequence[Op], forward: bool, objects: Sequence[Any] = ()) -> None:
     """To be called right before the first store: is a frame about to take one of the locks?  Of `objects`
     greenlets are asked as well."""
-    by_id = {id(op.before if forward else op.after): op for op in ops}
+    by_id = {id(_going(op, forward)): op for op in ops}
     by_name = {name: op for op in ops if type(name := getattr(op.key, "__name__", op.key)) is str}
-    for _, frame in frames_of(objects):
-        if str(frame.f_globals.get("__name__", "")).startswith("hotpatch."):
-            continue
+    for _, frame in stacks.of_the_program(objects):
         for value in list(frame.f_locals.values()):
             if id(value) in by_id and frame.f_locals is not frame.f_globals:
                 raise _busy(by_id[id(value)])

@@ -50,8 +50,7 @@ class LaterUndo(Undo):
         try:
             with locks.taken(given, forward=False):
                 self.ops = (*self._base, *self._since(), *ours)
-                if given:
-                    locks.refuse_if_known(given, False, all_objects())
+                _nobody_is_about_to(given, False)
                 super().revert()
         except PatchRefused:
             self.ops = known
@@ -94,15 +93,15 @@ def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
     if staged.carry is not None:
         base, ours = staged.carry.ops(base)
     with locks.taken(given, forward=True):
-        undo = commit([*base, *ours], partial(_nobody_is_about_to, given), staged.view)
+        undo = commit([*base, *ours], partial(_nobody_is_about_to, given, True), staged.view)
     if staged.carry is not None:
         staged.carry.note()
     return LaterUndo(undo, base, ours, staged, built)
 
 
-def _nobody_is_about_to(take: Sequence[Op]) -> None:
+def _nobody_is_about_to(take: Sequence[Op], forward: bool) -> None:
     if take:
-        locks.refuse_if_known(take, True, all_objects())
+        locks.refuse_if_known(take, forward, all_objects())
 
 
 def _exchanges_variable(op: Op) -> bool:

@@ -23,8 +23,9 @@ from typing import Any
 
 from attrs import frozen
 
-from hotpatch.engine.frames import awaiting, stack, tasks
+from hotpatch.engine.frames import awaiting, tasks
 from hotpatch.engine.frozen import all_objects
+from hotpatch.engine.stacks import stack
 from hotpatch.epochs import asgi, control, pins, unit, wsgi
 from hotpatch.epochs.pins import EPOCH, Pin
 
