@@ -62,6 +62,7 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
     os.chdir(
         root + folder[len(home) :] if folder == home or folder.startswith(home + os.sep) else folder or root
     )
+    from_source(root)
     witness = Witness(root)
     failed: dict[str, str] = {}
     loaded: list[str] = []
@@ -114,6 +115,23 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
             if name not in world.local
         },
     }
+
+
+def from_source(root: str) -> None:
+    """From now on modules of the program are compiled as they are imported, whatever bytecode lies there.
+
+    Marshal sorts the constants of a set, and who goes through one that came from a file may see another order
+    than who compiled it: `[x for x in {8, 0}]`.  One tree with bytecode and one without would differ in what
+    nobody changed.
+    """
+
+    def path_stats(loader: Any, path: str) -> Mapping[str, Any]:
+        if path.startswith(root + os.sep):
+            raise OSError(f"bytecode of {path} is not asked for")
+        return stats(loader, path)
+
+    stats = importlib.machinery.SourceFileLoader.path_stats
+    importlib.machinery.SourceFileLoader.path_stats = path_stats  # type: ignore[method-assign,assignment]
 
 
 def tell(error: BaseException, root: str) -> str:
