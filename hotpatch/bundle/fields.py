@@ -101,7 +101,7 @@ class Fields:
             raise BundleTooLarge(
                 f"in {self.what}, '{name}' has {len(value):,} characters; {most:,} are allowed"
             )
-        if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
+        if not value.isascii() and any(0xD800 <= ord(character) <= 0xDFFF for character in value):
             self._fault(name, "is not valid Unicode")
         if pattern is not None and not pattern.fullmatch(value):
             self._fault(name, f"has a form that it may not have: {value[:80]!r}")

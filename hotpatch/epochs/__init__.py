@@ -7,7 +7,16 @@ goes in at a `barrier` (`one_step`), at a moment when no request is in flight.
 
 from hotpatch.epochs import sticky
 from hotpatch.epochs.barrier import BUDGET, Hold, barrier, together
-from hotpatch.epochs.control import InFlight, counts, current, listen, recent, requests_in_flight
+from hotpatch.epochs.control import (
+    InFlight,
+    Totals,
+    counts,
+    current,
+    listen,
+    recent,
+    requests_in_flight,
+    totals,
+)
 from hotpatch.epochs.cpython import missing_internals
 from hotpatch.epochs.grades import Graded, worst
 from hotpatch.epochs.pins import EPOCH, Pin, enter, enter_async, leave
@@ -40,6 +49,7 @@ __all__ = [
     "Located",
     "Pin",
     "State",
+    "Totals",
     "Version",
     "barrier",
     "counts",
@@ -63,6 +73,7 @@ __all__ = [
     "survey",
     "tend",
     "together",
+    "totals",
     "undecided_version",
     "version_in_effect",
     "view",

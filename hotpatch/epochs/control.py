@@ -25,7 +25,18 @@ lock = threading.Lock()
 KEPT_TALLIES = 8
 """Tallies of how many epochs, the latest ones, `counts` remembers."""
 
+
+@frozen
+class Totals:
+    """Requests answered, and those of them that failed."""
+
+    requests: int = 0
+    errors: int = 0
+
+
 _tallies: dict[int, Tally] = {0: pins.policy.tally}
+_forgotten = Totals()
+"""What the epochs came to that are not kept any more."""
 _latest = 0
 
 
@@ -44,8 +55,15 @@ def tally_of(epoch: int) -> Tally:
         _tallies[epoch] = Tally(epoch)
         for old in sorted(_tallies)[:-KEPT_TALLIES]:
             if old not in (pins.policy.epoch, pins.policy.canary):
-                del _tallies[old]
+                _add_up(_tallies.pop(old))
     return _tallies[epoch]
+
+
+def _add_up(tally: Tally) -> None:
+    global _forgotten
+    _forgotten = evolve(
+        _forgotten, requests=_forgotten.requests + tally.requests, errors=_forgotten.errors + tally.errors
+    )
 
 
 def set_default(epoch: int) -> None:
@@ -99,6 +117,16 @@ def counts() -> tuple[Counts, ...]:
     with lock:
         tallies = sorted(_tallies.items())
     return tuple(tally.read() for _, tally in tallies)
+
+
+def totals() -> Totals:
+    """Requests and errors of this process since it began, whatever epochs they had.  Costs little."""
+    with lock:
+        kept = list(_tallies.values())
+        return Totals(
+            _forgotten.requests + sum(tally.requests for tally in kept),
+            _forgotten.errors + sum(tally.errors for tally in kept),
+        )
 
 
 def follow_default() -> int:

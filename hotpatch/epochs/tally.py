@@ -38,7 +38,7 @@ class Listener(Protocol):
 class Tally:
     """Counts of one epoch, written by requests without a lock and read by `status`."""
 
-    __slots__ = ("epoch", "errors", "listener", "recent", "requests")
+    __slots__ = ("_read", "epoch", "errors", "listener", "recent", "requests")
 
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
@@ -47,9 +47,17 @@ class Tally:
         self.listener: Listener | None = None
         """None but while somebody compares versions."""
         self.recent: deque[float] = deque(maxlen=RECENT)
+        self._read: Counts | None = None
 
     def read(self) -> Counts:
         """A snapshot; safe at any time, from any thread."""
+        last = self._read
+        if last is not None and (last.requests, last.errors) == (self.requests, self.errors):
+            return last  # most epochs are past, and sorting takes longer than all else here
+        self._read = self._anew()
+        return self._read
+
+    def _anew(self) -> Counts:
         latencies = sorted(self.recent.copy())
         return Counts(self.epoch, self.requests, self.errors, *(_quantile(latencies, q) for q in QUANTILES))
 

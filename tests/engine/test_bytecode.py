@@ -22,5 +22,5 @@ def test_a_set_whose_order_bytecode_changes_is_no_edit(program: Program) -> None
     assert compileall.compile_dir(program.after, quiet=1)
     outcome = patching.patch(program.before, program.after, root=program.root)
     assert outcome, outcome.reasons
-    assert sizes.SIZES == seen
+    assert seen == sizes.SIZES
     assert shop.largest() == seen[1]

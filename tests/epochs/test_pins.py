@@ -150,6 +150,15 @@ def test_counts_by_epoch_have_requests_errors_and_quantiles() -> None:
     assert by_epoch[first].p50 <= by_epoch[first].p99
 
 
+def test_totals_have_the_requests_of_epochs_that_are_long_over() -> None:
+    before = control.totals()
+    for _ in range(2 * control.KEPT_TALLIES):
+        commit()
+        leave(enter({"type": "http"}), failed=True)
+    after = control.totals()
+    assert after.requests - before.requests == after.errors - before.errors == 2 * control.KEPT_TALLIES
+
+
 def test_counters_lose_nothing_without_a_lock() -> None:
     epoch = commit()
     interval = sys.getswitchinterval()

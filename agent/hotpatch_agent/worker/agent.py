@@ -305,7 +305,7 @@ class Agent:
         """Asks to be replaced once this worker has answered as many requests as it may."""
         if self._status.life is not Life.SERVING:
             return math.inf
-        worn = self._wear.worn(sum(one.requests for one in epochs.counts()))
+        worn = self._wear.worn(epochs.totals().requests)
         if worn != self._status.worn:
             self._tell(evolve(self._status, worn=worn))
         return self._wear.look
@@ -316,11 +316,11 @@ class Agent:
         running.note(status.release)
         if self._stopping or status == self._told:
             return
-        counts = epochs.counts()
+        totals = epochs.totals()
         counters = evolve(
             status.counters,
-            requests=sum(one.requests for one in counts),
-            errors=sum(one.errors for one in counts),
+            requests=totals.requests,
+            errors=totals.errors,
             in_flight=len(epochs.requests_in_flight()),
             versions=answered(running.release_of),
         )
