@@ -214,9 +214,10 @@ class SimWorker:
     def _mind_doors(self) -> None:
         """As `worker.doorkeeper` does it."""
         assert self.status is not None
-        if self.status.life in HERE:
-            waits = is_to_wait(self.history.state, self.status, self._alive())
-            if waits is not (self.status.life is Life.WAITING):
+        state, life = self.history.state, self.status.life
+        if life in HERE and (are_up(state) or life is Life.WAITING):
+            waits = is_to_wait(state, self.status, self._alive())
+            if waits is not (life is Life.WAITING):
                 self._tell(evolve(self.status, life=Life.WAITING if waits else Life.SERVING))
 
     def _do(self, to: Duty) -> None:
