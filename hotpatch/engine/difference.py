@@ -202,7 +202,9 @@ def _spread(
 
 
 def _parts_said(match: Match, pair: Pair) -> list[Pair]:
-    """The containers in which a C object says what it is made of: they go with it."""
+    """The containers in which a C object says what it is made of or what it was given: they go with it."""
+    if match.old.kind(pair[0]) == "partial":
+        return [child for step, _, child in match.edges.get(pair, ()) if step == "keywords"]
     if match.old.kind(pair[0]) != "reduced" and not _said(match, pair):
         return []
     return [child for _, _, child in match.edges.get(pair, ()) if _said(match, child)]
