@@ -156,7 +156,7 @@ def expand_class(shapes: Shapes, cls: Any) -> Shape:
 
 
 def expand_instance(shapes: Shapes, obj: Any, cls: type) -> Shape:
-    base = solid_base(cls)
+    base, members, kind = shapes.of_class(cls)
     kids: list[tuple[Step, Any]] = [("class", cls)]
     head: Any = None
     if base in PAYLOADS:
@@ -177,18 +177,12 @@ def expand_instance(shapes: Shapes, obj: Any, cls: type) -> Shape:
         kids.append(("args", BaseException.__dict__["args"].__get__(obj)))
     elif base is not object:
         head = ("c-payload", class_module(base), qualname_of(base))
-    for i, (_, name, member) in enumerate(slots_of(cls)):
+    for i, (_, name, member) in enumerate(members):
         value = slot_value(member, obj)
         if value is not MISSING:
             kids.append((("slot", i, name), value))
     kids += [(("attr", k), v) for k, v in list((raw_dict(obj) or {}).items())]
-    # Compared and hashed by its own __eq__ and __hash__: nobody counts on such an object being changed,
-    # and it may be shared and cached.
-    find = shapes.view.attributes
-    by_value = all(
-        type(class_attribute(cls, name, find)) is types.FunctionType for name in ("__eq__", "__hash__")
-    )
-    return "value" if by_value else "instance", (base.__name__, head), kids, None
+    return kind, (base.__name__, head), kids, None
 
 
 def _sequence(name: str) -> Callable[[Shapes, Any], Shape]:
@@ -284,6 +278,21 @@ class Shapes:
         self.world = world
         self.view = world.view
         self._naming = False
+        self._classes: dict[type, tuple[type, list[tuple[type, str, Any]], str]] = {}
+
+    def of_class(self, cls: type) -> tuple[type, list[tuple[type, str, Any]], str]:
+        """What all its instances have in common: the C type below, their slots, and what kind they are.
+
+        Those that are compared and hashed by an `__eq__` and a `__hash__` of their own are values: nobody
+        counts on such an object being changed, and it may be shared and cached.
+        """
+        known = self._classes.get(cls)
+        if known is None:
+            find = self.view.attributes
+            own = (class_attribute(cls, name, find) for name in ("__eq__", "__hash__"))
+            kind = "value" if all(type(method) is types.FunctionType for method in own) else "instance"
+            known = self._classes[cls] = solid_base(cls), list(slots_of(cls)), kind
+        return known
 
     def expand(self, obj: Any) -> Shape:
         kind = type(obj)
