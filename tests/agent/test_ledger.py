@@ -412,6 +412,21 @@ def test_a_number_that_compaction_has_freed_is_not_taken_by_a_writer_that_slept(
     assert not record_file(tmp_path, 1).exists()
 
 
+def test_nor_is_one_below_a_torn_record(tmp_path: Path) -> None:
+    slow = write(tmp_path, 1)
+    write(tmp_path, 2)
+    record_file(tmp_path, 3).write_bytes(record_file(tmp_path, 3).read_bytes()[:100])
+    grown(tmp_path, 1).compact(ME, at(30), after=1, keep=3)
+    assert not record_file(tmp_path, 2).exists()
+    assert record_file(tmp_path, 3).exists()
+
+    with pytest.raises(NameTaken):
+        slow.append(started(99), "slow", at(99))
+
+    slow.read()
+    assert slow.append(started(100), "slow", at(100)).seq == 7
+
+
 def test_a_record_is_built_on_only_after_it_is_durable(tmp_path: Path) -> None:
     class Counting(OsFiles):
         def __init__(self) -> None:

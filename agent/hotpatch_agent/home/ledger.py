@@ -244,16 +244,15 @@ class Ledger:
         """Was this number free only because compaction has removed the record that had it?
 
         That takes a writer that stood still while hundreds of records were written.  What it leaves if it
-        dies here lies below the snapshot, where nobody looks.
+        dies here lies below the snapshot, where nobody looks.  A torn record above was cut short by a power
+        cut, before this writer began, and was only written once the one below it was durable: another one.
         """
         if all(number <= record.seq for number in self._numbers()):
             return False
         try:
             return self._load(record.seq + 1).before != record.digest
-        except FileNotFoundError:
+        except (FileNotFoundError, _NotWhole):
             return True
-        except _NotWhole:
-            return False
 
     def _load(self, number: int) -> Record:
         return _open(self._files.read(self._path(number), MAX_BYTES + 1))
