@@ -81,11 +81,18 @@ class Foresight:
     def _exchanges_lock(self, pair: Pair, step: Step) -> bool:
         nodes = [
             (graph.nodes[i][0], graph.nodes[i][1])
-            for before, _, child in self._difference.edges.get(pair, ())
-            if before == step
+            for child in self._children(pair).get(step, ())
             for graph, i in zip((self._old, self._new), child, strict=True)
         ]
         return bool(nodes) and all(kind == "opaque" and head in locks.TYPES for kind, head in nodes)
+
+    @functools.lru_cache(maxsize=1)  # noqa: B019 - one of these lives as long as a plan is made
+    def _children(self, pair: Pair) -> Mapping[Step, list[Pair]]:
+        """By their steps: a table of many rows is asked for each of them."""
+        found: dict[Step, list[Pair]] = {}
+        for step, _, child in self._difference.edges.get(pair, ()):
+            found.setdefault(step, []).append(child)
+        return found
 
     # -- functions -------------------------------------------------------------------------------
 
