@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 import functools
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from .shape import Step
@@ -35,10 +35,18 @@ def found_again(step: Step, steps: Iterable[Step]) -> Step | None:
     return found[0] if len(found) == 1 and number == 0 else None
 
 
-def unmistakable(step: Step, steps: Iterable[Step]) -> bool:
-    """Is no other key of the start one that may have come to look like this one?"""
+def may_gain(step: Step) -> bool:
+    """Is it one whose label may tell more by and by?  That of a tuple of numbers never does."""
+    return by_object(step) and any(f"'{kind}'" in step[2] for kind in OBJECTS)
+
+
+def unmistakable(step: Step, others: Collection[Step]) -> bool:
+    """Is no other key of the start one that may have come to look like this one?  Of very many there is no
+    telling in a time that is worth it."""
     what, _, text, _ = step
-    return not any(by_object(s) and s[0] == what and s != step and not _apart(s[2], text) for s in steps)
+    if len(others) ** 2 > MOST_COMPARED:
+        return False
+    return not any(s[0] == what and s != step and not _apart(s[2], text) for s in others)
 
 
 def covers(live: str, start: str) -> bool:

@@ -13,7 +13,7 @@ from attrs import evolve
 
 from . import codes, twins
 from .difference import Difference
-from .gained import by_object, unmistakable
+from .gained import may_gain, unmistakable
 from .graph import Code, Graph, Node
 from .labels import contents, label
 from .match import FIXED, MADE_TO_SAY, NAMELESS, Pair, is_sequence
@@ -38,6 +38,8 @@ class _Pruner:
         self._compared: set[int] = set()
         self._found: set[int] = set()
         self._unmistakable: set[int] = set()
+        self._keys: dict[int, list[Step]] = {}
+        """Of a container, the steps to keys that may come to be called otherwise."""
         self._whole: tuple[set[int], set[int]] = set(), set()
         """Nodes of old and new that are kept with their children."""
 
@@ -158,9 +160,14 @@ class _Pruner:
                 self._label(o)
             if parent >= 0 and twins.is_item(step):
                 self._apart(parent, step)
-            if by_object(step) and unmistakable(step, (s for s, _ in self.old.nodes[parent][2])):
+            if may_gain(step) and unmistakable(step, self._gaining(parent)):
                 self._unmistakable.add(o)
             o = parent
+
+    def _gaining(self, parent: int) -> list[Step]:
+        if parent not in self._keys:
+            self._keys[parent] = [step for step, _ in self.old.nodes[parent][2] if may_gain(step)]
+        return self._keys[parent]
 
     def _label(self, o: int) -> None:
         """Keep the nodes that tell an item of a sequence from its siblings."""

@@ -6,12 +6,48 @@ something that the name was made of, however many unchanged steps lie between, a
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterator
+from typing import Generic, TypeVar
 
 from hotpatch.engine.syntax_changes import Act, Change, Changes
 from hotpatch.engine.syntax_follow import Place, Program
 from hotpatch.engine.syntax_units import Kind, Unit, plain, related
+
+Thing = TypeVar("Thing")
+
+
+class Related(Generic[Thing]):
+    """Things by dotted names; those that are `related` to a name are found without a look at all others."""
+
+    def __init__(self) -> None:
+        self._things: list[Thing] = []
+        self._called: defaultdict[str, list[int]] = defaultdict(list)
+        self._parts: defaultdict[str, list[int]] = defaultdict(list)
+        """By each name that has a part which is called so."""
+
+    def add(self, thing: Thing, names: Collection[str]) -> None:
+        number = len(self._things)
+        self._things.append(thing)
+        for name in names:
+            self._called[name].append(number)
+            for whole in _wholes(name):
+                self._parts[whole].append(number)
+
+    def to(self, name: str) -> list[Thing]:
+        """In the order in which they came."""
+        found = {*self._called.get(name, ()), *self._parts.get(name, ())}
+        for whole in _wholes(name):
+            found.update(self._called.get(whole, ()))
+        return [self._things[number] for number in sorted(found)]
+
+
+def _wholes(name: str) -> Iterator[str]:
+    """`a.b` and `a` of `a.b.c`."""
+    while "." in name:
+        name = name.rpartition(".")[0]
+        if name:
+            yield name
 
 
 class Trace:
@@ -21,11 +57,15 @@ class Trace:
     def __init__(self, changes: Changes) -> None:
         self.new, self.old = Program(changes.new), Program(changes.old)
         self._changes = changes
-        self._touched: dict[str, list[tuple[Change, set[str]]]] | None = None
+        self._touched: dict[str, Related[Change]] | None = None
         self._known: dict[Place, list[Change]] = {}
         self._by_module: dict[str, list[Change]] = {}
+        self._bound: dict[str, Related[Change]] = {}
+        self._of_kind: defaultdict[tuple[str, Kind], list[Change]] = defaultdict(list)
         for change in changes.statements:
             self._by_module.setdefault(change.module, []).append(change)
+            self._bound.setdefault(change.module, Related()).add(change, _bound(change))
+            self._of_kind[change.module, change.kind].append(change)
 
     def file(self, module: str) -> str:
         """The file that defines a module, or its name where none does."""
@@ -41,8 +81,8 @@ class Trace:
         return [c for c in near if c in above or c in inside] if above else near
 
     def _binding(self, place: Place) -> list[Change]:
-        name = plain(place[1])
-        return [change for change in self._by_module.get(place[0], ()) if _binds(change, name)]
+        name, bound = plain(place[1]), self._bound.get(place[0])
+        return bound.to(name) if bound is not None and name else []
 
     def causes(self, place: Place) -> Iterator[Change]:
         """Changes that a difference may follow from, nearest first; its own statement's before all others."""
@@ -85,52 +125,61 @@ class Trace:
                         yield from self._at(source)
                         todo.append((source, deep))
         # how a module's annotations are evaluated may show anywhere in it
-        yield from (c for c in self._by_module.get(place[0], ()) if c.kind is Kind.FUTURE)
+        yield from self._of_kind.get((place[0], Kind.FUTURE), ())
 
     def _at(self, place: Place) -> list[Change]:
         """Changes at one place: of its statement, of its object by other statements, of the whole module."""
         known = self._known.get(place)
         if known is not None:
             return known
-        found, bare = self.named(place), plain(place[1])
-        found += [
-            change
-            for change, names in self._touches().get(place[0], ())
-            if any(related(touched, bare) for touched in names) and change not in found
-        ]
-        found = found or [c for c in self._by_module.get(place[0], ()) if c.kind is Kind.MODULE]
+        found, touches = self.named(place), self._touches().get(place[0])
+        if touches is not None:
+            found += [change for change in touches.to(plain(place[1])) if change not in found]
+        found = found or self._of_kind.get((place[0], Kind.MODULE), [])
         self._known[place] = found
         return found
 
-    def _touches(self) -> dict[str, list[tuple[Change, set[str]]]]:
-        """By module, for each changed statement the objects of it that the statement, or one that uses it,
-        may change."""
+    def _touches(self) -> dict[str, Related[Change]]:
+        """By module, the changed statements by the objects of it that the statement, or one that uses it, may
+        change."""
         if self._touched is None:
             self._touched = {}
+            readers: dict[tuple[bool, str], _Readers] = {}
             for change in self._changes.statements:
                 program = self.old if change.act is Act.REMOVED else self.new
                 module = program.module(change.module)
-                if change.unit is not None and module is not None:
-                    units = [change.unit, *(u for u in module.units if _uses(u, change.unit))]
-                    names: dict[str, set[str]] = {}
-                    for at, name in {place for u in units for place in program.touched(module.name, u)}:
+                if change.unit is None or module is None:
+                    continue
+                key = program is self.new, change.module
+                if key not in readers:
+                    readers[key] = _Readers(module.units)
+                names: dict[str, set[str]] = {}
+                for unit in (change.unit, *readers[key].of(change.unit)):
+                    for at, name in program.touched(module.name, unit):
                         names.setdefault(at, set()).add(name)
-                    for at, touched in names.items():
-                        self._touched.setdefault(at, []).append((change, touched))
+                for at, touched in names.items():
+                    self._touched.setdefault(at, Related()).add(change, touched)
         return self._touched
 
 
-def _binds(change: Change, name: str) -> bool:
-    if change.unit is None or not name:
-        return False
-    if change.unit.name == change.unit.owner:
-        return any(related(bound, name) for bound in change.unit.binds)
-    return related(change.name, name)
+class _Readers:
+    """Who reads at once, in the same scope, what a statement binds."""
+
+    def __init__(self, units: Collection[Unit]) -> None:
+        self._units = tuple(units)
+        self._reading: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+        for number, unit in enumerate(self._units):
+            for name in {read.partition(".")[0] for read in unit.now.reads}:
+                self._reading[unit.owner, name].append(number)
+
+    def of(self, unit: Unit) -> list[Unit]:
+        names = {bound.rpartition(".")[2] for bound in unit.binds}
+        found = {number for name in names for number in self._reading.get((unit.owner, name), ())}
+        return [self._units[number] for number in sorted(found) if self._units[number] is not unit]
 
 
-def _uses(unit: Unit, other: Unit) -> bool:
-    """Whether a statement reads at once, in the same scope, what another one binds."""
-    if unit.owner != other.owner or unit is other:
-        return False
-    names = {bound.rpartition(".")[2] for bound in other.binds}
-    return any(read.partition(".")[0] in names for read in unit.now.reads)
+def _bound(change: Change) -> Collection[str]:
+    """The names that a changed statement binds, by which a place may be related to it."""
+    if change.unit is None:
+        return ()
+    return change.unit.binds if change.unit.name == change.unit.owner else (change.name,)
