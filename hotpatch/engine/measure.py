@@ -24,6 +24,7 @@ from .process_settings import settings_problems
 from .prune import prune
 from .stale import recalled
 from .start import Start, Started, run
+from .syntax_read import read
 
 Sources = Mapping[str, tuple[str, bytes]]
 Grader = Callable[[Difference, Graph, Graph], Foresee]
@@ -91,7 +92,10 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
     )
     foresee = None if grader is None else grader(difference, old.graph, new.graph)
     loaded = {name for at in (old, new) for name in (*at.local, *map(module_name, at.local.values()))}
-    explain_it(measured, dict(before.values()), dict(after.values()), loaded, foresee)
+    try:
+        explain_it(measured, dict(before.values()), dict(after.values()), loaded, foresee)
+    finally:
+        read.cache_clear()
     return measured
 
 
