@@ -79,7 +79,7 @@ def patch(
     setup: str = "",
     choices: Mapping[str, str] | None = None,
     transformers: str = "",
-    seconds: float = 120.0,
+    seconds: float = 300.0,
 ) -> Outcome:
     """Bring this process from the sources in `old` to those in `new`.
 
@@ -181,7 +181,7 @@ def _failures(round_: refresh.Round) -> list[str]:
 
 
 def here(
-    root: str, modules: Sequence[str] | None = None, app: str = "", setup: str = "", seconds: float = 120.0
+    root: str, modules: Sequence[str] | None = None, app: str = "", setup: str = "", seconds: float = 300.0
 ) -> engine.Start:
     """How a clean process starts the program that runs in this one."""
     if modules is None:

@@ -50,7 +50,7 @@ class Start:
     preload: tuple[str, ...] = ()
     """Modules of the standard library to have loaded beforehand, so that their first import is no
     difference."""
-    seconds: float = 120.0
+    seconds: float = 300.0
     """How long the starts may take before they are given up."""
 
 
