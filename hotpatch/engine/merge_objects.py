@@ -144,8 +144,8 @@ def exchange_table(merger: Merger, pair: Pair, live: dict[Any, Any], since: int)
     if step not in (FIELDS, "kwdefaults") or not changes:
         return
     owner = merger.locator.locate(parent)
-    if owner is MISSING or any(o == parent for o, _ in merger.difference.rebuilt):
-        return  # a class that is built anew shares it with the one that goes
+    if owner is MISSING or any(o == parent for o, _ in merger.difference.replaced):
+        return  # what is built anew shares it with what goes
     if step == FIELDS:
         kind, key = SlotKind.CLASS, FIELDS[1]
         owners = [owner, *_made_before(owner)]
