@@ -292,7 +292,9 @@ def _stale_dispatch(match: Match, changed: set[Pair]) -> frozenset[Pair]:
     changes."""
     stale = set()
     for pair, edges in match.edges.items():
-        if any(step == ("attr", "_clear_cache") for step, _, _ in edges):
+        kind, head, _, _ = match.old.nodes[pair[0]]
+        dispatches = kind == "function" and head[0] == "functools"
+        if dispatches and any(step == ("attr", "_clear_cache") for step, _, _ in edges):
             near = {pair}
             for _ in range(5):
                 near |= {child for p in near for _, _, child in match.edges.get(p, ())}

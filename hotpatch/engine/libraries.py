@@ -26,7 +26,16 @@ _STORED: Final = re.compile(
     rb"""|setattr\([^,\n]+,\s*["'](\w+)["']"""
 )
 OF_THE_PROCESS: Final = frozenset(
-    {"sys", "builtins", "os", "posix", "importlib", "_frozen_importlib", "linecache"}
+    {
+        "sys",
+        "builtins",
+        "os",
+        "posix",
+        "importlib",
+        "_frozen_importlib",
+        "linecache",
+        "multiprocessing.context",
+    }
 )
 """What stands there is told by `settings`, or is what any program fills by running."""
 MOST_ITEMS: Final = 1000
@@ -68,8 +77,8 @@ def variables(world: World, names: Collection[str], known: Collection[int]) -> d
 
 def _libraries(world: World) -> Iterator[tuple[str, types.ModuleType]]:
     for name, module in list(sys.modules.items()):
-        passed = name in world.local or name.partition(".")[0] in NOT_PROGRAMS | OF_THE_PROCESS
-        if not passed and issubclass(type(module), types.ModuleType):
+        passed = {name, name.partition(".")[0]} & (NOT_PROGRAMS | OF_THE_PROCESS)
+        if not passed and name not in world.local and issubclass(type(module), types.ModuleType):
             yield name, module
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from .effects import KEEP
 from .libraries import IN_THE_GRAPH
 from .measurement import Problem
+from .settings import LEADING_NOWHERE
 from .start import Started
 
 
@@ -19,6 +20,8 @@ def settings_problems(
     library, `module:name`, whether it does nothing but count."""
     before, after, noise = _libraries_shared(old, new, again)
     after["codecs"] = _of_both(before.get("codecs"), after.get("codecs"))
+    nowhere = [{*effects.pop(LEADING_NOWHERE, ())} for effects in (before, after, noise)]
+    _without_dead_ends(before, after, nowhere[0])
     numbers = {name for name in _numbers_apart(before, after) if counts(name)}
     for effects in (before, after, noise):
         effects["libraries"] = {k: v for k, v in effects.get("libraries", {}).items() if k not in numbers}
@@ -32,6 +35,14 @@ def settings_problems(
 def _of_both(before: Mapping[str, str] | None, after: Mapping[str, str] | None) -> Mapping[str, str] | None:
     """Without the codecs that come: who registers one is a statement, and weighed as such."""
     return after if before is None or after is None else {n: of for n, of in after.items() if n in before}
+
+
+def _without_dead_ends(before: dict[str, Any], after: dict[str, Any], nowhere: Collection[str]) -> None:
+    """An entry of the import path that goes, and that leads nowhere, changes nothing where it stays."""
+    name = "import path"
+    gone = Counter(before.get(name, ())) - Counter(after.get(name, ()))
+    for effects in (before, after) if gone else ():
+        effects[name] = [entry for entry in effects[name] if entry not in gone or entry not in nowhere]
 
 
 def _numbers_apart(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:

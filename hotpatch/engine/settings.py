@@ -19,6 +19,7 @@ from typing import Any, Final
 from .reading import PLAIN
 from .telling import by_name, name_of
 
+LEADING_NOWHERE: Final = "import path leading nowhere"
 Tidy = Callable[[str], str]
 Tell = Callable[[Any], str]
 
@@ -32,6 +33,7 @@ def settings(tidy: Tidy, tell: Tell, exits: Sequence[tuple[Any, Any]]) -> dict[s
     found: dict[str, Any] = {
         "environment": {name: tidy(value) for name, value in os.environ.items()},
         "import path": [tidy(str(entry)) for entry in sys.path],
+        LEADING_NOWHERE: [tidy(entry) for entry in map(str, sys.path) if entry and not os.path.exists(entry)],  # noqa: PTH110
         "import hooks": [*map(_named, sys.meta_path), *map(_named, sys.path_hooks)],
         "folder": tidy(os.getcwd()),  # noqa: PTH109
         "open files": sum(1 for _ in os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0,  # noqa: PTH112,PTH208
@@ -233,7 +235,7 @@ _ASKED: Final[tuple[tuple[str, tuple[str, Callable[[Any], Any]]], ...]] = (
     ("csv", ("csv dialects", _csv)),
     (
         "multiprocessing",
-        ("start method", lambda m: str(m.get_start_method(allow_none=True))),
+        ("start method", lambda m: m.get_start_method(allow_none=True) or m.get_all_start_methods()[0]),
     ),
     (
         "xml.etree.ElementTree",

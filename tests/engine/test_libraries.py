@@ -128,6 +128,18 @@ LIVE = {
         "2",
     ),
     "a level of a logger that a variable holds": ("LOG.setLevel(20)", "LOG.setLevel(10)", "LOG.level", "10"),
+    "an entry of the import path that leads nowhere and is gone": (
+        "(lambda: sys.path.insert(1, '/nowhere'))()",
+        "pass",
+        "2",
+        "2",
+    ),
+    "a start method that only the old code asked for": (
+        "start = multiprocessing.get_start_method()",
+        "start = ''",
+        "1",
+        "1",
+    ),
     "nothing but a local value": ("x = 1", "x = 2", "1", "1"),
 }
 HEAD = """
