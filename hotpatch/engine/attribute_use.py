@@ -48,6 +48,12 @@ def stored_on_self(code: CodeType) -> set[str]:
     return {step.argval for step in _stores_on_self(code, dis.get_instructions(code))}
 
 
+def given(code: CodeType) -> set[str]:
+    """Attributes that code sets on whatever object; not where it adds to one, which must be there for that."""
+    steps = itertools.pairwise(dis.get_instructions(code))
+    return {s.argval for last, s in steps if s.opname == "STORE_ATTR" and last.opname != "SWAP"}
+
+
 def used_on_self_alone(code: CodeType) -> set[str]:
     """Names by which the code, or code inside it, speaks of nothing but attributes of its first argument."""
     me, of_self, of_others = code.co_varnames[:1] if code.co_argcount else (), set[str](), set[str]()

@@ -158,8 +158,7 @@ def _asked_for_of_any(code: types.CodeType) -> set[str]:
 
 def _stored(code: types.CodeType) -> set[str]:
     me = attribute_use.stored_on_self(code) if "." in code.co_qualname else set[str]()
-    found = {s.argval for s in dis.get_instructions(code) if s.opname == "STORE_ATTR"} - me
-    return found | _named_as_text(code)
+    return (attribute_use.given(code) - me) | _named_as_text(code)
 
 
 def _named_as_text(code: types.CodeType) -> set[str]:

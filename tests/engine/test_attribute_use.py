@@ -40,3 +40,8 @@ def test_a_constant_is_no_first_argument_whatever_it_is() -> None:
 )
 def test_needed_is_what_is_read_and_not_set_before(body: str, names: set[str]) -> None:
     assert attribute_use.needed(method(body)) == names
+
+
+def test_given_is_what_is_set_and_not_what_is_added_to() -> None:
+    code = method("other.count += 1; self.core.left -= other.x; other.a, self.b = other.c, 2")
+    assert attribute_use.given(code) == {"a", "b"}

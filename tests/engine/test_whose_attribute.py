@@ -112,3 +112,26 @@ def test_what_somebody_else_holds_of_it_is_missed(program: Program) -> None:
     held = program.module("pumps").PUMPS[1]
     outcome = program.patch({"pumps.py": after + "PUMPS = ()\n"})
     assert outcome.effect is Effect.RELOAD and "lack level" in outcome.reasons[0] and held[0].show()
+
+
+COUNTED = """
+import itertools
+class Core:
+    def __init__(self): self.count = {}
+class Handler:
+    def __init__(self, number): self.number = number
+CORE = Core()
+def add():
+    {}
+    return Handler(number)
+"""
+
+
+def test_what_code_adds_to_is_not_given_to_what_it_makes(program: Program) -> None:
+    old = COUNTED.format("itertools.count(1)", "number = next(CORE.count)")
+    program.runs({"handlers.py": old})
+    handlers = program.module("handlers")
+    held = handlers.Handler(0)
+    outcome = program.patch({"handlers.py": COUNTED.format("1", "number = CORE.count; CORE.count += 1")})
+    assert outcome, outcome.reasons
+    assert held.number == 0 and [handlers.add().number, handlers.add().number] == [1, 2]
