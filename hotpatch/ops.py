@@ -60,3 +60,5 @@ class Op:
     target: Any = None
     """CODE only, where `after` is code that forwards because the function object can't hold the new code
     (other free variables): the whole new function, with closure and defaults, to which it forwards."""
+    filled_anew: bool = False
+    """The place is emptied, and code fills it when it is next asked: that goes with the undo."""

@@ -49,7 +49,7 @@ def stored_on_self(code: CodeType) -> set[str]:
 
 
 def given(code: CodeType) -> set[str]:
-    """Attributes that code sets on whatever object; not where it adds to one, which must be there for that."""
+    """Attributes that code sets on whatever object; not where it adds to one, which has to be there."""
     steps = itertools.pairwise(dis.get_instructions(code))
     return {s.argval for last, s in steps if s.opname == "STORE_ATTR" and last.opname != "SWAP"}
 

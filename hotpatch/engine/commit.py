@@ -66,9 +66,9 @@ class Undo:
 def _stands_in_the_way(op: Op, view: View) -> bool:
     """What came to a place that the edit filled goes with it; what was put where the edit took something
     away gives way to what stood there."""
-    return (
-        op.before is not ABSENT and op.after is not ABSENT and not _as_expected(op, forward=False, view=view)
-    )
+    if op.filled_anew or op.before is ABSENT or op.after is ABSENT:
+        return False
+    return not _as_expected(op, forward=False, view=view)
 
 
 def commit(ops: Sequence[Op], ready: Callable[[], None] | None = None, view: View = PLAIN_VIEW) -> Undo:

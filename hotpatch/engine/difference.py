@@ -59,6 +59,9 @@ class Difference:
     Others take their places, even where they look alike: what has been evaluated is not."""
     recalled: tuple[tuple[int, str], ...] = ()
     """(node of old, name): what the object may have been asked for since, and was made of what changes."""
+    filled: tuple[tuple[int, str, str, bool], ...] = ()
+    """(node of old, "attr" or "name", name, whether None stands there): what may have been filled since, and
+    from what changes."""
     unmistakable: frozenset[int] = frozenset()
     """Nodes of old found under keys that are objects, which are known again though they have gained something
     (`gained`)."""

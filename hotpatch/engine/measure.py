@@ -13,6 +13,7 @@ from hotpatch.errors import PatchInvalid, PatchRefused
 from . import awake
 from .difference import Difference, derive, unchangeable
 from .effects import containers_touched, witnessed
+from .filled import filled
 from .graph import Graph
 from .heap import names_of
 from .late import changed_modules, imports_of, late_modules, module_name, sources_below
@@ -66,6 +67,7 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
         became = _woken(start, old_root, old, [o for o, _ in sleeping])
         match.replaced |= {pair for pair in sleeping if pair[0] in became}
         difference = evolve(derive(match), awake=became)
+    difference = evolve(difference, recalled=recalled(match, difference), filled=filled(match, difference))
     problems = [*seen, *effects, *(Problem("", "", why) for why in _compiled(old_root, new_root, old))]
     problems += [Problem("", "", why) for why in _other_names(old.graph, new.graph)]
     if doubled := _doubled(old.graph) or _doubled(new.graph):
@@ -76,7 +78,7 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
         source_root=str(Path(new_root).absolute()),
         app=start.app,
         opened=tuple(sorted({*old.opened, *new.opened})),
-        difference=prune(evolve(difference, recalled=recalled(match, difference))),
+        difference=prune(difference),
         problems=tuple(problems),
         notes=tuple(notes),
         sources=_sources(new_root, new.local, changed),

@@ -206,6 +206,7 @@ def _difference_out(difference: Difference) -> dict[str, Any]:
         "visits": list(difference.visits),
         "unmistakable": sorted(difference.unmistakable),
         "recalled": list(difference.recalled),
+        "filled": list(difference.filled),
         "awake": {o: dict(became) for o, became in difference.awake.items()},
         **{name: list(getattr(difference, name)) for name in PAIR_SETS},
     }
@@ -224,5 +225,6 @@ def _difference_in(data: dict[str, Any]) -> Difference:
         unmistakable=frozenset(data["unmistakable"]),
         awake=data["awake"],
         recalled=tuple(data["recalled"]),
+        filled=tuple(data["filled"]),
         **sets,
     )

@@ -54,6 +54,8 @@ class _Pruner:
             self._find(pair[0])
         for o, _ in difference.recalled:
             self._find(o)
+        for o, _, _, _ in difference.filled:
+            self._find(o)
         pairs = set(difference.visits)
         edges = {pair: self._edges(pair) for pair in pairs if pair in difference.edges}
         return evolve(

@@ -13,7 +13,7 @@ from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 from hotpatch.transform import Transformer
 
-from . import codes, collector, effects, frames, heap, held, memo, quiet
+from . import codes, collector, effects, filled, frames, heap, held, memo, quiet
 from .build import Builder
 from .carry import Carry, Choices
 from .difference import Difference
@@ -119,6 +119,7 @@ def _stage(
     merger.run()
     _clear_dispatch(merger, difference, locator)
     merger.ops += memo.drop_recalled(difference.recalled, locator, shapes)
+    filled.of_old_code(difference.filled, merger)
     _drop_modules(merger, measurement)
     exchange = heap.Exchange(merger.functions)
     incompatible = quiet.incompatible_names(merger.functions, merger.ops, view)
