@@ -40,7 +40,7 @@ def settings(tidy: Tidy, tell: Tell, exits: Sequence[tuple[Any, Any]]) -> dict[s
         "recursion limit": sys.getrecursionlimit(),
         "switch interval": sys.getswitchinterval(),
         "hooks": {name: tell(getattr(sys, name)) for name in _HOOKS},
-        "finders of modules": by_name(((_named(each), each) for each in sys.meta_path), tell),
+        "finders of modules": by_name(_finders(tell), str),
         "interpreter's variables": {
             name: tidy(repr(value)) for name, value in vars(sys).items() if _plain(name, value)
         },
@@ -68,6 +68,20 @@ def settings(tidy: Tidy, tell: Tell, exits: Sequence[tuple[Any, Any]]) -> dict[s
     )
     found["arguments of exit hooks"] = by_name(((name_of(each[0]), each) for each in exits), tell)
     return found
+
+
+def _finders(tell: Tell) -> Iterator[tuple[str, str]]:
+    """Those of libraries in an order of their own: which of two was imported first says nothing of the
+    program, and `import hooks` tells of others between them."""
+    told = [
+        (_named(each), tell(each), tell(_class_of(each)).startswith("outside ")) for each in sys.meta_path
+    ]
+    theirs = iter(sorted((name, text) for name, text, outside in told if outside))
+    return (next(theirs) if outside else (name, text) for name, text, outside in told)
+
+
+def _class_of(finder: Any) -> Any:
+    return finder if issubclass(type(finder), type) else type(finder)
 
 
 def _plain(name: str, value: Any) -> bool:

@@ -258,3 +258,40 @@ def test_a_cache_that_any_use_of_a_library_fills_is_no_setting_of_it(program: Pr
     outcome = program.patch({"m.py": text.format("b+")})
     assert outcome, outcome.reasons
     assert m.RX.match("b")
+
+
+FINDERS = """
+import sys
+class Finder:
+    def __init__(self, number): self.number = number
+    def find_spec(self, *rest): return None
+sys.meta_path.append(Finder({}))
+"""
+
+
+def test_finders_that_libraries_add_when_they_are_imported_may_come_in_either_order(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    library = program.root.parent / "library"
+    library.mkdir()
+    for name in ("one", "two"):
+        (library / f"finds_{name}.py").write_text(FINDERS.format(repr(name)))
+    monkeypatch.syspath_prepend(library)
+    text = "import finds_{}\nimport finds_{}\ndef f(): return {}\n"
+    program.runs({"m.py": text.format("one", "two", 1)})
+    m = program.module("m")
+    outcome = program.patch({"m.py": text.format("two", "one", 2)})
+    assert outcome, outcome.reasons
+    assert m.f() == 2
+
+
+def test_finders_of_the_program_that_come_in_another_order_are_the_reason(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    text = FINDERS + "sys.meta_path.append(Finder({}))\n"
+    program.runs({"m.py": text.format(1, 2)})
+    program.module("m")
+    outcome = program.patch({"m.py": text.format(2, 1)})
+    assert outcome.effect is Effect.RELOAD
