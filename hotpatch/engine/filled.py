@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 
+from . import codes
 from .awake import told
 from .filling import Filling, Target, fillings
 from .graph import Graph
@@ -39,6 +40,14 @@ class _Asking:
     def __init__(self, match: Match, changing: set[Pair]) -> None:
         self._match, self._changing = match, changing
         self._known: dict[tuple[bool, int], Mapping[Target, Filling]] = {}
+        self._concerned: dict[int, bool] = {}
+        self._names = {
+            str(step[-1])
+            for edges in match.edges.values()
+            for _, step, child in edges
+            if child in changing and type(step) is tuple
+        }
+        """Under which something stands that changes."""
 
     def all(self) -> Iterator[Filled]:
         match = self._match
@@ -57,12 +66,24 @@ class _Asking:
 
     def _below(self, pair: Pair, kind: str, functions: Mapping[str, int]) -> Iterator[Filled]:
         for function in functions.values():
+            if not self._may_concern(function):
+                continue
             before = self._fillings(self._match.old, self._match.origin.get(function, -1))
             for target, filling in self._fillings(self._match.new, function).items():
                 if target[0] != kind or target not in before or not self._is_empty(pair, target):
                     continue
                 if before[target].said != filling.said or self._changes(pair, function, filling, functions):
                     yield pair[0], *target, target in self._match.new.kids(pair[1])
+
+    def _may_concern(self, function: int) -> bool:
+        """Does it change, or name what does?  Few do, and to read instructions takes long."""
+        if function not in self._concerned:
+            code = self._match.new.nodes[function][3]
+            changes = (self._match.origin.get(function, -1), function) in self._changing
+            self._concerned[function] = changes or bool(
+                code is not None and code.blob and self._names & codes.names_in(code.load())
+            )
+        return self._concerned[function]
 
     def _fillings(self, graph: Graph, i: int) -> Mapping[Target, Filling]:
         key = graph is self._match.new, i
