@@ -139,7 +139,7 @@ def statements(
     statement run.  `starts` of the old and the new sources tell which branches neither took.
     """
     told = {problem.choice for problem in known}
-    new, old = Program(changes.new), Program(changes.old)
+    new, old = Program(changes.new, changes.read), Program(changes.old, changes.read)
     found = []
     # That a name for an outside module came or went tells nothing of what was done to what it names.
     telling = [place for place in differing if not any(_names_outside(p, place) for p in (new, old))]

@@ -68,7 +68,7 @@ def statements(
 ) -> Iterator[Problem]:
     """`values` are places that have another value, `bodies` those of functions with other code; `modules` the
     ones that may use them."""
-    program = Program(changes.new)
+    program = Program(changes.new, changes.read)
     changed = {(change.module, change.new_line) for change in changes.statements}
     for name in sorted(modules):
         module = program.module(name)

@@ -19,23 +19,27 @@ Place = tuple[str, str]
 class Program:
     """The sources of one version of a program."""
 
-    def __init__(self, sources: Mapping[str, bytes]) -> None:
+    def __init__(
+        self, sources: Mapping[str, bytes], known: dict[tuple[str, bytes], Module | None] | None = None
+    ) -> None:
+        """`known` are modules that have been read, by file and text; it gains those that are read here."""
         self._sources = {
             module_name(file): (file, text) for file, text in sources.items() if file.endswith(".py")
         }
-        self._read: dict[str, Module | None] = {}
+        self._known = {} if known is None else known
         self._made_from: dict[tuple[Place, bool], tuple[Place, ...]] = {}
 
     def module(self, name: str) -> Module | None:
         """The module, or None if it is not one of the program's (or isn't Python that compiles here)."""
-        if name not in self._read:
-            self._read[name] = None
-            if name in self._sources:
-                try:
-                    self._read[name] = read(*self._sources[name])
-                except PatchInvalid:
-                    self._read[name] = None
-        return self._read[name]
+        if name not in self._sources:
+            return None
+        key = self._sources[name]
+        if key not in self._known:
+            try:
+                self._known[key] = read(*key)
+            except PatchInvalid:
+                self._known[key] = None
+        return self._known[key]
 
     def has(self, name: str) -> bool:
         return name in self._sources

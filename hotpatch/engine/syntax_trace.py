@@ -55,7 +55,7 @@ class Trace:
     questions.  Not for several threads."""
 
     def __init__(self, changes: Changes) -> None:
-        self.new, self.old = Program(changes.new), Program(changes.old)
+        self.new, self.old = Program(changes.new, changes.read), Program(changes.old, changes.read)
         self._changes = changes
         self._touched: dict[str, Related[Change]] | None = None
         self._known: dict[Place, list[Change]] = {}

@@ -15,6 +15,7 @@ from textwrap import dedent
 import pytest
 from hypothesis import given, settings
 
+from hotpatch.engine import syntax_follow, syntax_read
 from hotpatch.engine.explain import (
     Act,
     Change,
@@ -620,3 +621,16 @@ def test_changes_of_the_way_back_name_the_same_definitions(pair: tuple[Program, 
     before, after = (tree(program.sources()) for program in pair)
     there, back = explain(before, after), explain(after, before)
     assert {(c.module, c.name) for c in there.statements} == {(c.module, c.name) for c in back.statements}
+
+
+def test_a_source_is_read_once_whoever_asks_about_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(
+        syntax_follow, "read", lambda file, text: read.append(file) or syntax_read.read(file, text)
+    )
+    sources = {"a.py": b"import b\nX = b.Y\n", "b.py": b"Y = 1\n"}
+    changes = explain(sources, {**sources, "a.py": b"import b\nX = b.Y + 1\n"})
+    for _ in range(2):
+        program = syntax_follow.Program(changes.new, changes.read)
+        assert program.module("a") and program.module("b")
+    assert sorted(read) == ["a.py", "b.py"]
