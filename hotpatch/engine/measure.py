@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
     if old.opened != new.opened:
         opened = tuple(sorted({*old.opened, *new.opened}))
         old, new, again = run(start, [old_root, new_root, new_root], opened=opened, stored=names)
-    _must_start(start, changed, old, new, new_root)
+    _must_start(changed & before.keys(), old, new, new_root)
     counting = _counting(new.outside)
     effects = settings_problems(old, new, again, counting)
     first = sorted(set(new.outside) - set(old.outside))
@@ -120,7 +120,8 @@ def _woken(start: Start, root: str, old: Started, sleeping: list[int]) -> Mappin
     return awake.became(Match(old.graph, woken.graph), sleeping)
 
 
-def _must_start(start: Start, changed: frozenset[str], old: Started, new: Started, new_root: str) -> None:
+def _must_start(edited: Set[str], old: Started, new: Started, new_root: str) -> None:
+    """`edited` are modules of the old sources; one that only the new ones have can't start from the old."""
     if old.problem:
         raise PatchRefused(
             f"the program as it runs does not start clean, so nothing can be measured: {old.problem}"
@@ -131,7 +132,7 @@ def _must_start(start: Start, changed: frozenset[str], old: Started, new: Starte
         if name in old.loaded and _has_file(new_root, old.local.get(name, "")):
             raise PatchInvalid(f"{name} can't be imported any more: {why}")
     for name, why in old.failed.items():
-        if name in changed:
+        if name in edited:
             raise PatchRefused(f"{name} changes and does not start clean, so it can't be measured: {why}")
 
 

@@ -102,6 +102,19 @@ def test_a_plan_of_two_trees_is_read_like_this(cli: Cli, trees: Path) -> None:
     assert ran.out.splitlines()[-1] == "Plan: 1 edit live, 0 reload, 0 refused."
 
 
+def test_a_module_that_comes_with_the_new_version_is_no_module_that_fails_in_the_old(
+    cli: Cli, trees: Path
+) -> None:
+    package = trees / "new" / "shop"
+    (package / "gifts.py").write_text("def gift():\n    return 1\n")
+    (package / "pricing.py").write_text(
+        "from shop.gifts import gift\n\n\ndef later():\n    return gift()\n" + PRICING
+    )
+    ran = cli("plan", *TREES)
+    assert ran.code == 0, ran.err
+    assert "shop.gifts" in ran.out and "0 reload, 0 refused." in ran.out
+
+
 def test_a_plan_that_goes_in_in_one_step_says_so_and_why(cli: Cli, trees: Path) -> None:
     pricing = trees / "new" / "shop" / "pricing.py"
     pricing.write_text(pricing.read_text().replace("def total", "async def total"))
