@@ -66,6 +66,28 @@ def test_an_endpoint_that_became_a_coroutine_is_awaited_and_back(program: Progra
     assert client.get("/place").text == client.get("/m/place").text == "thread"
 
 
+HANDLED = """
+    from starlette.applications import Starlette
+    from starlette.responses import PlainTextResponse
+    from starlette.routing import Route, request_response
+
+    class Handled(Route):
+        def __init__(self, path, endpoint):
+            super().__init__(path, endpoint)
+            async def handler(request): return PlainTextResponse(self.endpoint())
+            self.app = request_response(handler)
+
+    def place(): return "old"
+    APP = Starlette(routes=[Handled("/place", place)])
+"""
+
+
+def test_a_route_that_calls_its_endpoint_in_a_way_of_its_own_goes_on_doing_so(program: Programs) -> None:
+    m = program.load("hp_starlette_own", HANDLED)
+    apply(program, new_code(m.place, 'def place(): return "new"'))
+    assert TestClient(m.APP).get("/place").text == "new"
+
+
 def test_middleware_that_came_takes_part(program: Programs) -> None:
     m = program.load("hp_starlette_b", SOURCE)
     client = TestClient(m.APP)

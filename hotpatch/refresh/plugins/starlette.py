@@ -2,7 +2,7 @@
 
 A route settles when it is made whether its endpoint is awaited or run in a thread; an endpoint that has
 turned from one into the other would be called the wrong way.  The choice sits in a closure variable, `f` of
-`request_response`, and is made again.  The stack of middleware is built at the first request from the list
+`request_response`, and is made again; a route that has something of its own called there is let be.  The stack of middleware is built at the first request from the list
 of middleware and of exception handlers; it is built again, and put in place with one assignment, where
 these changed.  Middleware then begins with fresh state.
 """
@@ -35,12 +35,19 @@ def rebuild(update: Update) -> None:
 def renew_endpoint(route: Route) -> None:
     """Await the endpoint, or run it in a thread, by what it is now."""
     cells = _cells(route.app)
-    if "f" not in cells:
-        return
     endpoint: Callable[..., Any] = route.endpoint
+    if "f" not in cells or not _calls(cells["f"].cell_contents, endpoint):
+        return
     cells["f"].cell_contents = (
         endpoint if is_async_callable(endpoint) else functools.partial(run_in_threadpool, endpoint)
     )
+
+
+def _calls(called: Any, endpoint: Any) -> bool:
+    """Is this the endpoint, or the endpoint in a thread?"""
+    if type(called) is functools.partial and called.func is run_in_threadpool:
+        return bool(called.args == (endpoint,))
+    return called is endpoint
 
 
 def _cells(app: Any) -> dict[str, types.CellType]:
