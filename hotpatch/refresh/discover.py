@@ -31,6 +31,7 @@ BUILT_IN: Final = {
     "django": "django",
     "flask": "flask",
     "starlette": "starlette",
+    "fastapi": "fastapi",
     "pydantic": "pydantic",
 }
 

@@ -2,9 +2,10 @@
 
 A route settles when it is made whether its endpoint is awaited or run in a thread; an endpoint that has
 turned from one into the other would be called the wrong way.  The choice sits in a closure variable, `f` of
-`request_response`, and is made again; a route that has something of its own called there is let be.  The stack of middleware is built at the first request from the list
-of middleware and of exception handlers; it is built again, and put in place with one assignment, where
-these changed.  Middleware then begins with fresh state.
+`request_response`, and is made again; a route that has something of its own called there is let be.  The
+stack of middleware is built at the first request from the list of middleware and of exception handlers; it
+is built again, and put in place with one assignment, where these changed.  Middleware then begins with fresh
+state.
 """
 
 from __future__ import annotations

@@ -1,0 +1,78 @@
+"""FastAPI: what is made of the routes when it is first asked for is made of those that are there now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip("fastapi")
+
+from starlette.testclient import TestClient
+
+from hotpatch.patching import Outcome
+from tests.engine.conftest import Program, program
+
+__all__ = ["program"]
+SITE = """
+from typing import Annotated
+from fastapi import APIRouter, Depends, FastAPI, Header
+
+def place(): return "here"
+def user(x_user: Annotated[str, Header()] = "nobody"): return x_user
+router = APIRouter()
+
+@router.get("/who")
+def who(user: Annotated[str, Depends(user)]): return {"user": user, "count": 1}
+
+@router.get("/sized")
+def sized(size: int = 1): return {"size": size}
+
+app = FastAPI()
+app.include_router(router)
+"""
+
+
+def ask(site: Any, path: str) -> Any:
+    return TestClient(site.app).get(path).json()
+
+
+def change(program: Program, *changes: tuple[str, str]) -> tuple[Any, Outcome]:
+    """The program, asked for everything before it is changed."""
+    program.runs({"site_of_routes.py": SITE})
+    site = program.module("site_of_routes")
+    assert ask(site, "/who") == {"user": "nobody", "count": 1}
+    assert ask(site, "/sized") == {"size": 1}
+    assert ask(site, "/openapi.json")
+    text = SITE
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    outcome = program.patch({"site_of_routes.py": text}, app=site.app, app_target="site_of_routes:app")
+    assert outcome, outcome.reasons
+    return site, outcome
+
+
+def test_an_endpoint_s_new_body_answers(program: Program) -> None:
+    site, _ = change(program, ('"count": 1', '"count": 2'))
+    assert ask(site, "/who") == {"user": "nobody", "count": 2}
+
+
+def test_a_dependency_that_takes_another_parameter_gets_it_and_back(program: Program) -> None:
+    new = (
+        'def user(at: Annotated[str, Depends(place)], x_user: Annotated[str, Header()] = "nobody"): return at'
+    )
+    site, outcome = change(
+        program, ('def user(x_user: Annotated[str, Header()] = "nobody"): return x_user', new)
+    )
+    assert ask(site, "/who")["user"] == "here"
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert ask(site, "/who")["user"] == "nobody"
+
+
+def test_the_document_of_what_there_is_tells_of_what_changed(program: Program) -> None:
+    site, _ = change(program, ("size: int = 1", "size: int = 7"))
+    assert ask(site, "/sized") == {"size": 7}
+    parameter = ask(site, "/openapi.json")["paths"]["/sized"]["get"]["parameters"][0]
+    assert parameter["schema"]["default"] == 7
