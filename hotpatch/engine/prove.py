@@ -32,6 +32,7 @@ from . import (
 )
 from .commit import apply
 from .frozen import all_objects
+from .gained import by_object
 from .graph import APP, HIDDEN, Describer, Graph
 from .instances import Lacking
 from .match import Match, Pair, is_sequence
@@ -204,20 +205,21 @@ def unlike(match: Match, passes: Passes = lambda pair, step: False) -> dict[Plac
     """Where the first graph (the live one) differs in itself from the second, and what it has there."""
     found: dict[Place, Unlike] = {}
 
-    def note(sign: str, pair: Pair, step: Any, node: int | None) -> None:
+    def note(sign: str, pair: Pair, step: Any, node: int | None, live: Any = None) -> None:
+        """`live` is what the first graph calls the step, where it may call it otherwise."""
         value = None if node is None else _told(match.old, pair[0], node)
         if sign == "-" and is_sequence(step):
             step = f"item {value!r}"  # what came before it may have moved it
         objects = match.old.objects
         owner = 0 if objects is None else id(objects[pair[0]])
-        known = _one_key(match, pair, step) if sign == "-" else step
+        known = step if sign == "+" else _one_key(match, pair, live or step)
         found[f"{sign}{match.new.path(pair[1])} {step!r}"] = Unlike(value, owner, (sign, known))
 
     for pair, edges in match.edges.items():
-        for _, step, child in edges:
+        for live, step, child in edges:
             own = child in match.replaced or (child in match.different and _own_difference(match, child))
             if own and not passes(pair, step):
-                note("", pair, step, child[0])
+                note("", pair, step, child[0], live if by_object(live) else None)
     for pair in match.reordered:
         if not passes(pair, order.STEP):
             owner = 0 if match.old.objects is None else id(match.old.objects[pair[0]])
@@ -237,7 +239,7 @@ def unlike(match: Match, passes: Passes = lambda pair, step: False) -> dict[Plac
 
 def _one_key(match: Match, pair: Pair, step: Any) -> Any:
     """A key that is an object is known by itself: what it is called may change with it."""
-    if match.old.objects is None or type(step) is not tuple or step[1:2] != ("obj",):
+    if match.old.objects is None or not by_object(step):
         return step
     node = match.old.kids(pair[0]).get(step if step[0] == "item" else ("keyobj", *step[1:]))
     return step if node is None else (step[0], id(match.old.objects[node]))
