@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 
 from benchmarks.applications.client import Answer, Browser, http_sender, normal_text
 from benchmarks.applications.judge import same
 from benchmarks.applications.service import HOST, Plan, Service
+
+SERVER_ERRORS: Final = 500
 
 
 @frozen
@@ -52,10 +54,12 @@ def _asked(
 
 def _note(port: int, known: dict[str, set[tuple[int, str]]]) -> None:
     """Ask the load's requests, all of them twice over; those that answer otherwise the second time are no
-    good for it: they tell of the requests between."""
+    good for it: they tell of the requests between.  Nor are those that fail: where an application raises
+    after its answer, gunicorn's ASGI worker closes the connection, and a request on its way there is lost.
+    """
     rounds = [{line: told(Browser(http_sender(HOST, port)).ask(line)) for line in known} for _ in range(2)]
     for line in list(known):
-        if rounds[0][line] == rounds[1][line]:
+        if rounds[0][line] == rounds[1][line] and rounds[0][line][0] < SERVER_ERRORS:
             known[line].add(rounds[0][line])
         else:
             del known[line]
