@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
 from hotpatch.engine.commit import commit
+from hotpatch.errors import PatchRefused
 from hotpatch.ops import Op, SlotKind
 from hotpatch.refresh import begin
-from tests.refresh.programs import Programs, elements, item, new_code
+from tests.refresh.programs import Programs, elements, item, new_code, new_global
 
 SOURCE = """
     from starlette.applications import Starlette
@@ -131,3 +133,36 @@ def test_middleware_given_to_the_constructor_anew(program: Programs) -> None:
     new = [Middleware(m.Tag, tag="new")]
     apply(program, Op(m.APP, SlotKind.INSTANCE, "user_middleware", old, new, "APP.user_middleware"))
     assert client.get("/place").headers["x-tag"] == "new"
+
+
+STARTING = """
+    from contextlib import asynccontextmanager
+    from starlette.applications import Starlette
+
+    SIZE = 4
+    @asynccontextmanager
+    async def lifespan(app):
+        app.state.pool = [None] * SIZE
+        yield
+    APP = Starlette(lifespan=lifespan)
+"""
+MORE = """
+    def changed(app):
+        app.state.pool = [None] * SIZE * 2
+        yield
+"""
+
+
+def test_what_ran_when_the_worker_started_is_not_changed_live(program: Programs) -> None:
+    m = program.load("hp_starlette_starting", STARTING)
+    for op in (new_code(m.lifespan.__wrapped__, MORE), new_global(m, "SIZE", 8)):
+        with pytest.raises(PatchRefused, match="lifespan changes, and ran when the worker started"):
+            begin([op], root=program.root)
+
+
+def test_what_moved_to_other_lines_ran_as_it_is(program: Programs) -> None:
+    m = program.load("hp_starlette_moved", STARTING)
+    function = m.lifespan.__wrapped__
+    code = function.__code__
+    moved = Op(function, SlotKind.CODE, "__code__", code, code.replace(co_firstlineno=90), "lifespan")
+    apply(program, moved, new_global(m, "OTHER", 1))

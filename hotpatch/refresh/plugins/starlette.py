@@ -6,23 +6,65 @@ turned from one into the other would be called the wrong way.  The choice sits i
 stack of middleware is built at the first request from the list of middleware and of exception handlers; it
 is built again, and put in place with one assignment, where these changed.  Middleware then begins with fresh
 state.
+
+What runs once, before the first request, is not run again: where that changes, the worker has to be another.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from starlette._utils import is_async_callable
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
+from hotpatch.engine.codes import same_body, walk
+from hotpatch.errors import PatchRefused
+from hotpatch.ops import SlotKind
 from hotpatch.refresh.registry import Handler
 from hotpatch.refresh.search import instances
-from hotpatch.refresh.update import Update
+from hotpatch.refresh.update import Update, unwrapped
+
+
+def refuse_what_ran(update: Update) -> None:
+    """Raises PatchRefused if what an application runs when it starts changes, or reads a name that does."""
+    if update.undo:
+        return
+    changed = {
+        id(op.owner) for op in update.ops if op.kind is SlotKind.CODE and not same_body(op.before, op.after)
+    }
+    names = {(id(vars(op.owner)), op.key) for op in update.ops if op.kind is SlotKind.GLOBAL}
+    for router in instances((Router,), update.roots()):
+        for function in _run_at_start(router, update):
+            parts = walk(update.view.code(function))
+            read = {(id(function.__globals__), name) for part in parts for name in part.co_names}
+            if id(function) in changed or read & names:
+                raise PatchRefused(f"{function.__qualname__} changes, and ran when the worker started")
+
+
+def _run_at_start(router: Any, update: Update) -> Iterator[types.FunctionType]:
+    """The functions of a router's lifespan, and those for its startup; through what a library makes of
+    several."""
+    todo = [getattr(router, "lifespan_context", None), *getattr(router, "on_startup", ())]
+    seen: dict[int, Any] = {}
+    while todo:
+        for part in unwrapped(todo.pop()):
+            if type(part) is types.FunctionType and id(part) not in seen:
+                seen[id(part)] = part
+                if part.__module__ not in update.program:
+                    todo += _closed_over(part)
+                yield part
+
+
+def _closed_over(function: types.FunctionType) -> Iterator[Any]:
+    for cell in function.__closure__ or ():
+        with contextlib.suppress(ValueError):  # not bound yet
+            yield cell.cell_contents
 
 
 def rebuild(update: Update) -> None:
@@ -83,4 +125,4 @@ def _contains(built: list[type], wanted: list[Any]) -> bool:
     return all(any(cls is layer for layer in left) for cls in wanted if isinstance(cls, type))
 
 
-HANDLER = Handler("starlette", rebuild=rebuild)
+HANDLER = Handler("starlette", before=refuse_what_ran, rebuild=rebuild)
