@@ -32,6 +32,7 @@ The rules are pure but for `Expectation.running_digest`.  Thread-safe and fork-s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.machinery import EXTENSION_SUFFIXES
 from typing import Final
 
 from attrs import evolve, frozen
@@ -271,6 +272,11 @@ def _base(case: _Case) -> _Case:
         for path, digest in sorted(release.data.items())
         if case.expectation.running_digest(path) != digest
     ]:
+        if native := [path for path in missing if path.endswith(tuple(EXTENSION_SUFFIXES))]:
+            raise BaseDiffers(
+                f"native modules are others than the service has: {some(native)}; a process keeps those that "
+                "it has loaded, so deploy the new version and start the workers anew: `hotpatch reload`"
+            )
         raise BaseDiffers(
             f"the release was measured with other data files than the service has: {some(missing)}; it "
             "carries none of them, so put the new ones in place below the program's root and push it again"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from importlib.machinery import EXTENSION_SUFFIXES
 from typing import Any
 
 import pytest
@@ -261,6 +262,14 @@ def test_a_data_file_that_it_was_measured_with_must_be_in_place(found: str | Non
     data = signed(honest_release(data={"templates/page.html": "2" * 64}), ALICE)
     running = {**RUNNING} if found is None else {**RUNNING, "templates/page.html": found}
     with pytest.raises(BaseDiffers, match=r"templates/page\.html; it carries none of them, so put"):
+        trust.accept(data, root_of(ALICE), expectation(running_digest=running.get))
+
+
+def test_a_native_module_that_is_another_is_no_data_file_to_be_put_in_place() -> None:
+    module = f"shop/fast{EXTENSION_SUFFIXES[0]}"
+    data = signed(honest_release(data={module: "2" * 64}), ALICE)
+    running = {**RUNNING, module: "1" * 64}
+    with pytest.raises(BaseDiffers, match=r"native modules are others .*hotpatch reload"):
         trust.accept(data, root_of(ALICE), expectation(running_digest=running.get))
 
 
