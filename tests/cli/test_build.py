@@ -115,6 +115,19 @@ def test_a_module_that_comes_with_the_new_version_is_no_module_that_fails_in_the
     assert "shop.gifts" in ran.out and "0 reload, 0 refused." in ran.out
 
 
+def test_a_library_that_a_template_loads_is_part_of_the_program(cli: Cli, trees: Path) -> None:
+    for name in ("old", "new"):
+        package = trees / name / "shop"
+        (package / "templatetags").mkdir()
+        (package / "templatetags" / "shown.py").write_text(f"def shown():\n    return {name!r}\n")
+        (package / "templatetags" / "other.py").write_text(f"raise KeyError({name!r})\n")
+        (package / "page.html").write_text("{% load one from i18n %}{% load static shown %}<p>{{ 1 }}</p>")
+    ran = cli("plan", *TREES)
+    assert ran.code == 0, ran.err
+    assert "shop.templatetags.shown.shown" in ran.out
+    assert "left out, no part of the program: shop/templatetags/other.py" in ran.out
+
+
 def test_a_plan_that_goes_in_in_one_step_says_so_and_why(cli: Cli, trees: Path) -> None:
     pricing = trees / "new" / "shop" / "pricing.py"
     pricing.write_text(pricing.read_text().replace("def total", "async def total"))

@@ -20,6 +20,7 @@ from attrs import evolve, field, frozen
 from hotpatch.bundle import change as changes
 from hotpatch.bundle import program, trees
 from hotpatch.bundle.change import Change
+from hotpatch.bundle.libraries import loaded_by_templates
 from hotpatch.bundle.trees import Tree
 from hotpatch.errors import BuildFailed, PatchRefused
 from hotpatch.plan import Plan
@@ -124,6 +125,8 @@ def prepare(origin: Origin, measured: bool, choices: Mapping[str, str] | None = 
         old, new = trees.read_tree(old_root), trees.read_tree(new_root)
         if old == new:
             raise BuildFailed(f"nothing differs between {origin.old} and {origin.new}")
+        loaded = (*loaded_by_templates(old_root, old), *loaded_by_templates(new_root, new))
+        origin = evolve(origin, modules=tuple(dict.fromkeys((*origin.modules, *loaded))))
         files = _program(old, origin) | _program(new, origin)
         if not measured:
             change = changes.between(old, new, files, origin.unread)
