@@ -9,7 +9,8 @@ name that it computes is not seen here; a clean start of it shows those.  Pure f
 from __future__ import annotations
 
 import ast
-from collections.abc import Container, Iterable, Iterator, Mapping
+import contextlib
+from collections.abc import Container, Iterable, Iterator, Mapping, Set
 
 from hotpatch.errors import BuildFailed
 
@@ -41,9 +42,12 @@ def dependents(
     """Names of the program's modules whose file is in `changed`, or that import one of those, near or far.
 
     A program may import them late, when they are first needed; until then a start does not show what a change
-    makes of them.
+    makes of them.  Of one that is loaded by a name in a text (a framework's settings), or that such a one
+    takes everything from, nobody can tell who has its values: then it is all of them.
     """
     imports = _imports(sources, app, modules)
+    if _is_handed_on(sources, imports, changed):
+        return tuple(sorted(name for name, path in module_paths(sources).items() if path in imports))
     importers: dict[str, set[str]] = {}
     for path, targets in imports.items():
         for target in targets:
@@ -55,6 +59,31 @@ def dependents(
         found |= new
         todo += new
     return tuple(sorted(name for name, path in module_paths(sources).items() if path in found))
+
+
+def _is_handed_on(
+    sources: Mapping[str, bytes], imports: Mapping[str, Set[str]], changed: Container[str]
+) -> bool:
+    """Is a module that changes named as a whole in a text, or one that imports all that is in it?"""
+    paths = module_paths(sources)
+    named = {paths[text] for path in imports for text in _texts(sources[path]) if text in paths}
+    todo = [path for path in imports if path in changed]
+    seen = set(todo)
+    while todo:
+        if (path := todo.pop()) in named:
+            return True
+        takers = {p for p, targets in imports.items() if path in targets and b"import *" in sources[p]}
+        todo += takers - seen
+        seen |= takers
+    return False
+
+
+def _texts(source: bytes) -> Iterator[str]:
+    """The dotted names that stand as texts in a source."""
+    with contextlib.suppress(SyntaxError, ValueError):
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and "." in node.value:
+                yield node.value
 
 
 def _imports(sources: Mapping[str, bytes], app: str, modules: Iterable[str]) -> dict[str, set[str]]:

@@ -249,3 +249,18 @@ def test_what_imports_a_changed_module_depends_on_it_near_or_far() -> None:
     }
     assert program.dependents(sources, "wsgi", (), {"c.py"}) == ("a", "b", "c", "wsgi")
     assert program.dependents(sources, "wsgi", (), {"unreached.py"}) == ()
+
+
+def test_whoever_runs_may_have_values_of_a_module_that_is_named_in_a_text() -> None:
+    sources = {
+        "wsgi.py": b"import views\nSETTINGS = 'site.settings'",
+        "views.py": b"from library import settings",
+        "site/settings.py": b"from site.common import *",
+        "site/common.py": b"import site.paths",
+        "site/paths.py": b"",
+        "unreached.py": b"",
+    }
+    everything = ("site.common", "site.paths", "site.settings", "views", "wsgi")
+    assert program.dependents(sources, "wsgi", (), {"site/settings.py"}) == everything
+    assert program.dependents(sources, "wsgi", (), {"site/common.py"}) == everything
+    assert "views" not in program.dependents(sources, "wsgi", (), {"site/paths.py"})
