@@ -53,6 +53,34 @@ def test_the_cache_of_a_changed_function_is_emptied(program: Programs) -> None:
     assert m.leads.cache_info().misses == 0
 
 
+OWN = """
+    import functools
+    def kept(function):
+        answers = {}
+        @functools.wraps(function)
+        def asked(x):
+            if x not in answers:
+                answers[x] = function(x)
+            return answers[x]
+        asked.cache_clear = answers.clear
+        return asked
+    RATE = 2
+    @kept
+    def rated(x): return x * RATE
+    @kept
+    def free(x): return [x]
+"""
+
+
+def test_a_cache_of_another_make_that_can_be_cleared_is_emptied_as_well(program: Programs) -> None:
+    m = program.load("hp_caches_own", OWN)
+    free = m.free(1)
+    assert m.rated(1) == 2
+    apply(program, new_global(m, "RATE", 3))
+    assert m.rated(1) == 3
+    assert m.free(1) is free
+
+
 def test_caches_that_lead_to_a_change_are_emptied_wherever_they_stand(program: Programs) -> None:
     m = program.load("hp_caches_b", SOURCE)
     shop = m.Shop()

@@ -1,4 +1,5 @@
-"""`functools.lru_cache` and `cache` in front of functions that changed, or that lead to changed ones by name.
+"""`functools.lru_cache` and `cache`, and what does as they do, in front of functions that changed, or that
+lead to changed ones by name: whatever has a `cache_clear` and keeps the function as `__wrapped__`.
 
 Emptying a cache again is the inverse of emptying it: what the new code computed is as wrong after an undo
 as what the old code had computed is after a commit.  Caches are found as variables of the program's modules
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hotpatch.engine.reading import LRU, class_module
+from hotpatch.engine.reading import LRU, MISSING, class_attribute, class_module, raw_dict
 from hotpatch.refresh.leads import Leads
 from hotpatch.refresh.registry import Handler
 from hotpatch.refresh.update import Update, unwrapped
@@ -31,7 +32,16 @@ def caches(update: Update) -> Iterator[Any]:
             if class_module(value) in update.program:
                 todo += list(view.attributes(value).values())
             continue
-        yield from (part for part in unwrapped(value) if type(part) is LRU)
+        yield from filter(_is_cache, unwrapped(value))
+
+
+def _is_cache(value: object) -> bool:
+    if type(value) is LRU:
+        return True
+    own = raw_dict(value) or {}
+    if "__wrapped__" not in own or issubclass(type(value), type):
+        return False
+    return "cache_clear" in own or class_attribute(type(value), "cache_clear") is not MISSING
 
 
 def forget(update: Update) -> None:
