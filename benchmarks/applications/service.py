@@ -52,6 +52,7 @@ class Service:
         self.log = plan.folder / "gunicorn.log"
         command = [sys.executable, "-m", "gunicorn", f"--bind={HOST}:{self.port}", f"--chdir={plan.root}"]
         command += [f"--workers={plan.workers}", f"--worker-class={plan.worker_class}", "--timeout=120"]
+        command += ["--keep-alive=60"]  # one that ends while the loop is busy takes a request with it
         command += ["--threads=4"] if plan.worker_class == "gthread" else []
         command += control_socket(plan.folder)
         command += ["--config=python:hotpatch_agent.gunicorn"] if plan.home else ["--config=/dev/null"]
