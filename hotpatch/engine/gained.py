@@ -107,3 +107,11 @@ def pair_up(gone: list[Named], come: list[Named], here: bool) -> list[tuple[Name
         for old, new in pairs
         if count[0, old] == count[1, new] == 1
     ]
+
+
+def as_at_start(live: list[str], start: list[str]) -> list[str]:
+    """The labels of items that live, without what these have gained since the start."""
+    known = dict.fromkeys(start)
+    if len(live) * len(known) > MOST_COMPARED:
+        return live
+    return [text if text in known else next((s for s in known if covers(text, s)), text) for text in live]

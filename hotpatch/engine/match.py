@@ -16,7 +16,7 @@ from difflib import SequenceMatcher
 from typing import Any, Final
 
 from . import order, twins
-from .gained import Named, pair_up
+from .gained import Named, as_at_start, pair_up
 from .graph import HIDDEN, Graph
 from .inherited import handed
 from .known_keys import in_doubt, pair_known
@@ -368,6 +368,8 @@ class Match:
             [repr(label(child, graph.nodes.__getitem__)) for _, child in side]
             for graph, side in ((self.old, left), (self.new, right))
         ]
+        if self.here:
+            names[0] = as_at_start(names[0], names[1])
         if names[0] == names[1]:
             return [("equal", 0, len(left), 0, len(right))]
         return list(SequenceMatcher(None, names[0], names[1], autojunk=False).get_opcodes())

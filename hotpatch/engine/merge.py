@@ -19,6 +19,7 @@ from . import codes, locks, memo
 from .alike import Alike
 from .build import Builder, Unbuildable, make_outside_module
 from .difference import Difference, hidden
+from .gained import as_at_start
 from .locate import Locator
 from .match import Pair, is_sequence
 from .merge_keys import Keys, exchange_keys, merge_order
@@ -316,7 +317,7 @@ class Merger:
     def _places(self, old: list[int], live: list[Any]) -> dict[int, int]:
         """Where the items of the old sequence are in the live one."""
         names = [self.locator.label_of(c) for c in old]
-        mine = [self.locator.label(v) for v in live]
+        mine = as_at_start([self.locator.label(v) for v in live], names)
         blocks = SequenceMatcher(None, names, mine, autojunk=False).get_matching_blocks()
         return {b.a + k: b.b + k for b in blocks for k in range(b.size)}
 
