@@ -151,10 +151,12 @@ class Describer:
     """Makes a process's graph.  Reads only; the program must not run meanwhile (a clean process, a forked
     child)."""
 
-    def __init__(self, world: World, with_blobs: bool) -> None:
+    def __init__(self, world: World, with_blobs: bool, unseen: Collection[int] = ()) -> None:
+        """`unseen` are ids of functions that are no part of the program, if only C code holds them."""
         self.world = world
         self.shapes = Shapes(world)
         self.with_blobs = with_blobs
+        self._unseen = unseen
         self.nodes: list[Any] = []
         self.parents: list[tuple[int, Step]] = []
         self.objects: list[Any] = []
@@ -201,6 +203,7 @@ class Describer:
             if (
                 type(f) is types.FunctionType
                 and id(f) not in self._memo
+                and id(f) not in self._unseen
                 and self.world.is_local(f)
                 and not self.world.view.is_machinery(f)
             ):

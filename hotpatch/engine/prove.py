@@ -11,7 +11,8 @@ Made for a forked child in which nothing else runs: describing walks the whole p
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Mapping, Sequence
+import types
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -48,9 +49,11 @@ Place = str
 Value = Any
 
 
-def describe_live(root: str, app: Any, opened: Sequence[str], view: View = PLAIN_VIEW) -> Graph:
+def describe_live(
+    root: str, app: Any, opened: Sequence[str], view: View = PLAIN_VIEW, unseen: Collection[int] = ()
+) -> Graph:
     """This process as a graph; the graph holds on to the objects, so that their ids say which is which."""
-    describer = Describer(World(root, view), with_blobs=False)
+    describer = Describer(World(root, view), with_blobs=False, unseen=unseen)
     graph = describer.run({} if app is None else {APP: app}, opened)
     graph.objects = describer.objects
     return graph
@@ -67,7 +70,8 @@ def prove(staged: Staged) -> tuple[str, ...]:
         before = describe_live(staged.root, staged.app, staged.measurement.opened, staged.view)
     finally:
         apply(staged.ops, forward=True)
-    after = describe_live(staged.root, staged.app, staged.measurement.opened, staged.view)
+    lost = _methods_of_the_gone(staged)
+    after = describe_live(staged.root, staged.app, staged.measurement.opened, staged.view, lost)
     findings = compare(staged, before, after)
     unlinked = _unlinked(before, after)
     del before, after
@@ -148,6 +152,16 @@ def _gone(staged: Staged) -> dict[int, tuple[Any, str]]:
     }
     gone |= {i: (obj, f"{type(obj).__qualname__} object") for i, (obj, _) in staged.displaced.items()}
     return gone
+
+
+def _methods_of_the_gone(staged: Staged) -> set[int]:
+    """ids of functions that stand in a class whose place another has taken: the undo keeps it, and them."""
+    return {
+        id(value)
+        for live, _ in staged.exchanged.values()
+        for value in class_dict(live).values()
+        if type(value) is types.FunctionType
+    }
 
 
 def _unlinked(before: Graph, after: Graph) -> dict[int, Note]:
