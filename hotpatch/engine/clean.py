@@ -148,6 +148,8 @@ def tell(error: BaseException, root: str) -> str:
 def main(path: str) -> None:
     with open(path) as file:
         job = json.load(file)
+    home = job["home"]
+    sys.path[:] = [entry for entry in job["path"] if entry != home and not entry.startswith(home + os.sep)]
     for name in job["preload"]:
         with contextlib.suppress(BaseException):  # what doesn't import here is not missed
             importlib.import_module(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from .libraries import counts, stored
 from .match import Match, noise_between
 from .measurement import Measurement, Problem, Proof, this_python
 from .planning import Foresee, explain_it
-from .process_settings import settings_problems
+from .process_settings import FINALIZERS, settings_problems
 from .prune import prune
 from .stale import recalled
 from .start import Start, Started, run
@@ -53,12 +53,7 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
         opened = tuple(sorted({*old.opened, *new.opened}))
         old, new, again = run(start, [old_root, new_root, new_root], opened=opened, stored=names)
     _must_start(changed & before.keys(), old, new, new_root)
-    counting = _counting(new.outside)
-    effects = settings_problems(old, new, again, counting)
-    first = sorted(set(new.outside) - set(old.outside))
-    if effects and first:  # or is it only what a library does that is imported for the first time?
-        one, two, three = run(start, [old_root, new_root, new_root], first, opened, stored=names)
-        effects = settings_problems(one, two, three, counting)
+    effects = _of_process(start, (old_root, new_root), (old, new, again), opened, names)
     seen, notes = witnessed(old, new, again)
     noise = noise_between(new.graph, again.graph)
     match = Match(old.graph, new.graph, noise)
@@ -99,6 +94,34 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
     finally:
         read.cache_clear()
     return measured
+
+
+def _of_process(
+    start: Start,
+    roots: tuple[str, str],
+    started: tuple[Started, Started, Started],
+    opened: tuple[str, ...] | None,
+    names: Sequence[str],
+) -> list[Problem]:
+    """What the new start makes of its process that the old one did not; without what libraries do that are
+    imported for the first time, and without the finalizers of those that no longer are: these stay here, for
+    what they stay for does."""
+
+    old, new, again = started
+    counting = _counting(new.outside)
+
+    def with_modules(modules: Sequence[str]) -> list[Problem]:
+        one, two, three = run(start, [roots[0], roots[1], roots[1]], modules, opened, stored=names)
+        return settings_problems(one, two, three, counting)
+
+    found = settings_problems(old, new, again, counting)
+    first, last = (sorted(set(a.outside) - set(b.outside)) for a, b in ((new, old), (old, new)))
+    if found and first:
+        found = with_modules(first)
+    if last and any(problem.choice == FINALIZERS for problem in found):
+        kept = {problem.choice for problem in with_modules([*first, *last])}
+        found = [problem for problem in found if problem.choice != FINALIZERS or FINALIZERS in kept]
+    return found
 
 
 def _counting(files: Mapping[str, str]) -> Callable[[str], bool]:

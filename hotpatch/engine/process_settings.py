@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from .effects import KEEP
 from .libraries import IN_THE_GRAPH
 from .measurement import Problem
 from .settings import LEADING_NOWHERE
 from .start import Started
+
+FINALIZERS: Final = "process finalizers"
+"""The choice of a problem that speaks of those."""
 
 
 def settings_problems(
