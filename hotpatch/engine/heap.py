@@ -177,6 +177,13 @@ def following(
     return ops
 
 
+def without_followers(ops: Sequence[Op]) -> tuple[Op, ...]:
+    """The ops without those by which objects followed their class: held here, an object would live as long
+    as the record of a change.  Who takes that back finds them anew.  One that is changed besides is held."""
+    others = {id(op.owner) for op in ops if op.kind is not SlotKind.TYPE}
+    return tuple(op for op in ops if op.kind is not SlotKind.TYPE or id(op.owner) in others)
+
+
 def holders(
     gone: Mapping[int, tuple[Any, str]], ours: set[int], view: View, values: Collection[int] = ()
 ) -> list[str]:

@@ -25,16 +25,11 @@ ENDS: Final = frozenset(f"STORE_{what}" for what in ("NAME", "GLOBAL", "ATTR", "
 }
 """Instructions after which nothing of the statement before is on the stack (but for `:=`, which copies)."""
 LOADS: Final = frozenset(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_METHOD", "LOAD_DEREF"))
-OPTIMIZED: Final = 1
-"""CO_OPTIMIZED: a function's code, with local variables of its own."""
 
 
 def holding(exchanged: Exchanged, objects: Sequence[Any] = ()) -> tuple[Blocker, ...]:
     """Frames that hold one of the classes: of all threads, the engine's own aside, and of the greenlets,
     generators and coroutines among `objects`.  A moment's answer.
-
-    Reading another frame's variables makes a copy of them that lives as long as the frame (3.11, 3.12), so
-    it is done only where a class is exchanged, which few edits do.
     """
     if not exchanged:
         return ()
@@ -62,8 +57,8 @@ SUSPENDED: Final[dict[type, str]] = {
 
 def _held(frame: FrameType, exchanged: Exchanged) -> type | None:
     code = frame.f_code
-    if code.co_flags & OPTIMIZED:
-        for value in list(frame.f_locals.values()):
+    if code.co_flags & stacks.OPTIMIZED:
+        for value in stacks.values_in(frame):
             if id(value) in exchanged:
                 return exchanged[id(value)][0]
     for cls, _ in exchanged.values():

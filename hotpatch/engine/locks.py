@@ -53,8 +53,9 @@ def refuse_if_known(ops: Sequence[Op], forward: bool, objects: Sequence[Any] = (
     by_id = {id(_going(op, forward)): op for op in ops}
     by_name = {name: op for op in ops if type(name := getattr(op.key, "__name__", op.key)) is str}
     for _, frame in stacks.of_the_program(objects):
-        for value in list(frame.f_locals.values()):
-            if id(value) in by_id and frame.f_locals is not frame.f_globals:
+        of_its_own = frame.f_code.co_flags & stacks.OPTIMIZED or frame.f_locals is not frame.f_globals
+        for value in stacks.values_in(frame) if of_its_own else ():
+            if id(value) in by_id:
                 raise _busy(by_id[id(value)])
         if not by_name.keys().isdisjoint(frame.f_code.co_names):
             for name in loaded(frame.f_code, frame.f_lasti) & by_name.keys():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import Op, SlotKind
 
-from . import heap, held, locks
+from . import heap, held, locks, stacks
 from .collector import collected
 from .commit import Undo, commit
 from .frozen import all_objects
@@ -80,10 +80,8 @@ def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
         _refuse_if_set(variables, all_objects())
     base, built = [*staged.base], list[Any]()
     if staged.exchanged:
-        objects = all_objects()
-        for blocker in held.holding(staged.exchanged, objects):
+        for blocker in held.holding(staged.exchanged, stacks.with_frames(all_objects())):
             raise PatchRefused(str(blocker))
-        del objects
         base += collected(lambda: newcomers(staged, all_objects()))
         objects = all_objects()
         came = {id(new) for _, new in staged.exchanged.values()}
@@ -94,6 +92,7 @@ def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
         base, ours = staged.carry.ops(base)
     with locks.taken(given, forward=True):
         undo = commit([*base, *ours], partial(_nobody_is_about_to, given, True), staged.view)
+    undo.ops, base = heap.without_followers(undo.ops), [*heap.without_followers(base)]
     if staged.carry is not None:
         staged.carry.note()
     return LaterUndo(undo, base, ours, staged, built)
@@ -101,7 +100,7 @@ def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
 
 def _nobody_is_about_to(take: Sequence[Op], forward: bool) -> None:
     if take:
-        locks.refuse_if_known(take, forward, all_objects())
+        locks.refuse_if_known(take, forward, stacks.with_frames(all_objects()))
 
 
 def _exchanges_variable(op: Op) -> bool:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
+import types
 from collections.abc import Iterator, Sequence
 from types import FrameType
-from typing import Any
+from typing import Any, Final
+
+OPTIMIZED: Final = 1
+"""CO_OPTIMIZED: a function's code, with local variables of its own."""
 
 
 def stack(frame: FrameType | None) -> Iterator[FrameType]:
@@ -29,6 +33,14 @@ def greenlet_type() -> Any:
     return getattr(sys.modules.get("greenlet"), "greenlet", ())
 
 
+def with_frames(objects: Sequence[Any]) -> list[Any]:
+    """Those that have frames of their own.  Who goes on to look into frames holds no list of all objects: for
+    `values_in` it would be one more who has the dictionary."""
+    kinds = types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType
+    greenlet = greenlet_type()
+    return [obj for obj in objects if type(obj) in kinds or issubclass(type(obj), greenlet)]
+
+
 def of_the_program(objects: Sequence[Any] = ()) -> Iterator[tuple[str, FrameType]]:
     """Those of all threads, and of the greenlets among `objects`, but for the engine's own."""
     for holder, frame in in_threads():
@@ -46,6 +58,27 @@ def _is_ours(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__", "")).startswith("hotpatch.")
 
 
+def values_in(frame: FrameType) -> list[Any]:
+    """What a frame's local variables hold; nothing stays of the question.
+
+    Up to CPython 3.12 a function's frame that is asked keeps a dictionary of its variables for as long as it
+    runs, and with that what they held then, though it lets go of it.  So what came from its variables is
+    taken out again: whoever asks next has it put in anew (`PyFrame_FastToLocalsWithError`, frameobject.c).
+    Not where somebody else has the dictionary, for `locals()` gives the same one.  From 3.13 on it is a view
+    (PEP 667).
+    """
+    space, code = frame.f_locals, frame.f_code
+    values = list(space.values())
+    if type(space) is dict and code.co_flags & OPTIMIZED and sys.getrefcount(space) == _NOBODY_ELSE:
+        for name in (*code.co_varnames, *code.co_cellvars, *code.co_freevars):
+            space.pop(name, None)
+    return values
+
+
+_NOBODY_ELSE: Final = 3
+"""References to a frame's dictionary of variables: the frame's, that of who asks, and the question's own."""
+
+
 def known_to_frames() -> set[int]:
     """ids of what the local variables of the program's frames hold."""
-    return {id(value) for _, frame in of_the_program() for value in list(frame.f_locals.values())}
+    return {id(value) for _, frame in of_the_program() for value in values_in(frame)}

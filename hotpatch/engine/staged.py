@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import sys
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
@@ -46,8 +47,9 @@ class Staged:
     """Classes that give way to another class object."""
     incompatible: frozenset[str] = frozenset()
     """Names that can't be called, or looked up, any more as old code does."""
-    suspended: tuple[Any, ...] = field(default=(), repr=False)
-    """Generators and coroutines on code that changes, where the heap was searched for them."""
+    suspended: tuple[weakref.ref[Any], ...] = field(default=(), repr=False)
+    """Generators and coroutines, where the heap was searched for those on code that changes.  Held weakly:
+    one that the program drops has to end."""
     displaced: Mapping[int, Note] = field(factory=dict, repr=False)
     """Objects whose place another takes, though they are the same thing to the program: id to object."""
     kept: frozenset[str] = frozenset()
@@ -65,14 +67,21 @@ class Staged:
     """Of `exchanged`: those whose objects can't follow."""
 
     def blockers_now(self) -> tuple[Blocker, ...]:
-        found = quiet.blockers_of(self.exchange, self.incompatible, self.suspended)
+        found = quiet.blockers_of(self.exchange, self.incompatible, self._suspended())
         return found + held.holding(self.exchanged)
 
     def on_old_code(self, undone: bool = False) -> tuple[Blocker, ...]:
         """Every frame that runs what this edit replaced; once it is undone, what it had brought."""
         pairs = self.exchange.changed.values()
         codes = [code for pair in pairs if (code := pair[undone]) is not None]
-        return frames.blockers(codes, objects=self.suspended) if codes else ()
+        return frames.blockers(codes, objects=self._suspended()) if codes else ()
+
+    def _suspended(self) -> list[Any]:
+        return [obj for ref in self.suspended if (obj := ref()) is not None]
+
+    def once_committed(self) -> Staged:
+        """What there is to keep of it then."""
+        return evolve(self, ops=heap.without_followers(self.ops), base=heap.without_followers(self.base))
 
 
 def stage(
@@ -145,7 +154,7 @@ def _stage(
         displaced=merger.displaced,
         kept=frozenset(merger.kept),
         incompatible=incompatible,
-        suspended=suspended,
+        suspended=tuple(map(weakref.ref, suspended)),
         blockers=quiet.blockers_of(exchange, incompatible, suspended),
         view=view,
         notes=tuple(f"{name} was made by running its statement" for name in statements.ran),

@@ -74,6 +74,7 @@ class Running:
         if not self.settled and self.round is not None:
             self.settled = True
             self.round.settle()
+        self.round = None
 
 
 def prepare(program: Program, release: Release, app: Any) -> Prepared:
@@ -173,7 +174,8 @@ def commit(
             _must_stand(stands)
             with _round(program, prepared, app) as running.round:
                 running.undo = engine.commit_now(prepared.staged)
-        running.settled = True
+        running.settled, running.round = True, None
+        running.prepared = evolve(prepared, staged=prepared.staged.once_committed())
     program.push(Layer(prepared.release, running))
     note_epoch(epochs.current(), prepared.release.version)
     show(program, prepared.release)

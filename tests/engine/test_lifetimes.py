@@ -1,0 +1,36 @@
+"""How long an object lives is the program's affair, whatever its class has become."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+from .conftest import Program
+
+OLD = """
+class Till:
+    def total(self): return 1
+"""
+NEW = """
+class Counter:
+    pass
+class Till(Counter):
+    def total(self): return 2
+"""
+
+
+def test_one_whose_class_was_exchanged_goes_when_the_program_lets_go_of_it(program: Program) -> None:
+    program.runs({"shop.py": OLD})
+    shop = program.module("shop")
+    kept, dropped = shop.Till(), shop.Till()
+    gone = weakref.ref(dropped)
+    outcome = program.patch({"shop.py": NEW})
+    assert outcome, outcome.reasons
+    del dropped
+    gc.collect()
+    assert gone() is None
+    made_since = shop.Till()
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert type(kept) is type(made_since) is shop.Till
+    assert (kept.total(), made_since.total()) == (1, 1)

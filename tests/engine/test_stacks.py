@@ -1,0 +1,36 @@
+"""What running frames hold can be asked, and nothing stays of the question."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+
+from hotpatch.engine.stacks import values_in
+
+
+class Thing:
+    pass
+
+
+def test_what_a_variable_held_when_it_was_asked_goes_when_the_function_lets_go_of_it() -> None:
+    thing = Thing()
+    gone = weakref.ref(thing)
+    assert gone() in values_in(sys._getframe())
+    thing = None  # type: ignore[assignment]
+    found = gone()
+    assert found is None
+
+
+def test_what_somebody_has_of_a_functions_variables_stays_with_him() -> None:
+    held = locals()
+    thing = Thing()
+    assert thing in values_in(sys._getframe())
+    found = held if sys.version_info >= (3, 13) else held["thing"]
+    assert found is (held if sys.version_info >= (3, 13) else thing)
+
+
+def test_what_a_function_put_beside_its_variables_stays() -> None:
+    exec("beside = 7")
+    values_in(sys._getframe())
+    found = locals().get("beside", 7)
+    assert found == 7
