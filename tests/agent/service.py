@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import itertools
 import os
 import re
 import shutil
@@ -78,6 +79,7 @@ class Service:
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
+        self._seconds = itertools.count(int(time.time()) - 100_000)
         self.root = folder / "app"
         self.log = folder / "gunicorn.log"
         self.app = app
@@ -106,6 +108,9 @@ class Service:
             path.parent.mkdir(parents=True, exist_ok=True)
             fresh = path.with_suffix(".new")
             fresh.write_text(text)
+            # Bytecode goes by size and second: of two versions within one the first would be loaded again.
+            second = next(self._seconds)
+            os.utime(fresh, (second, second))
             fresh.rename(path)
 
     # -- life ----------------------------------------------------------------------------------

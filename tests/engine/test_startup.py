@@ -130,9 +130,9 @@ def test_only_the_change_travels_to_staging(program: Program) -> None:
 def test_a_module_of_the_program_called_like_one_of_the_standard_library_is_started_as_it_runs(
     program: Program,
 ) -> None:
-    program.runs({"colorsys.py": "def price(): return 1\n", "shop.py": "from colorsys import price\n"})
+    program.runs({"tabnanny.py": "def price(): return 1\n", "shop.py": "from tabnanny import price\n"})
     shop = program.module("shop")
-    outcome = program.patch({"colorsys.py": "def price(): return 2\n"})
+    outcome = program.patch({"tabnanny.py": "def price(): return 2\n"})
     assert outcome, outcome.reasons
     assert shop.price() == 2
 
