@@ -133,9 +133,13 @@ class Alike:
         mine, wanted = dict(live_kids), dict(kids)
         inside = MADE_TO_SAY if kind == "reduced" else ()
         return mine.keys() == wanted.keys() and all(
-            self._same(mine[step], graph, child, NOWHERE if graph.kind(child) in inside else i, seen)
+            self._same(mine[step], graph, child, NOWHERE if _kind(graph, child) in inside else i, seen)
             for step, child in wanted.items()
         )
+
+
+def _kind(graph: Graph, i: int) -> str:
+    return graph.kind(i) if i in graph else ""  # pruned
 
 
 def _key(code: types.CodeType | None) -> codes.CodeKey:

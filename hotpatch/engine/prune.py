@@ -33,7 +33,7 @@ class _Pruner:
         self.kept_old: dict[int, Node] = {}
         self.kept_new: dict[int, Node] = {}
         self.origin: dict[int, int] = {}
-        self._staying = frozenset(difference.origin.values())
+        self._stays_as = {o: n for n, o in difference.origin.items()}
         self._built: set[int] = set()
         self._compared: set[int] = set()
         self._found: set[int] = set()
@@ -143,7 +143,9 @@ class _Pruner:
             o, inside = todo.pop()
             self._find(o)
             node = self.old.nodes[o]
-            gone = node[0] in SHARED and o not in self._staying
+            gone = node[0] in SHARED and o not in self._stays_as
+            if node[0] in SHARED and not gone:
+                self.origin[self._stays_as[o]] = o  # `Alike` asks whether it goes
             if not (inside or gone or node[0] in FIXED) or o in self._compared:
                 continue
             self._compared.add(o)

@@ -65,3 +65,24 @@ def test_the_author_may_say_what_becomes_of_it(program: Program) -> None:
     kept.undo.revert()
     assert program.patch(new, choices={"tables.ROWS": "rebuild"})
     assert not hasattr(tables, "ROWS")
+
+
+BY_NAME = """
+class Map:
+    def __init__(self): self.names, self.rules = {}, []
+class Rule:
+    def __init__(self, name):
+        self.name, self.map = name, MAP
+        MAP.rules.append(self)
+MAP = Map()
+BY_NAME = {name: [Rule(name)] for name in NAMES}
+"""
+
+
+def test_what_goes_may_hold_what_stays(program: Program) -> None:
+    program.runs({"rules.py": f"NAMES = 'a', 'b', 'c'{BY_NAME}"})
+    rules = program.module("rules")
+    rules.MAP.names["a"] = 1
+    outcome = program.patch({"rules.py": f"NAMES = 'a', 'c'{BY_NAME}"})
+    assert outcome, outcome.reasons
+    assert list(rules.BY_NAME) == ["a", "c"]
