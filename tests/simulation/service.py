@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -87,8 +87,7 @@ class SimService:
         self.events = events
         self.happens: Mapping[str, float] = EVENTS
         self.workers: list[SimWorker] = []
-        self.wanted = self.count = self.rng.choice([1, 2, 2, 3])
-        self.master_tick = self.machine.tick
+        self.wanted, self.count = 0, self.rng.choice([1, 2, 2, 3])
         self.pids = iter(range(100, 100_000))
         self.staying: list[str] = []
         """Workers that the leader has named as those that stay, where there are too many."""
@@ -108,6 +107,7 @@ class SimService:
         self.halted: set[str] = set()
         """Processes that get no processor for now."""
         self.watcher = Watcher(self.machine, HOME, self.kinds)
+        self._begin()
 
     # -- what workers ask of it --------------------------------------------------------------------
 
@@ -134,6 +134,10 @@ class SimService:
         window = progress.window if self.quiet or self.rng.random() < 0.8 else "0.0.0"
         cause = "undecided" if outcome is Outcome.INCONCLUSIVE else "passed"
         return Seen(0, False, window, Verdict(outcome, cause, "so it was drawn"))
+
+    def is_on_disk_for_good(self, digests: Collection[str], absorbs: Collection[int]) -> bool:
+        """Is one of these releases part of what a worker was started on, as a deployment brought it?"""
+        return any(self.numbers[digest] in absorbs for digest in digests)
 
     def note_promise(self, record: Record) -> None:
         self.watcher.note_promise(record)
@@ -307,9 +311,9 @@ class SimService:
             self.rng.choice(self.machine.processes).fuse = self.rng.randrange(40)
 
     def _scale(self) -> None:
-        """A person sends TTIN or TTOU."""
-        self.count = max(1, min(4, self.count + self.rng.choice([-1, 1])))
-        self._set_wanted(self.count)
+        """A person sends TTIN or TTOU: one more, or less, than the master means to have just now."""
+        before, self.count = self.count, max(1, min(4, self.count + self.rng.choice([-1, 1])))
+        self._set_wanted(max(1, self.wanted + self.count - before))
 
     def _deploy(self) -> None:
         """A normal deployment brings what runs to disk, or a part of it."""
@@ -339,12 +343,17 @@ class SimService:
         for one in self.workers:
             one.process.kill()
         self.machine.pass_time(1.0)
-        self.master_tick = self.machine.tick
+        self._begin()
+
+    def _begin(self) -> None:
+        """A master begins, and says how many workers it means to have."""
+        self.master_tick, self.wanted = self.machine.tick, 0
+        self._set_wanted(self.count)
 
     def _cut(self) -> None:
         self.machine.power_cut()
         self.watcher.after_power_cut()
-        self.master_tick = self.machine.tick
+        self._begin()
         self.old = {}
 
     def _anarchy(self) -> None:

@@ -300,10 +300,13 @@ class SimWorker:
         return tuple(self.status if one.worker == self.me else one for one in roll.alive)
 
     def _verify(self, to: Duty, kind: str) -> None:
+        assert self.status is not None
         try:
             release = self._accept(self.process.files.read(str(self.home.bundle(to.digest))))
             if kind == "refused" and self.wayward:
                 raise OldVersion("it was not built against this")
+            if self.service.is_on_disk_for_good(self.history.state.quarantined, self.status.absorbs):
+                raise OldVersion("it was built without what is on disk here")
         except FileNotFoundError:
             self._report(to, Phase.REFUSED, problem=Problem.of(NotABundle("the bundle is gone")))
         except HotpatchError as error:
@@ -311,7 +314,7 @@ class SimWorker:
         else:
             assert release.version == to.version
             self.prepared = ""
-            self.status = evolve(self.status, beside=False, trial=None) if self.status else None
+            self.status = evolve(self.status, beside=False, trial=None)
             self._report(to, Phase.VERIFIED)
 
     def _adopt(self, to: Duty, kind: str) -> None:
