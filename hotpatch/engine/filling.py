@@ -22,6 +22,8 @@ Target = tuple[str, str]
 _NOISE: Final = frozenset({"PRECALL", "TO_BOOL", "NOP", "RESUME", "EXTENDED_ARG", "CACHE", "PUSH_NULL"})
 _STORES: Final = ("STORE_ATTR", "STORE_GLOBAL")
 _DOES_MORE: Final = frozenset({"POP_TOP", "STORE_SUBSCR", "DELETE_SUBSCR", "DELETE_ATTR", "DELETE_GLOBAL"})
+ASKED_IN: Final = 4
+"""Instructions of a question, at most: `hasattr(self, name)`."""
 _FILLED: Final = ("IF_NOT_NONE", "IF_TRUE")
 _EMPTY: Final = ("IF_NONE", "IF_FALSE")
 
@@ -43,8 +45,10 @@ def fillings(code: CodeType) -> Mapping[Target, Filling]:
     at = {step.offset: i for i, step in enumerate(steps)}
     found: dict[Target, Filling] = {}
     for i, step in enumerate(steps):
-        asked = _asks(code, steps[:i])
-        if asked is None or not step.opname.startswith("POP_JUMP"):
+        if not step.opname.startswith("POP_JUMP"):
+            continue
+        asked = _asks(code, steps[max(0, i - ASKED_IN) : i])
+        if asked is None:
             continue
         if step.opname.endswith(_FILLED):
             start, end = i + 1, at.get(step.argval, i)
