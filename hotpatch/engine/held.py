@@ -40,7 +40,7 @@ def holding(exchanged: Exchanged, objects: Sequence[Any] = ()) -> tuple[Blocker,
             found.append(_blocker(holder, frame, cls))
     for obj in objects:
         kind = type(obj)
-        if kind in SUSPENDED and not exchanged.keys().isdisjoint(map(id, gc.get_referents(obj))):
+        if stacks.is_suspendable(kind) and not exchanged.keys().isdisjoint(map(id, gc.get_referents(obj))):
             cls = next(cls for i, (cls, _) in exchanged.items() if i in map(id, gc.get_referents(obj)))
             frame = getattr(obj, SUSPENDED[kind])
             if frame is not None:

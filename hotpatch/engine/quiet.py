@@ -23,13 +23,13 @@ from .commit import Undo
 from .frames import Blocker, blockers, may_never_return
 from .heap import Exchange, Functions
 from .moment import commit_now
+from .stacks import is_suspendable
 from .view import PLAIN_VIEW, View
 
 if TYPE_CHECKING:
     from .staged import Staged
 
 MAKERS: Final = ("__init__", "__new__", "__call__")
-SUSPENDED: Final = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 SECONDS: Final = 2.0
 LONGEST: Final = 0.25
 """Seconds that another thread may wait for the GIL when a look at what lives takes long."""
@@ -72,7 +72,7 @@ def needs_search(exchange: Exchange, incompatible: frozenset[str]) -> bool:
 
 
 def suspended_in(objects: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(obj for obj in objects if type(obj) in SUSPENDED)
+    return tuple(obj for obj in objects if is_suspendable(type(obj)))
 
 
 def blockers_of(

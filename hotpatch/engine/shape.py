@@ -278,7 +278,8 @@ class Shapes:
         self.world = world
         self.view = world.view
         self._naming = False
-        self._classes: dict[type, tuple[type, list[tuple[type, str, Any]], str]] = {}
+        self._classes: dict[int, tuple[type, list[tuple[type, str, Any]], str]] = {}
+        """By id: a metaclass of the program's may have a hash of its own."""
 
     def of_class(self, cls: type) -> tuple[type, list[tuple[type, str, Any]], str]:
         """What all its instances have in common: the C type below, their slots, and what kind they are.
@@ -286,12 +287,12 @@ class Shapes:
         Those that are compared and hashed by an `__eq__` and a `__hash__` of their own are values: nobody
         counts on such an object being changed, and it may be shared and cached.
         """
-        known = self._classes.get(cls)
+        known = self._classes.get(id(cls))
         if known is None:
             find = self.view.attributes
             own = (class_attribute(cls, name, find) for name in ("__eq__", "__hash__"))
             kind = "value" if all(type(method) is types.FunctionType for method in own) else "instance"
-            known = self._classes[cls] = solid_base(cls), list(slots_of(cls)), kind
+            known = self._classes[id(cls)] = solid_base(cls), list(slots_of(cls)), kind
         return known
 
     def expand(self, obj: Any) -> Shape:

@@ -36,9 +36,14 @@ def greenlet_type() -> Any:
 def with_frames(objects: Sequence[Any]) -> list[Any]:
     """Those that have frames of their own.  Who goes on to look into frames holds no list of all objects: for
     `values_in` it would be one more who has the dictionary."""
-    kinds = types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType
     greenlet = greenlet_type()
-    return [obj for obj in objects if type(obj) in kinds or issubclass(type(obj), greenlet)]
+    return [obj for obj in objects if is_suspendable(type(obj)) or issubclass(type(obj), greenlet)]
+
+
+def is_suspendable(kind: type) -> bool:
+    """Is it that of generators, coroutines or asynchronous generators?  By identity alone: `in` would ask the
+    metaclasses of the program's classes for `==` or a hash."""
+    return kind is types.GeneratorType or kind is types.CoroutineType or kind is types.AsyncGeneratorType
 
 
 def of_the_program(objects: Sequence[Any] = ()) -> Iterator[tuple[str, FrameType]]:

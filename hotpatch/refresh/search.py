@@ -45,24 +45,26 @@ class _Kind:
     """One that is looked for, or is not entered like others."""
 
 
-class _Kinds(dict[type, _Kind | None]):
-    """Decided once a type; None for what is neither looked for nor holds anything."""
+_UNKNOWN: Final = _Kind()
+
+
+class _Kinds:
+    """Decided once a type; told by id, for a metaclass of the program's may have a hash of its own."""
 
     def __init__(self, wanted: tuple[type, ...]) -> None:
-        super().__init__()
+        self.known: dict[int, _Kind | None] = {}
         self._wanted = wanted
 
-    def __missing__(self, kind: type) -> _Kind | None:
-        self[kind] = found = self._decide(kind)
-        return found
-
-    def _decide(self, kind: type) -> _Kind | None:
+    def decide(self, kind: type) -> _Kind | None:
+        """None for what is neither looked for nor holds anything."""
         # Never isinstance: it would wake a lazy proxy.
         special = issubclass(kind, self._wanted) or kind is types.FunctionType
-        if not special and not may_enter(kind):
-            return None
-        length = next((base.__len__ for base in _SIZED if issubclass(kind, base)), None)
-        return _Kind(length, special)
+        if special or may_enter(kind):
+            length = next((base.__len__ for base in _SIZED if issubclass(kind, base)), None)
+            self.known[id(kind)] = _Kind(length, special)
+        else:
+            self.known[id(kind)] = None
+        return self.known[id(kind)]
 
     def wants(self, kind: type) -> bool:
         return issubclass(kind, self._wanted)
@@ -100,10 +102,12 @@ class _Search:
 
     def meet(self, values: Iterable[object]) -> list[object]:
         """Take note of these; what is to be entered next."""
-        kinds, seen = self._kinds, self.seen
+        known, seen = self._kinds.known, self.seen
         ahead: list[object] = []
         for value in values:
-            kind = kinds[type(value)]
+            kind = known.get(id(type(value)), _UNKNOWN)
+            if kind is _UNKNOWN:
+                kind = self._kinds.decide(type(value))
             if kind is None or id(value) in seen:
                 continue
             seen[id(value)] = value

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import weakref
 
-from hotpatch.engine.stacks import values_in
+from hotpatch.engine.quiet import suspended_in
+from hotpatch.engine.stacks import values_in, with_frames
 
 
 class Thing:
@@ -34,3 +35,18 @@ def test_what_a_function_put_beside_its_variables_stays() -> None:
     values_in(sys._getframe())
     found = locals().get("beside", 7)
     assert found == 7
+
+
+class Touchy(type):
+    def __eq__(cls, other: object) -> bool:
+        raise AssertionError
+
+    def __hash__(cls) -> int:
+        raise AssertionError
+
+
+def test_what_has_frames_is_found_without_a_question_to_the_programs_classes() -> None:
+    generator = (i for i in range(2))
+    objects = [Touchy("Thing", (), {})(), generator]
+    assert with_frames(objects) == [generator]
+    assert suspended_in(objects) == (generator,)

@@ -169,8 +169,16 @@ def test_a_search_runs_no_code_of_the_objects() -> None:
         def __len__(self) -> int:
             raise AssertionError
 
+    class TouchyMeta(type):
+        def __eq__(cls, other: object) -> bool:
+            raise AssertionError
+
+        def __hash__(cls) -> int:
+            raise AssertionError
+
     wanted = Wanted()
-    assert instances((Wanted,), [Touchy(), TouchyList([wanted])]) == [wanted]
+    of_touchy = TouchyMeta("OfTouchy", (), {})()
+    assert instances((Wanted,), [Touchy(), of_touchy, TouchyList([wanted])]) == [wanted]
 
 
 def test_a_search_needs_no_scan_of_the_heap(monkeypatch: object) -> None:
