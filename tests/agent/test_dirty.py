@@ -105,7 +105,7 @@ def settled_with_arbiter(pusher: Pusher, made: Service) -> None:
 
 
 def dirty(pusher: Pusher) -> tuple[Status, ...]:
-    return read_roll(pusher.home.dirty).alive
+    return read_roll(pusher.home.dirty).alive if pusher.home.dirty.exists() else ()  # the first one makes it
 
 
 def serving(pusher: Pusher) -> list[Status]:
