@@ -47,6 +47,7 @@ class Foresight:
 
     def __init__(self, difference: Difference, old: Graph, new: Graph) -> None:
         self._difference, self._old, self._new = difference, old, new
+        self._by_step: dict[Pair, dict[Step, list[Pair]]] = {}
         self._changed: dict[str, set[str]] = {}
         for pair in difference.visits:
             if old.kind(pair[0]) == "module":
@@ -86,13 +87,13 @@ class Foresight:
         ]
         return bool(nodes) and all(kind == "opaque" and head in locks.TYPES for kind, head in nodes)
 
-    @functools.lru_cache(maxsize=1)  # noqa: B019 - one of these lives as long as a plan is made
     def _children(self, pair: Pair) -> Mapping[Step, list[Pair]]:
         """By their steps: a table of many rows is asked for each of them."""
-        found: dict[Step, list[Pair]] = {}
-        for step, _, child in self._difference.edges.get(pair, ()):
-            found.setdefault(step, []).append(child)
-        return found
+        if pair not in self._by_step:
+            found = self._by_step[pair] = {}
+            for step, _, child in self._difference.edges.get(pair, ()):
+                found.setdefault(step, []).append(child)
+        return self._by_step[pair]
 
     # -- functions -------------------------------------------------------------------------------
 

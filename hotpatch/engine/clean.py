@@ -54,14 +54,10 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
     from .world import World
 
     root, home = job["root"], job["home"]
-    sys.path[:] = [
-        root + p[len(home) :] if p == home or p.startswith(home + os.sep) else p for p in job["path"]
-    ]
+    sys.path[:] = [root + p[len(home) :] if is_in(home, p) else p for p in job["path"]]
     sys.argv[:] = job["argv"]
     folder = job["cwd"]
-    os.chdir(
-        root + folder[len(home) :] if folder == home or folder.startswith(home + os.sep) else folder or root
-    )
+    os.chdir(root + folder[len(home) :] if is_in(home, folder) else folder or root)
     from_source(root)
     witness = Witness(root)
     failed: dict[str, str] = {}
@@ -117,6 +113,11 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def is_in(folder: str, path: str) -> bool:
+    """Is it this folder, or below it?"""
+    return path == folder or path.startswith(folder + os.sep)
+
+
 def from_source(root: str) -> None:
     """From now on modules of the program are compiled as they are imported, whatever bytecode lies there.
 
@@ -148,8 +149,7 @@ def tell(error: BaseException, root: str) -> str:
 def main(path: str) -> None:
     with open(path) as file:
         job = json.load(file)
-    home = job["home"]
-    sys.path[:] = [entry for entry in job["path"] if entry != home and not entry.startswith(home + os.sep)]
+    sys.path[:] = [entry for entry in job["path"] if not is_in(job["home"], entry)]
     for name in job["preload"]:
         with contextlib.suppress(BaseException):  # what doesn't import here is not missed
             importlib.import_module(name)

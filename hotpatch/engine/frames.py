@@ -17,14 +17,14 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Collection, Iterable, Iterator
-from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
+from types import AsyncGeneratorType, CodeType, FrameType
 from typing import Any
 
 from attrs import frozen
 
 from hotpatch.engine.codes import walk
 from hotpatch.engine.flow import endless_loop, flow_of
-from hotpatch.engine.stacks import greenlet_type, in_threads, stack
+from hotpatch.engine.stacks import SUSPENDED, greenlet_type, in_threads, is_suspendable, stack
 
 
 @frozen
@@ -139,24 +139,17 @@ def _frames(objects: Iterable[object]) -> Iterator[tuple[str, FrameType, bool]]:
     greenlet = greenlet_type()
     for held in objects:
         kind = type(held)
-        if kind in _SUSPENDED:
-            if (suspended := getattr(held, _SUSPENDED[kind][0])) is not None:
-                yield _SUSPENDED[kind][2], suspended, False
+        if is_suspendable(kind):
+            if (suspended := getattr(held, SUSPENDED[kind][0])) is not None:
+                yield SUSPENDED[kind][2], suspended, False
         elif greenlet and issubclass(kind, greenlet):
             for frame in stack(getattr(held, "gr_frame", None)):
                 yield "greenlet", frame, False
 
 
-_SUSPENDED: dict[type, tuple[str, str, str]] = {
-    GeneratorType: ("gi_frame", "gi_yieldfrom", "generator"),
-    CoroutineType: ("cr_frame", "cr_await", "coroutine"),
-    AsyncGeneratorType: ("ag_frame", "ag_await", "async generator"),
-}
-
-
 def awaiting(awaitable: object) -> Iterator[FrameType]:
     """The frames of a coroutine and of what it waits for, outermost first, as far as Python tells."""
-    while (names := _SUSPENDED.get(type(awaitable))) is not None:
+    while (names := SUSPENDED.get(type(awaitable))) is not None:
         frame = getattr(awaitable, names[0])
         if frame is not None:
             yield frame

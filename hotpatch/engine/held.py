@@ -11,7 +11,7 @@ from __future__ import annotations
 import dis
 import gc
 from collections.abc import Sequence
-from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
+from types import CodeType, FrameType
 from typing import Any, Final
 
 from . import stacks
@@ -42,17 +42,10 @@ def holding(exchanged: Exchanged, objects: Sequence[Any] = ()) -> tuple[Blocker,
         kind = type(obj)
         if stacks.is_suspendable(kind) and not exchanged.keys().isdisjoint(map(id, gc.get_referents(obj))):
             cls = next(cls for i, (cls, _) in exchanged.items() if i in map(id, gc.get_referents(obj)))
-            frame = getattr(obj, SUSPENDED[kind])
+            frame = getattr(obj, stacks.SUSPENDED[kind][0])
             if frame is not None:
                 found.append(_blocker(kind.__name__, frame, cls))
     return tuple(found)
-
-
-SUSPENDED: Final[dict[type, str]] = {
-    GeneratorType: "gi_frame",
-    CoroutineType: "cr_frame",
-    AsyncGeneratorType: "ag_frame",
-}
 
 
 def _held(frame: FrameType, exchanged: Exchanged) -> type | None:

@@ -25,7 +25,6 @@ from .process_settings import FINALIZERS, settings_problems
 from .prune import prune
 from .stale import recalled
 from .start import Start, Started, run
-from .syntax_read import read
 
 Sources = Mapping[str, tuple[str, bytes]]
 Grader = Callable[[Difference, Graph, Graph], Foresee]
@@ -89,10 +88,7 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
     )
     foresee = None if grader is None else grader(difference, old.graph, new.graph)
     loaded = {name for at in (old, new) for name in (*at.local, *map(module_name, at.local.values()))}
-    try:
-        explain_it(measured, dict(before.values()), dict(after.values()), loaded, foresee)
-    finally:
-        read.cache_clear()
+    explain_it(measured, dict(before.values()), dict(after.values()), loaded, foresee)
     return measured
 
 

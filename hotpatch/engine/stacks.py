@@ -40,6 +40,14 @@ def with_frames(objects: Sequence[Any]) -> list[Any]:
     return [obj for obj in objects if is_suspendable(type(obj)) or issubclass(type(obj), greenlet)]
 
 
+SUSPENDED: Final[dict[type, tuple[str, str, str]]] = {
+    types.GeneratorType: ("gi_frame", "gi_yieldfrom", "generator"),
+    types.CoroutineType: ("cr_frame", "cr_await", "coroutine"),
+    types.AsyncGeneratorType: ("ag_frame", "ag_await", "async generator"),
+}
+"""Where each has its frame, and what it waits for; and what it is called."""
+
+
 def is_suspendable(kind: type) -> bool:
     """Is it that of generators, coroutines or asynchronous generators?  By identity alone: `in` would ask the
     metaclasses of the program's classes for `==` or a hash."""

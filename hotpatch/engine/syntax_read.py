@@ -9,7 +9,6 @@ branches are units with that branch among their guards.  What can't run in a ser
 from __future__ import annotations
 
 import ast
-import functools
 import warnings
 from collections.abc import Iterator
 
@@ -54,13 +53,8 @@ def parse(file: str, source: bytes) -> ast.Module:
     return tree
 
 
-@functools.lru_cache(maxsize=1024)
 def read(file: str, source: bytes) -> Module:
-    """The module that `source`, found at `file` below the import root, defines.  Raises `PatchInvalid`.
-
-    Kept, for most modules are the same before and after and are asked for several times, until whoever reads
-    a program says by `read.cache_clear` that this is over.
-    """
+    """The module that `source`, found at `file` below the import root, defines.  Raises `PatchInvalid`."""
     tree = parse(file, source)
     name, package = module_name(file), file.endswith("__init__.py")
     reader = _Reader(name if package else name.rpartition(".")[0], tree, source)

@@ -67,14 +67,13 @@ class Running:
     below: epochs.Version | None = None
     """With `undo`: the version that it leaves in effect."""
     round: refresh.Round | None = None
-    settled: bool = False
+    """What is still to be settled."""
 
     def settle(self) -> None:
         """Once nobody runs the old code any more: forget what it may have computed meanwhile."""
-        if not self.settled and self.round is not None:
-            self.settled = True
-            self.round.settle()
-        self.round = None
+        due, self.round = self.round, None
+        if due is not None:
+            due.settle()
 
 
 def prepare(program: Program, release: Release, app: Any) -> Prepared:
@@ -174,7 +173,7 @@ def commit(
             _must_stand(stands)
             with _round(program, prepared, app) as running.round:
                 running.undo = engine.commit_now(prepared.staged)
-        running.settled, running.round = True, None
+        running.round = None
         running.prepared = evolve(prepared, staged=prepared.staged.once_committed())
     program.push(Layer(prepared.release, running))
     note_epoch(epochs.current(), prepared.release.version)

@@ -9,9 +9,10 @@ awaited or run in a thread, is remembered by function; that is forgotten as well
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
+from fastapi import FastAPI
+from fastapi.dependencies import models
 from starlette.routing import BaseRoute
 
 from hotpatch.engine.reading import LRU
@@ -19,8 +20,6 @@ from hotpatch.refresh.registry import Handler
 from hotpatch.refresh.search import instances
 from hotpatch.refresh.update import Update
 
-FastAPI: Any = importlib.import_module("fastapi").FastAPI
-models = importlib.import_module("fastapi.dependencies.models")
 _MADE_FOR = ("_effective_candidates_version", "_effective_low_priority_routes_version")
 """The number of the routes that a router's were made of."""
 
