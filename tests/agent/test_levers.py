@@ -9,6 +9,7 @@ import signal
 import socket
 import struct
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,6 +30,7 @@ HAS_SOCKET = "control_socket" in config.make_settings()
 def test_through_the_control_socket(pusher: Pusher, worker_class: str) -> None:
     with make(pusher, worker_class, workers=2) as service:
         settled(pusher, service, 2)
+        wait_until(Path(service.control_socket).exists, "the master listens there")
         deploy_two(pusher, service)
         assert "worker add 1: the master means to have 3" in service.text()
         assert "Handling signal: tt" not in service.text()
@@ -79,6 +81,27 @@ def test_no_socket_is_looked_for_where_the_configuration_has_none() -> None:
     assert control_socket(SimpleNamespace(control_socket="/a", control_socket_disable=True)) is None
     assert control_socket(SimpleNamespace(control_socket="/a", control_socket_disable=False)) == "/a"
     assert control_socket(SimpleNamespace(control_socket="a")) == str(Path.cwd() / "a")
+
+
+def test_a_master_that_listens_anew_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    path = tmp_path / "ctl"
+    with socket.socket(socket.AF_UNIX) as master:
+
+        def listen(_seconds: float) -> None:
+            master.bind(str(path))
+            master.listen()
+
+        def ask(_connection: object, command: str) -> dict[str, int]:
+            said.append(command)
+            return {"pid": os.getppid(), "total": 3}
+
+        monkeypatch.setattr(levers, "ask", ask)
+        monkeypatch.setattr(time, "sleep", listen)
+        monkeypatch.setattr(os, "kill", lambda _pid, _number: said.append("a signal"))
+        config = SimpleNamespace(control_socket=str(path))
+        assert Levers(os.getppid(), config, logging.getLogger()).more()
+    assert said == ["show stats", "worker add 1"]
 
 
 @pytest.mark.parametrize(

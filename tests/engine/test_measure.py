@@ -12,6 +12,7 @@ from attrs import evolve
 from hotpatch import engine
 from hotpatch.engine import Measurement, Start
 from hotpatch.errors import PatchInvalid, PatchRefused, WrongPython
+from tests.agent.service import wait_until
 
 from .conftest import Program
 
@@ -93,7 +94,8 @@ def test_a_start_without_end_is_given_up_and_leaves_no_process(tmp_path: Path) -
     with pytest.raises(PatchRefused, match="did not end within"):
         measured(tmp_path, "X = 1\n", text, seconds=3.0)
     pids = mark.read_text().split()
-    assert pids and not any(_runs(pid) for pid in pids)
+    assert pids
+    wait_until(lambda: not any(_runs(pid) for pid in pids), "they end, having been killed")
 
 
 def _runs(pid: str) -> bool:

@@ -3,8 +3,9 @@
 gunicorn listens on a control socket from 25.1 on, unless that is turned off: JSON after a length, mode 0600.
 It tells what a signal leaves open, whether the master has taken the order.  All services of a user may share
 its default path, and the one that was started last has it: whoever answers is asked first whether he is our
-master.  A signal is sent where nothing was ordered through the socket.  An order that was sent and not
-answered may have been taken, or not: gunicorn ends all conversations whenever it forks.
+master.  gunicorn ends all conversations whenever it forks, and listens anew a moment after; so it is asked
+again for a while.  A signal is sent where nothing was ordered through the socket.  An order that was sent and
+not answered may have been taken, or not.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ import signal
 import socket
 import struct
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
 from hotpatch.native import original
 
 PATIENCE: Final = 5.0
 """Seconds for each word of the master's."""
+AWAY: Final = 2.0
+"""Seconds for which a master that doesn't listen may be about to, having forked."""
 LONGEST: Final = 1 << 20
 _LENGTH: Final = struct.Struct(">I")
 
@@ -42,35 +46,41 @@ class Levers:
         return self._pull("worker remove 1", signal.SIGTTOU)
 
     def _pull(self, order: str, lever: signal.Signals) -> bool:
-        if os.getppid() != self._master:
-            return True  # the master has gone, and this worker is about to
         answered = None if self._path is None else self._order(order)
-        if answered is None:
+        if answered is None and os.getppid() == self._master:  # else he has gone, and this worker is about to
             self._log.info("hotpatch: asking the master by %s", lever.name)
             os.kill(self._master, lever)
         return answered is not False
 
     def _order(self, order: str) -> bool | None:
         """Has our master answered it?  None if it was not sent to him."""
-        connection = original("socket", "socket")(socket.AF_UNIX)
-        try:
-            connection.settimeout(PATIENCE)
-            connection.connect(self._path)
-            if ask(connection, "show stats").get("pid") != self._master:
-                return None  # another service's, on a path that both were given
-        except (OSError, ValueError):
-            connection.close()
-            return None
+        given_up = monotonic() + AWAY
+        while os.getppid() == self._master:
+            with original("socket", "socket")(socket.AF_UNIX) as connection:
+                connection.settimeout(PATIENCE)
+                try:
+                    connection.connect(self._path)
+                    if ask(connection, "show stats").get("pid") != self._master:
+                        return None  # another service's, on a path that both were given
+                    return self._answered(connection, order)
+                except ValueError:
+                    return None
+                except OSError:
+                    if monotonic() >= given_up:
+                        return None
+            original("time", "sleep")(0.02)
+        return None
+
+    def _answered(self, connection: Any, order: str) -> bool:
+        """Has he answered it?  Raises BrokenPipeError if he had closed the connection before it was sent."""
         try:
             told = ask(connection, order)
-            self._log.info("hotpatch: %s: the master means to have %s", order, told.get("total"))
         except BrokenPipeError:
-            return None  # he had closed it before this was sent
+            raise
         except (OSError, ValueError) as error:
             self._log.warning("hotpatch: the master has not answered to '%s': %s", order, error)
             return False
-        finally:
-            connection.close()
+        self._log.info("hotpatch: %s: the master means to have %s", order, told.get("total"))
         return True
 
 
