@@ -7,6 +7,7 @@ bundle's author has chosen (`keep`, `rebuild`).
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Callable, Mapping
 from difflib import SequenceMatcher
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
+from hotpatch.pace import breathe
 
 from . import codes, locks, memo
 from .alike import Alike
@@ -70,10 +72,10 @@ class Merger:
             if name not in self.old.roots and not name.startswith("<"):
                 self._new_module(name, n)
         for pair in self.difference.visits:
+            breathe()
             self._visit(pair)
         for pair in self.difference.stale_caches:
-            live = self.locator.locate(pair[0])
-            if live is not MISSING:
+            if (live := self.locator.locate(pair[0])) is not MISSING:
                 self.call(live.cache_clear, f"{self.old.path(pair[0])} cache", live)
         self.ops += memo.levels(self.ops)
         self.ops += memo.codecs_found(self.ops)
@@ -85,8 +87,6 @@ class Merger:
             module = self.builder.make(n)
         except Unbuildable as why:
             raise PatchRefused(f"the new module {name}: {why}") from why
-        import sys
-
         self.emit(sys, SlotKind.MODULE, name, ABSENT, module, f"new module {name}")
         package, _, last = name.rpartition(".")
         if package and package not in self.new.roots:  # a folder without `__init__.py`: no graph tells of it

@@ -12,6 +12,7 @@ from attrs import evolve, field, frozen
 
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
+from hotpatch.pace import breathe
 from hotpatch.transform import Transformer
 
 from . import codes, collector, effects, filled, frames, heap, held, memo, quiet
@@ -116,6 +117,7 @@ def _stage(
 ) -> Staged:
     difference = measurement.difference
     world = World(root, view)
+    breathe()
     _all_measured(measurement, world)
     shapes = Shapes(world)
     extra = world.open(measurement.opened) | ({} if app is None else {APP: app})
@@ -130,9 +132,11 @@ def _stage(
     merger.ops += memo.drop_recalled(difference.recalled, locator, shapes)
     filled.of_old_code(difference.filled, merger)
     _drop_modules(merger, measurement)
+    breathe()
     exchange = heap.Exchange(merger.functions)
     incompatible = quiet.incompatible_names(merger.functions, merger.ops, view)
     suspended = _scan(measurement, merger, builder, exchange, world, incompatible)
+    breathe()
     base, carry, ours = merger.ops, None, list[Op]()
     if transformers:
         carry = Carry(transformers, root, view, builder.classes.exchanged)

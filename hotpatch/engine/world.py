@@ -58,26 +58,16 @@ class World:
         self._outside: dict[int, tuple[str, str]] | None = None
         for name, module in self._modules():
             self.home_of.setdefault(id(vars(module)), name)
-            if name != "__main__" and self.is_ours(vars(module).get("__file__")):
+            if name != "__main__" and _is_below(self.root, vars(module).get("__file__")):
                 self.local[name] = module
 
     def _modules(self) -> Iterator[tuple[str, types.ModuleType]]:
         """Standard library last, short names first: the first name that an object has is the one it is
         told by."""
         stdlib = sys.stdlib_module_names
-        for name, module in sorted(
-            dict(self.view.modules()).items(),
-            key=lambda kv: (kv[0].partition(".")[0] not in stdlib, len(kv[0]), kv[0]),
-        ):
-            if issubclass(type(module), types.ModuleType):
-                yield name, module
-            elif (behind := _behind(module, name)) is not None:
-                yield name, behind
-
-    def is_ours(self, file: Any) -> bool:
-        if type(file) is not str or not file.startswith(self.root + os.sep):
-            return False
-        return not any(f"{os.sep}{name}{os.sep}" in file[len(self.root) :] for name in INSTALLED)
+        yield from sorted(
+            _loaded(self.view), key=lambda kv: (kv[0].partition(".")[0] not in stdlib, len(kv[0]), kv[0])
+        )
 
     # -- the root's path in strings ------------------------------------------------
 
@@ -135,6 +125,30 @@ class World:
         if kind is types.FunctionType:
             return self.home_of.get(id(obj.__globals__)) in self.local
         return issubclass(kind, type) and class_dict(obj).get("__module__", MISSING) in self.local
+
+
+def local_modules(root: str, view: View = PLAIN_VIEW) -> dict[str, types.ModuleType]:
+    """`World.local`, for who asks nothing else."""
+    root = absolute(root)
+    return {
+        name: module
+        for name, module in _loaded(view)
+        if name != "__main__" and _is_below(root, vars(module).get("__file__"))
+    }
+
+
+def _is_below(root: str, file: Any) -> bool:
+    if type(file) is not str or not file.startswith(root + os.sep):
+        return False
+    return not any(f"{os.sep}{name}{os.sep}" in file[len(root) :] for name in INSTALLED)
+
+
+def _loaded(view: View) -> Iterator[tuple[str, types.ModuleType]]:
+    for name, module in dict(view.modules()).items():
+        if issubclass(type(module), types.ModuleType):
+            yield name, module
+        elif (behind := _behind(module, name)) is not None:
+            yield name, behind
 
 
 def _behind(found: Any, name: str) -> types.ModuleType | None:

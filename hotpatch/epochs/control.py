@@ -157,6 +157,16 @@ def requests_in_flight() -> tuple[InFlight, ...]:
     return describe(pins.open_pins.copy())
 
 
+def is_busy() -> bool:
+    """Is anything pinned just now?"""
+    return bool(pins.open_pins)
+
+
+def is_behind() -> bool:
+    """Is anything that is pinned still on an epoch before the default's?"""
+    return any(epoch < pins.policy.epoch for epoch in pinned_epochs())
+
+
 def describe(open_pins: set[pins.Pin]) -> tuple[InFlight, ...]:
     now = time.monotonic()
     flights = [InFlight(_name(pin.what), pin.epoch, max(0.0, now - pin.since)) for pin in open_pins]

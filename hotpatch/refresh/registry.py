@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -27,6 +27,11 @@ class Handler:
     forget: Step | None = None
     rebuild: Step | None = None
     after: Step | None = None
+    looks_for: tuple[type, ...] = ()
+    """Classes whose instances its steps ask for by `Update.held`: looked for once for all handlers, before
+    the change, and once more before it is settled."""
+    looks_in: Callable[[], Iterable[object]] | None = None
+    """Where they are to be found as well, besides what the program holds."""
 
 
 _handlers: tuple[Handler, ...] = ()

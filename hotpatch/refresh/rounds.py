@@ -1,11 +1,13 @@
 """One round of refresh: what runs before a change, and the two passes after it.
 
 ```
-begin ── before of each ──▶ the change ──▶ complete: forget of each, rebuild of each, after of each
-                                     └───▶ abandon:                                 after of each
+look ── before of each ──▶ the change ──▶ complete: forget of each, rebuild of each, after of each
+                                    └───▶ abandon:                                 after of each
 ```
 
 - Who takes part is settled when the round begins.
+- What handlers look for is looked for before the change: it takes time, in which new code would meet what
+  old code computed.  What comes into being meanwhile is found when the change is settled.
 - Only `before` of a commit may refuse, by raising.  Then the `after` of those that had agreed runs
   (`Outcome.REFUSED`), the refuser's own doesn't, and nothing has changed.
 - A handler whose `before` ran has its `after` run, whatever comes in between.  A handler whose `forget`
@@ -24,9 +26,10 @@ from attrs import evolve, frozen
 
 from hotpatch.engine.view import PLAIN_VIEW, View
 from hotpatch.errors import PatchRefused
-from hotpatch.ops import Op
+from hotpatch.ops import Op, SlotKind
 from hotpatch.refresh.discover import plugins
 from hotpatch.refresh.registry import Handler, Step, registered
+from hotpatch.refresh.search import instances
 from hotpatch.refresh.update import Outcome, Update
 
 
@@ -112,6 +115,7 @@ class Round:
         """
         started = time.monotonic()
         self._failures = []
+        self._look()
         self._passes()
         return self._report(started)
 
@@ -126,7 +130,25 @@ class Round:
         else:
             self.abandon()
 
+    def _look(self) -> None:
+        """Find what any of the handlers will ask for, in one walk: where it fails, each looks for itself."""
+        try:
+            self.update = evolve(self.update, found=tuple(self._found()))
+        except Exception as error:  # noqa: BLE001  # what the program's classes raise
+            self._failures.append(Failure("all", "looks_for", _text(error)))
+
+    def _found(self) -> list[object]:
+        kinds = tuple(kind for handler in self._handlers for kind in handler.looks_for)
+        if not kinds:
+            return []
+        slots = (op for op in self.update.ops if op.kind is not SlotKind.CODE)
+        coming_and_going = (value for op in slots for value in (op.before, op.after))
+        elsewhere = (handler.looks_in for handler in self._handlers if handler.looks_in is not None)
+        roots = [*self.update.roots(), *(root for look in elsewhere for root in look()), *coming_and_going]
+        return instances(kinds, roots)
+
     def _begin(self) -> None:
+        self._look()
         for handler in self._handlers:
             if handler.before is None:
                 self._open.append(handler)
@@ -158,6 +180,7 @@ class Round:
         while self._open:  # last in, first out: what was halted first goes on last
             handler = self._open.pop()
             self._run(handler, "after", handler.after, update)
+        self.update = evolve(self.update, found=None)  # it may be long until this is settled
         self._report(started)
         if self._deferred is not None:
             raise self._deferred

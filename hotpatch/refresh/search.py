@@ -22,6 +22,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from hotpatch.engine.reading import flags_of
+from hotpatch.pace import breathe
 
 LIMIT: Final = 200_000
 """Objects looked at in one search."""
@@ -89,6 +90,7 @@ def instances(kinds: tuple[type, ...], roots: Iterable[object], limit: int = LIM
         for start in range(0, len(ahead), AT_ONCE):
             if len(search.seen) >= limit:
                 return search.found
+            breathe()
             deeper += search.meet(gc.get_referents(*ahead[start : start + AT_ONCE]))
         ahead = deeper
     return search.found
@@ -115,7 +117,8 @@ class _Search:
                 ahead += self._special(value)
             elif kind.length is None or kind.length(value) <= WIDE:
                 ahead.append(value)
-        return ahead
+        # Tables of strings and numbers are half of all: the collector itself doesn't follow those.
+        return list(filter(gc.is_tracked, ahead))
 
     def _special(self, value: object) -> tuple[object, ...]:
         kind = type(value)

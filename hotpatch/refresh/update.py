@@ -18,8 +18,9 @@ from attrs import field, frozen
 
 from hotpatch.engine.reading import class_module, raw_dict
 from hotpatch.engine.view import PLAIN_VIEW, View
-from hotpatch.engine.world import World
+from hotpatch.engine.world import local_modules
 from hotpatch.ops import Op, SlotKind
+from hotpatch.refresh.search import instances
 
 
 class Outcome(enum.Enum):
@@ -62,6 +63,8 @@ class Update:
     """The folder of the program's modules; without it, what lies outside the installed packages counts."""
     view: View = field(default=PLAIN_VIEW, repr=False)
     """What the slots of this process mean, where several versions run in it."""
+    found: tuple[object, ...] | None = field(default=None, repr=False)
+    """What was looked for beforehand, for all handlers at once (`Handler.looks_for`), nearest first."""
 
     @cached_property
     def functions(self) -> Mapping[int, types.FunctionType]:
@@ -109,7 +112,7 @@ class Update:
     def program(self) -> Mapping[str, types.ModuleType]:
         """The program's own modules, by name."""
         if self.root:
-            return World(self.root).local
+            return local_modules(self.root)
         installed = tuple({path for path in (sys.prefix, sys.base_prefix, sys.exec_prefix) if path})
         return {
             name: module
@@ -133,6 +136,12 @@ class Update:
         if self.app is not None:
             yield self.app
         yield from self.program.values()
+
+    def held(self, *kinds: type) -> list[Any]:
+        """The instances of these classes that the program can be seen to hold, nearest first."""
+        if self.found is None:
+            return instances(kinds, self.roots())
+        return [one for one in self.found if issubclass(type(one), kinds)]
 
 
 def unwrapped(value: object) -> Iterator[object]:

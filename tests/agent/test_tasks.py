@@ -17,6 +17,7 @@ from hotpatch_agent.home.status import Phase, Status
 from hotpatch_agent.process import adopt
 from hotpatch_agent.worker.tasks import Tasks
 
+from hotpatch import epochs
 from tests.agent.rounds import COMMITTED, OFFERED, ONE
 
 PROGRAM: Any = SimpleNamespace(
@@ -63,3 +64,21 @@ def test_a_commit_that_is_called_off_at_the_last_moment_changes_nothing() -> Non
     with pytest.raises(adopt.CalledOff):
         adopt.commit(PROGRAM, prepared, None, stands=lambda: False)
     assert not flipped
+
+
+@pytest.mark.parametrize("behind", [True, False], ids=["one was", "none was"])
+def test_a_change_is_settled_later_if_a_request_was_on_old_code_when_it_was_made(
+    behind: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(adopt, "show", lambda _program, _release: None)
+    monkeypatch.setattr(adopt, "note_epoch", lambda _epoch, _version: None)
+    monkeypatch.setattr(epochs, "is_behind", lambda: behind)
+    program: Any = SimpleNamespace(root=tmp_path, push=lambda _layer: None)
+    prepared: Any = SimpleNamespace(
+        version=SimpleNamespace(flip=lambda: None),
+        staged=SimpleNamespace(ops=()),
+        handlers=(),
+        release=SimpleNamespace(version=1),
+    )
+    running = adopt.commit(program, prepared, None)
+    assert (running.round is not None) is behind

@@ -65,6 +65,20 @@ def test_a_request_in_flight_keeps_its_version_and_a_new_one_gets_the_new(progra
     new.end()
 
 
+def test_requests_are_behind_while_one_of_them_is_on_an_old_version(program: Make) -> None:
+    app = program(app=source(1))
+    old = Open()
+    version = release(app, 2)
+    assert not epochs.is_behind()
+    version.flip()
+    new = Open()
+    assert epochs.is_behind()
+    old.end()
+    assert not epochs.is_behind() and epochs.is_busy()
+    new.end()
+    assert not epochs.is_busy()
+
+
 def test_canary_by_share_then_promoted(program: Make) -> None:
     app = program(app=source(1))
     version = release(app, 2)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterable
 
 import pytest
 
 from hotpatch import refresh
 from hotpatch.errors import PatchRefused
-from hotpatch.refresh import Handler, Outcome, Update, rounds
+from hotpatch.ops import Op, SlotKind
+from hotpatch.refresh import Handler, Outcome, Update, rounds, search
 
 Log = list[str]
 
@@ -157,6 +159,83 @@ def test_settling_forgets_and_rebuilds_once_more_and_nothing_else() -> None:
     del log[:]
     assert round_.settle().failures == ()
     assert log == ["a forget done", "a rebuild done"]
+
+
+class Kept:
+    pass
+
+
+class Other:
+    pass
+
+
+def test_what_all_handlers_look_for_is_found_in_one_walk_before_the_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    walks: list[tuple[type, ...]] = []
+
+    def instances(kinds: tuple[type, ...], roots: Iterable[object]) -> list[object]:
+        walks.append(kinds)
+        return search.instances(kinds, roots)
+
+    monkeypatch.setattr(rounds, "instances", instances)
+    found: list[object] = []
+    take = lambda update: found.extend(update.held(Kept))  # noqa: E731
+    refresh.add(Handler("a", forget=take, looks_for=(Kept,)))
+    refresh.add(Handler("b", forget=take, looks_for=(Other,)))
+    kept = Kept()
+    with refresh.begin((), app=[kept, Other()]):
+        assert walks == [(Kept, Other)]
+    assert found == [kept, kept] and len(walks) == 1
+
+
+def test_what_came_into_being_around_the_change_is_found_when_it_is_settled() -> None:
+    found: list[object] = []
+    refresh.add(Handler("a", forget=lambda update: found.extend(update.held(Kept)), looks_for=(Kept,)))
+    app: list[object] = []
+    with refresh.begin((), app=app) as round_:
+        app.append(Kept())
+    assert found == []
+    round_.settle()
+    assert found == app
+
+
+def test_what_the_change_brings_and_takes_away_is_looked_at_as_well() -> None:
+    found: list[object] = []
+    refresh.add(Handler("a", forget=lambda update: found.extend(update.held(Kept)), looks_for=(Kept,)))
+    table = {"a": Kept()}
+    coming = Kept()
+    op = Op(table, SlotKind.ITEM, "a", table["a"], coming, "table")
+    with refresh.begin((op,)):
+        pass
+    assert found == [table["a"], coming]
+
+
+def test_a_place_to_look_in_that_fails_is_told_and_each_looks_for_itself() -> None:
+    def nowhere() -> list[object]:
+        raise RuntimeError("not set up")
+
+    found: list[object] = []
+    take = lambda update: found.extend(update.held(Kept))  # noqa: E731
+    refresh.add(Handler("a", forget=take, looks_for=(Kept,), looks_in=nowhere))
+    kept = Kept()
+    with refresh.begin((), app=[kept]) as round_:
+        pass
+    assert found == [kept]
+    assert round_.report is not None
+    assert [str(failure) for failure in round_.report.failures] == [
+        "refresh handler all, looks_for: RuntimeError: not set up"
+    ]
+
+
+def test_a_change_that_is_not_settled_yet_keeps_nothing_alive() -> None:
+    refresh.add(Handler("a", forget=lambda update: None, looks_for=(Kept,)))
+    app = [Kept()]
+    gone = weakref.ref(app[0])
+    with refresh.begin((), app=app) as round_:
+        pass
+    app.clear()
+    assert gone() is None and round_.report is not None
 
 
 def test_the_bundles_own_handlers_take_part_in_its_round_alone() -> None:

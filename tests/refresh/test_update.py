@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import gc
+from pathlib import Path
 
+from hotpatch.engine.world import World
 from hotpatch.refresh import Leads, Update, instances
 from tests.refresh.programs import Programs, new_code, new_global, on_class
 
@@ -179,6 +181,19 @@ def test_a_search_runs_no_code_of_the_objects() -> None:
     wanted = Wanted()
     of_touchy = TouchyMeta("OfTouchy", (), {})()
     assert instances((Wanted,), [Touchy(), of_touchy, TouchyList([wanted])]) == [wanted]
+
+
+def test_the_programs_modules_are_those_that_the_engine_takes_for_it() -> None:
+    root = str(Path(__file__).parents[2] / "hotpatch")
+    found = Update((), root=root).program
+    assert found and found == World(root).local
+
+
+def test_a_search_goes_through_tables_of_plain_values_to_what_lies_beside_them() -> None:
+    wanted = Wanted()
+    plain = {f"{i}": (i, 1.5) for i in range(100)}
+    gc.collect()  # tuples of plain values are left out by the collector from now on
+    assert instances((Wanted,), [[plain, {"of": plain, "wanted": (wanted,)}]]) == [wanted]
 
 
 def test_a_search_needs_no_scan_of_the_heap(monkeypatch: object) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 
 from hotpatch import bundle, trust
 from hotpatch.errors import HotpatchError, NotABundle
+from hotpatch.pace import breathe
 from hotpatch.release import Release, python_tag
 from hotpatch_agent.home.folder import Home
 from hotpatch_agent.home.terms import BadTerms, read_terms
@@ -35,6 +36,7 @@ class Shelf:
         A cumulative one replaces what runs beyond the disk, so its base is the disk, not what runs.
         """
         base = disk if self._is_cumulative(data) else running
+        breathe()
         return self._accept(data, highest, base, datetime.now(UTC))
 
     def offered(self, digest: str, highest: int, running: Sources, disk: Sources) -> Release:

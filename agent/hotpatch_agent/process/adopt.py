@@ -16,6 +16,7 @@ from hotpatch import authored, engine, epochs, refresh
 from hotpatch.engine.commit import current, drifted
 from hotpatch.errors import Busy, CheckFailed, PatchRefused
 from hotpatch.ops import Op, SlotKind
+from hotpatch.pace import unpaced
 from hotpatch.release import Release
 from hotpatch_agent.process import boot
 from hotpatch_agent.process.program import Layer, Program
@@ -167,6 +168,9 @@ def commit(
         _must_stand(stands)
         with _round(program, prepared, app) as running.round:
             prepared.version.flip()
+            behind = epochs.is_behind()
+        if not behind:
+            running.round = None
     else:
         running.below = epochs.version_in_effect()
         with _one_step(_budget(prepared.release) if budget is None else budget, force=force):
@@ -293,10 +297,14 @@ def _round(program: Program, prepared: Prepared, app: Any, undo: bool = False) -
 
 
 class _one_step:
-    """`epochs.one_step` that raises Held where requests did not end in time, unless it is forced."""
+    """`epochs.one_step` that raises Held where requests did not end in time, unless it is forced.
+
+    Others wait for its end, so nothing rests within it.
+    """
 
     def __init__(self, budget: float, back_to: epochs.Version | None = None, force: bool = False) -> None:
         self._step = epochs.one_step(budget, back_to, force)
+        self._swift = unpaced()
         self._force = force
 
     def __enter__(self) -> None:
@@ -304,6 +312,8 @@ class _one_step:
         if not hold.quiet and not self._force:
             self._step.__exit__(None, None, None)
             raise Held(hold)
+        self._swift.__enter__()
 
     def __exit__(self, *error: Any) -> None:
+        self._swift.__exit__(*error)
         self._step.__exit__(*error)

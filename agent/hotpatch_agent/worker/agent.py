@@ -18,6 +18,7 @@ from attrs import evolve
 
 from hotpatch import epochs
 from hotpatch.errors import HotpatchError
+from hotpatch.pace import breathe, paced
 from hotpatch.release import Release
 from hotpatch_agent import running
 from hotpatch_agent.clock import now
@@ -45,6 +46,7 @@ from hotpatch_agent.native import start_thread
 from hotpatch_agent.process.doors import is_shut
 from hotpatch_agent.process.memory import used
 from hotpatch_agent.process.program import Program
+from hotpatch_agent.process.traffic import Traffic
 from hotpatch_agent.process.trials import answered, before
 from hotpatch_agent.process.wear import Wear
 from hotpatch_agent.rollout.counters import Measured
@@ -90,11 +92,11 @@ class Agent:
         self._shelf = Shelf(home)
         self._tasks = Tasks(program, app, self._shelf, worker.log, self._stands)
         self._rehearsing = Rehearsing(program, app, worker, self._watch.wake)
-        levers = Levers(os.getppid(), worker.cfg, worker.log)
-        self._replacer = Replacer(home.path, levers, worker.log)
+        self._replacer = Replacer(home.path, Levers(os.getppid(), worker.cfg, worker.log), worker.log)
         self._lookout = Lookout(home, status.worker, self._accept)
         self._leader = Leader(home, history, status.worker, now)
         self._overseer = Overseer(home, history, self._watch.wake, worker.log)
+        self._traffic = Traffic()
         self._wear = Wear(worker, home.service.settings)
         self._doorkeeper: Doorkeeper | None = None
         self._measured: Measured | None = None
@@ -178,7 +180,8 @@ class Agent:
     def _careful_round(self) -> float | None:
         """A round in which nothing can go so wrong that there is no next one; seconds until that."""
         try:
-            wait = self._round()
+            with paced(self._traffic.is_on):
+                wait = self._round()
         except Exception as error:  # noqa: BLE001  (the thread has to outlive whatever it meets)
             pause, self._back_off = self._back_off, min(2 * self._back_off, TROUBLE[1])
             said = str(error) if isinstance(error, HotpatchError) else f"{type(error).__name__}: {error}"
@@ -205,16 +208,17 @@ class Agent:
         while True:
             self._history.refresh()
             before = self._history.state.seq
+            breathe()
             if self._doorkeeper is not None:
                 self._tell(self._doorkeeper.mind(self._history.state, self._status, self._alive, self._leads))
             wait = min(self._do_duties(), self._tend(), self._note_wear())
+            breathe()
             lead_wait = self._lead()
             if self._history.state.seq == before and not self._is_due():
                 break
         if self._status.seq != self._history.state.seq:
             self._tell(evolve(self._status, seq=self._history.state.seq))
-        soonest = min(wait, lead_wait)
-        return None if math.isinf(soonest) else soonest
+        return None if math.isinf(soonest := min(wait, lead_wait)) else soonest
 
     def _note_life(self) -> None:
         life = self._status.life
@@ -256,8 +260,7 @@ class Agent:
 
     def _warn(self, state: State) -> None:
         """Says in the service's log what holds this worker up past its deadline, once a transition."""
-        transition = state.transition
-        if transition is None or self._status.worker not in transition.blocked:
+        if (transition := state.transition) is None or self._status.worker not in transition.blocked:
             return
         if self._warned != state.errand:
             self._warned = state.errand
@@ -292,8 +295,7 @@ class Agent:
         after, wait = self._tasks.tend(self._status)
         if after != self._status:
             self._tell(after)
-        measured = self._tasks.trials.measured()
-        if measured is None:
+        if (measured := self._tasks.trials.measured()) is None:
             return wait
         if measured != self._measured:
             measuring.write(self._home.workers, self._status.worker, measured)
@@ -326,6 +328,7 @@ class Agent:
         )
         self._board.write(evolve(status, counters=counters, written=round(time.time(), 3)))
         self._told = status
+        breathe()
 
     # -- the leader's ------------------------------------------------------------------------------
 
@@ -335,16 +338,13 @@ class Agent:
             return math.inf
         if not self._lock.is_in_place():
             self._resign()
-            start_thread(
-                self._succeed, "hotpatch-succession"
-            )  # who leads is decided by the lock that is there
+            start_thread(self._succeed, "hotpatch-succession")  # who leads is decided by the lock in place
             return math.inf
         if not self._leads:
             self._leader.begin()
             self._overseer.begin()
             self._led_since = now().tick
-            former = self._history.state.former
-            if former is not None and now().since(former.since) < PATIENCE:
+            if (former := self._history.state.former) is not None and now().since(former.since) < PATIENCE:
                 self._replacer.take_over(former)
             self._watch.add(self._home.spool)
             self._watch.add(self._home.workers)

@@ -26,7 +26,6 @@ from django.utils.translation import override  # type: ignore[import-untyped]
 from hotpatch.engine.reading import raw_dict
 from hotpatch.refresh.leads import Leads
 from hotpatch.refresh.registry import Handler
-from hotpatch.refresh.search import instances
 from hotpatch.refresh.update import Update
 
 _TABLES = ("_reverse_dict", "_namespace_dict", "_app_dict", "_callback_strs")
@@ -48,7 +47,7 @@ def forget(update: Update) -> None:
 def _forget_computed(update: Update) -> None:
     """A lazy object asks again where what it asked changes, or leads to what does."""
     leads = Leads(update)
-    for lazy in instances((SimpleLazyObject,), update.roots()):
+    for lazy in update.held(SimpleLazyObject):
         space = raw_dict(lazy) or {}
         if space.get("_wrapped", empty) is not empty and leads.to_change(space.get("_setupfunc")):
             space["_wrapped"] = empty  # not by setattr: that would be passed on
@@ -100,4 +99,4 @@ def _renew(resolver: URLResolver) -> None:
         setattr(resolver, name, getattr(fresh, name))
 
 
-HANDLER = Handler("django", forget=forget, rebuild=rebuild)
+HANDLER = Handler("django", forget=forget, rebuild=rebuild, looks_for=(SimpleLazyObject,))

@@ -17,7 +17,6 @@ from starlette.routing import BaseRoute
 
 from hotpatch.engine.reading import LRU
 from hotpatch.refresh.registry import Handler
-from hotpatch.refresh.search import instances
 from hotpatch.refresh.update import Update
 
 _MADE_FOR = ("_effective_candidates_version", "_effective_low_priority_routes_version")
@@ -28,7 +27,7 @@ def forget(update: Update) -> None:
     for value in list(vars(models).values()):
         if type(value) is LRU:
             value.cache_clear()
-    for found in instances((FastAPI, BaseRoute), update.roots()):
+    for found in update.held(FastAPI, BaseRoute):
         if isinstance(found, FastAPI):
             found.openapi_schema = None
         else:
@@ -41,4 +40,4 @@ def unmake(route: Any) -> None:
             setattr(route, name, None)
 
 
-HANDLER = Handler("fastapi", forget=forget)
+HANDLER = Handler("fastapi", forget=forget, looks_for=(FastAPI, BaseRoute))

@@ -15,7 +15,6 @@ from werkzeug.routing.matcher import StateMachineMatcher
 
 from hotpatch.ops import SlotKind
 from hotpatch.refresh.registry import Handler
-from hotpatch.refresh.search import instances
 from hotpatch.refresh.update import Update
 
 _CODE = frozenset({SlotKind.CODE, SlotKind.FUNCTION, SlotKind.FUNCTION_DICT})
@@ -24,8 +23,7 @@ _CODE = frozenset({SlotKind.CODE, SlotKind.FUNCTION, SlotKind.FUNCTION_DICT})
 def rebuild(update: Update) -> None:
     if all(op.kind in _CODE for op in update.ops):
         return  # no table can have changed
-    for app in instances((Flask,), update.roots()):
-        assert isinstance(app, Flask)
+    for app in update.held(Flask):
         renew(app.url_map)
 
 
@@ -42,4 +40,4 @@ def renew(url_map: Map) -> None:
     url_map._matcher._root = matcher._root
 
 
-HANDLER = Handler("flask", rebuild=rebuild)
+HANDLER = Handler("flask", rebuild=rebuild, looks_for=(Flask,))

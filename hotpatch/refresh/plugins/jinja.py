@@ -12,25 +12,18 @@ A template whose file is another one now is forgotten as well: a start of the ne
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 
 from jinja2 import Environment
 
 from hotpatch.refresh.leads import Leads
 from hotpatch.refresh.registry import Handler
-from hotpatch.refresh.search import instances
 from hotpatch.refresh.update import Update
 
 
-def environments(update: Update) -> Iterator[Environment]:
-    """Those that the program can be seen to hold, and those of Django's template settings."""
-    roots = list(update.roots())
+def of_django() -> list[object]:
+    """The engines of Django's template settings."""
     django = sys.modules.get("django.template")
-    if django is not None:
-        roots.append(vars(django.engines).get("_engines"))
-    for found in instances((Environment,), roots):
-        assert isinstance(found, Environment)
-        yield found
+    return [] if django is None else [vars(django.engines).get("_engines")]
 
 
 def concerned(environment: Environment, update: Update, leads: Leads) -> bool:
@@ -49,7 +42,7 @@ def concerned(environment: Environment, update: Update, leads: Leads) -> bool:
 
 def forget(update: Update) -> None:
     leads = Leads(update)
-    for environment in environments(update):
+    for environment in update.held(Environment):
         if environment.cache is None:
             continue
         if concerned(environment, update, leads) or not all_up_to_date(environment):
@@ -62,4 +55,4 @@ def all_up_to_date(environment: Environment) -> bool:
     return all(template.is_up_to_date for template in list(environment.cache.values()))
 
 
-HANDLER = Handler("jinja2", forget=forget)
+HANDLER = Handler("jinja2", forget=forget, looks_for=(Environment,), looks_in=of_django)

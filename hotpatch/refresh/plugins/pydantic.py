@@ -20,7 +20,6 @@ from pydantic._internal._mock_val_ser import set_dataclass_mocks, set_model_mock
 from pydantic.dataclasses import is_pydantic_dataclass, rebuild_dataclass
 
 from hotpatch.refresh.registry import Handler
-from hotpatch.refresh.search import instances
 from hotpatch.refresh.update import Update
 
 
@@ -44,8 +43,7 @@ def rebuild(update: Update) -> None:
         else:
             rebuild_dataclass(cls, force=True, _parent_namespace_depth=0)
     held = set(map(id, classes))
-    for adapter in instances((TypeAdapter,), update.roots()) if held else ():
-        assert isinstance(adapter, TypeAdapter)
+    for adapter in update.held(TypeAdapter) if held else ():
         if any(id(part) in held for part in mentioned(adapter._type)):
             adapter.rebuild(force=True, _parent_namespace_depth=0)
 
@@ -90,4 +88,4 @@ def mentioned(annotation: Any) -> Iterator[Any]:
         yield from mentioned(part)
 
 
-HANDLER = Handler("pydantic", forget=forget, rebuild=rebuild)
+HANDLER = Handler("pydantic", forget=forget, rebuild=rebuild, looks_for=(TypeAdapter,))

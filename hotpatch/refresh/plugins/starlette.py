@@ -27,7 +27,6 @@ from hotpatch.engine.codes import same_body, walk
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import SlotKind
 from hotpatch.refresh.registry import Handler
-from hotpatch.refresh.search import instances
 from hotpatch.refresh.update import Update, unwrapped
 
 
@@ -39,7 +38,7 @@ def refuse_what_ran(update: Update) -> None:
         id(op.owner) for op in update.ops if op.kind is SlotKind.CODE and not same_body(op.before, op.after)
     }
     names = {(id(vars(op.owner)), op.key) for op in update.ops if op.kind is SlotKind.GLOBAL}
-    for router in instances((Router,), update.roots()):
+    for router in update.held(Router):
         for function in _run_at_start(router, update):
             parts = walk(update.view.code(function))
             read = {(id(function.__globals__), name) for part in parts for name in part.co_names}
@@ -68,7 +67,7 @@ def _closed_over(function: types.FunctionType) -> Iterator[Any]:
 
 
 def rebuild(update: Update) -> None:
-    for found in instances((Route, Starlette), update.roots()):
+    for found in update.held(Route, Starlette):
         if isinstance(found, Route) and update.concerns(found.endpoint):
             renew_endpoint(found)
         elif isinstance(found, Starlette) and stack_concerned(found, update):
@@ -125,4 +124,4 @@ def _contains(built: list[type], wanted: list[Any]) -> bool:
     return all(any(cls is layer for layer in left) for cls in wanted if isinstance(cls, type))
 
 
-HANDLER = Handler("starlette", before=refuse_what_ran, rebuild=rebuild)
+HANDLER = Handler("starlette", before=refuse_what_ran, rebuild=rebuild, looks_for=(Starlette, Router, Route))
