@@ -94,6 +94,9 @@ def patch(
     """
     home = absolute(root if root is not None else new)
     start = here(home, modules, app_target, setup, seconds)
+    if not start.modules and not app_target:
+        nothing = f"no module that runs in this process was loaded from {home}: say by `root` where they were"
+        return _failed(Effect.RELOAD, nothing)
     try:
         measurement = engine.measure(absolute(old), absolute(new), start, Foresight)
     except PatchInvalid as why:

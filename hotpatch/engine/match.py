@@ -11,7 +11,7 @@ live process with a start (the proof).  Nothing here touches live objects.
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from typing import Any, Final
 
@@ -66,6 +66,7 @@ IN_FRONT: Final = frozenset({"instance", "value", "partial", "lru_cache"})
 UNORDERED: Final = frozenset({"kwdefaults", "globals", KEPT_BY_FLAG})
 """Where mappings stand whose order nobody goes by, or that come by it while the program runs."""
 HEAD_ONLY: Final = NAMELESS | {"opaque", "object"}
+NOTHING_KNOWN: Final[Mapping[int, int]] = {}
 
 
 def is_sequence(step: Step) -> bool:
@@ -80,13 +81,19 @@ class Match:
 
     `noise` holds `(node of new, step)` where two starts of the same sources differ: such a place is state,
     and is not compared.  `here` says that one of the graphs is of this process, where outside names can be
-    resolved.
+    resolved.  `known` are items of sequences (node of old: node of new) that are the same, however alike.
     """
 
     def __init__(
-        self, old: Graph, new: Graph, noise: frozenset[tuple[int, Step]] = frozenset(), here: bool = False
+        self,
+        old: Graph,
+        new: Graph,
+        noise: frozenset[tuple[int, Step]] = frozenset(),
+        here: bool = False,
+        known: Mapping[int, int] = NOTHING_KNOWN,
     ) -> None:
         self.old, self.new, self.noise, self.here = old, new, noise, here
+        self._known = known, {n: n for n in known.values()}
         self.partner: dict[int, int] = {}
         self.origin: dict[int, int] = {}
         self.pairs: set[Pair] = set()
@@ -365,8 +372,8 @@ class Match:
         self, left: list[tuple[Step, int]], right: list[tuple[Step, int]]
     ) -> list[tuple[str, int, int, int, int]]:
         names = [
-            [repr(label(child, graph.nodes.__getitem__)) for _, child in side]
-            for graph, side in ((self.old, left), (self.new, right))
+            [str(same.get(child, "")) or repr(label(child, graph.nodes.__getitem__)) for _, child in side]
+            for graph, side, same in zip((self.old, self.new), (left, right), self._known, strict=True)
         ]
         if self.here:
             names[0] = as_at_start(names[0], names[1])

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Callable, Mapping
-from difflib import SequenceMatcher
 from typing import Any, Final
 
 from hotpatch.errors import PatchRefused
@@ -21,15 +20,15 @@ from . import codes, locks, memo
 from .alike import Alike
 from .build import Builder, Unbuildable, make_outside_module
 from .difference import Difference, hidden
-from .gained import as_at_start
 from .locate import Locator
-from .match import Pair, is_sequence
+from .match import Pair
 from .merge_keys import Keys, exchange_keys, merge_order
 from .merge_objects import exchange_table, merge_class, merge_function, merge_instance, merge_lru_cache
+from .merge_sequences import merge_list
 from .merge_sets import merge_set
 from .reading import MISSING, class_attribute
 from .recorded import Note
-from .shape import Shapes, Step
+from .shape import Shapes
 from .statement import Statements
 
 KEEP_OR_REBUILD: Final = "the bundle may say keep or rebuild"
@@ -275,65 +274,6 @@ class Merger:
                 raise
             return self.builder.make_named(pair[1], owner, key)
 
-    # -- sequences and sets ------------------------------------------------------------------
-
-    def merged_items(self, pair: Pair, live: list[Any]) -> list[Any]:
-        """A sequence three ways: it keeps what it has gained, and takes what the new code inserts, drops,
-        replaces."""
-        o, n = pair
-        where = self.old.path(o)
-        old = [c for s, c in self.old.nodes[o][2] if is_sequence(s)]
-        new = [c for s, c in self.new.nodes[n][2] if is_sequence(s)]
-        if self._all(live, new, self.alike.as_after) and not self._all(live, old, self.alike.as_before):
-            return live
-        at = self._places(old, live)
-        matched = self._matched_places(pair, len(old))
-        result = list(live)
-        put: dict[int, list[Any]] = {}
-        last = -1
-        for place, child in enumerate(new):
-            before = matched.get(place)
-            if before is None:
-                put.setdefault(last, []).append(self.builder.make(child))
-                continue
-            i = at.get(before)
-            if i is None:
-                if (old[before], child) in self.difference.replaced:
-                    raise PatchRefused(f"{where}: an item changes that the live process has dropped")
-                continue
-            result[i] = self.settle((old[before], child), live[i], f"{where}[{i}]")
-            last = i
-        kept = set(matched.values())
-        drop = {i for before, i in at.items() if before not in kept}
-        merged = list(put.get(-1, ()))
-        for i, value in enumerate(result):
-            merged += [value] * (i not in drop) + put.get(i, [])
-        return merged
-
-    @staticmethod
-    def _all(live: list[Any], nodes: list[int], alike: Callable[[Any, int], bool]) -> bool:
-        return len(live) == len(nodes) and all(map(alike, live, nodes))
-
-    def _places(self, old: list[int], live: list[Any]) -> dict[int, int]:
-        """Where the items of the old sequence are in the live one."""
-        names = [self.locator.label_of(c) for c in old]
-        mine = as_at_start([self.locator.label(v) for v in live], names)
-        blocks = SequenceMatcher(None, names, mine, autojunk=False).get_matching_blocks()
-        return {b.a + k: b.b + k for b in blocks for k in range(b.size)}
-
-    def _matched_places(self, pair: Pair, length: int) -> dict[int, int]:
-        """Place in the new sequence: place in the old one."""
-        came_or_went = [*self.difference.added.get(pair, ()), *self.difference.removed.get(pair, ())]
-        if not any(is_sequence(step) for step, _ in came_or_went):
-            return {i: i for i in range(length)}
-        edges = self.difference.edges.get(pair, ())
-        return {_place(new): _place(old) for old, new, _ in edges if is_sequence(old)}
-
-
-def _place(step: Step) -> int:
-    place: int = step if type(step) is int else step[1]
-    return place
-
 
 def _is_called(made: Any) -> bool:
     return class_attribute(type(made), "__call__") is not MISSING
@@ -353,13 +293,6 @@ def merge_dict(merger: Merger, pair: Pair, live: Any) -> None:
             merger.emit(live, SlotKind.MEMBER, _FACTORY, factory, value, merger.old.path(pair[0]))
     merge_order(merger, pair, live)
     exchange_table(merger, pair, live, since)
-
-
-def merge_list(merger: Merger, pair: Pair, live: Any) -> None:
-    before = list(live)
-    after = merger.merged_items(pair, before)
-    if len(after) != len(before) or any(a is not b for a, b in zip(after, before, strict=True)):
-        merger.emit(live, SlotKind.ELEMENTS, None, before, after, merger.old.path(pair[0]))
 
 
 def merge_cell(merger: Merger, pair: Pair, live: Any) -> None:

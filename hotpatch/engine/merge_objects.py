@@ -17,6 +17,7 @@ from hotpatch.ops import ABSENT, Op, SlotKind
 from . import codes
 from .match import Pair
 from .merge_keys import merge_order
+from .merge_sequences import merge_elements
 from .merge_sets import merge_set
 from .reading import (
     MAPPINGS,
@@ -48,10 +49,7 @@ def merge_instance(merger: Merger, pair: Pair, live: Any) -> None:
         merger.merge_mapping(pair, live, live, SlotKind.ITEM, "key", base.get)
         merge_order(merger, pair, live)
     elif base in (list, collections.deque):
-        before = list(base.__iter__(live))
-        after = merger.merged_items(pair, before)
-        if len(after) != len(before) or any(a is not b for a, b in zip(after, before, strict=True)):
-            merger.emit(live, SlotKind.ELEMENTS, None, before, after, where)
+        merge_elements(merger, pair, live, list(base.__iter__(live)))
     elif base is set:
         merge_set(merger, pair, live)
     _merge_slots(merger, pair, live, cls, where)

@@ -83,8 +83,12 @@ def prove(staged: Staged) -> tuple[str, ...]:
 
 def compare(staged: Staged, before: Graph, after: Graph) -> tuple[str, ...]:
     proof = staged.measurement.proof
-    state = unlike(Match(before, proof.old, here=True))
+    were = Match(before, proof.old, here=True)
+    state = unlike(were)
     match = Match(after, proof.new, proof.noise, here=True)
+    if _items_come_and_go(match):
+        known = _known_again(were, Match(proof.old, proof.new, proof.noise), after)
+        match = Match(after, proof.new, proof.noise, here=True, known=known)
     left = unlike(match, carried(staged, match))
     edited, kept = places_of_edit(staged), places_kept(staged)
     copied = copies(staged.measurement.difference, match)
@@ -172,6 +176,24 @@ def _unlinked(before: Graph, after: Graph) -> dict[int, Note]:
         for i, obj in enumerate(before.objects or ())
         if before.kind(i) == "class" and id(obj) not in still
     }
+
+
+def _items_come_and_go(match: Match) -> bool:
+    changes = (*match.added.values(), *match.removed.values())
+    return any(is_sequence(step) for steps in changes for step, _ in steps)
+
+
+def _known_again(were: Match, edit: Match, after: Graph) -> dict[int, int]:
+    """Nodes of the live process after the commit, and of the new start, that are the same: the object was
+    there before, as what the edit says has become that.  By likeness an item that has changed since the start
+    is not known again among others that come and go."""
+    at = {id(obj): i for i, obj in enumerate(after.objects or ())}
+    known = {}
+    for live, o in were.partner.items():
+        i, n = at.get(id((were.old.objects or ())[live])), edit.partner.get(o)
+        if i is not None and n is not None and (o, n) not in edit.replaced:
+            known[i] = n
+    return known
 
 
 def _parts_of_the_dead(staged: Staged, unlinked: Mapping[int, Note]) -> set[int]:

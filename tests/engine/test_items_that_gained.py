@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
 from tests.engine.conftest import Program
 
 ROUTES = """
@@ -25,3 +30,92 @@ def test_an_item_that_comes_after_them_is_no_other_s_successor(program: Program)
     assert outcome, outcome.reasons
     assert routes.ROUTES[:3] == first
     assert [route.pattern.path for route in routes.ROUTES] == ["/a", "/b", "/c", "/d"]
+
+
+JOBS = """
+class Job:
+    def __init__(self, name):
+        self.name, self.runs, self.seen = name, 0, {}
+    def run(self):
+        self.runs += 1
+        self.seen[self.runs] = [self.name]
+class Step(Job):
+    pass
+class Jobs(list):
+    pass
+JOBS = [Job("a"), Step("b"), Job("c")]
+MORE = Jobs([Job("d"), Job("e")])
+"""
+RAN = [("a", 1), ("b", 1), ("c", 1)]
+
+
+def ran(jobs: Iterable[Any]) -> list[tuple[str, int]]:
+    return [(job.name, job.runs) for job in jobs]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "at"),
+    [
+        ('JOBS = [Job("a")', 'JOBS = [Job("x"), Job("a")', 0),
+        ('Step("b")', 'Step("b"), Job("x")', 2),
+        ('Job("c")', 'Job("c"), Job("x")', 3),
+    ],
+    ids=["first", "between", "last"],
+)
+def test_an_item_comes_among_items_that_have_changed_since_the_start(
+    program: Program, old: str, new: str, at: int
+) -> None:
+    program.runs({"jobs_ran.py": JOBS})
+    jobs = program.module("jobs_ran")
+    were = list(jobs.JOBS)
+    for job in were:
+        job.run()
+    outcome = program.patch({"jobs_ran.py": JOBS.replace(old, new)})
+    assert outcome, outcome.reasons
+    assert ran(jobs.JOBS) == [*RAN[:at], ("x", 0), *RAN[at:]]
+    assert [job for job in jobs.JOBS if job.runs] == were
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert were == jobs.JOBS and ran(were) == RAN
+
+
+def test_an_item_comes_into_a_list_of_the_programs_own_class(program: Program) -> None:
+    program.runs({"jobs_own.py": JOBS})
+    jobs = program.module("jobs_own")
+    for job in jobs.MORE:
+        job.run()
+    outcome = program.patch({"jobs_own.py": JOBS.replace('Job("d"), ', 'Job("d"), Job("x"), ')})
+    assert outcome, outcome.reasons
+    assert ran(jobs.MORE) == [("d", 1), ("x", 0), ("e", 1)]
+
+
+def test_items_that_have_changed_take_new_code_when_one_comes(program: Program) -> None:
+    program.runs({"jobs_new.py": JOBS})
+    jobs = program.module("jobs_new")
+    for job in jobs.JOBS:
+        job.run()
+    text = JOBS.replace("+= 1", "+= 10").replace('Step("b")', 'Step("b"), Job("x")')
+    outcome = program.patch({"jobs_new.py": text})
+    assert outcome, outcome.reasons
+    for job in jobs.JOBS:
+        job.run()
+    assert ran(jobs.JOBS) == [("a", 11), ("b", 11), ("x", 10), ("c", 11)]
+
+
+def test_an_item_that_has_changed_is_not_dropped_in_silence(program: Program) -> None:
+    program.runs({"jobs_gone.py": JOBS})
+    jobs = program.module("jobs_gone")
+    for job in jobs.JOBS:
+        job.run()
+    outcome = program.patch({"jobs_gone.py": JOBS.replace('Step("b"), ', "")})
+    assert not outcome and "jobs_gone.JOBS" in outcome.reasons[0]
+    assert ran(jobs.JOBS) == RAN
+
+
+def test_items_of_other_classes_are_not_taken_for_those_of_the_start(program: Program) -> None:
+    program.runs({"jobs_other.py": JOBS})
+    jobs = program.module("jobs_other")
+    jobs.JOBS[:] = [jobs.Step("q"), jobs.Job("r"), jobs.Step("s")]
+    outcome = program.patch({"jobs_other.py": JOBS.replace('Step("b")', 'Step("b"), Job("x")')})
+    assert not outcome
+    assert [job.name for job in jobs.JOBS] == ["q", "r", "s"]

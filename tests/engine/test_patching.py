@@ -380,3 +380,12 @@ def test_a_proof_that_gives_no_answer_says_why(
     assert outcome.effect is Effect.RELOAD
     assert outcome.reasons == (f"the proof in a forked child gave no answer: {said}",)
     assert shop.price() == 1
+
+
+def test_a_program_that_was_loaded_from_elsewhere_is_not_said_to_be_patched(program: Program) -> None:
+    program.runs({"elsewhere.py": "X = 1\n"})
+    elsewhere = program.module("elsewhere")
+    program.becomes({"elsewhere.py": "X = 2\n"})
+    outcome = patching.patch(program.before, program.after)  # `root` is the folder of the new sources then
+    assert not outcome and "say by `root` where they were" in outcome.reasons[0]
+    assert elsewhere.X == 1

@@ -133,6 +133,37 @@ def test_tables_of_all_languages_are_renewed(run: object) -> None:
     )
 
 
+def test_a_pattern_that_nobody_has_asked_stays_as_it_is_after_a_start(run: object) -> None:
+    run(  # type: ignore[operator]
+        """
+        from django.urls import include
+        inner = [path("deep", shop_sub.one, name="deep")]
+        came = [path("two", shop_sub.one, name="two"), path("in/", include((inner, "inner")))]
+        every = [one for pattern in (*came, *inner) for one in (pattern, pattern.pattern)]
+        def told(): return [dict(vars(one)) for one in every]
+        before = told()
+        apply(elements(shop_sub.urlpatterns, [*shop_sub.urlpatterns, *came]))
+        assert told() == before
+        assert reverse("sub:two") == "/sub/two" and reverse("sub:inner:deep") == "/sub/in/deep"
+        assert get("/sub/in/deep") == "one" and get("/sub/two") == "one"
+        """
+    )
+
+
+def test_namespaces_lead_to_the_resolvers_that_live(run: object) -> None:
+    run(  # type: ignore[operator]
+        """
+        from django.urls import get_resolver, include
+        inner = include(([path("deep", shop_sub.one, name="deep")], "inner"))
+        outer = path("out/", include([path("in/", inner)]))
+        apply(elements(shop_urls.urlpatterns, [*shop_urls.urlpatterns, outer]))
+        assert reverse("inner:deep") == "/out/in/deep"
+        live = {id(shop_urls.urlpatterns[1]), id(outer.url_patterns[0])}
+        assert {id(below) for _, below in get_resolver().namespace_dict.values()} == live
+        """
+    )
+
+
 def test_templates_are_compiled_again_where_tags_changed(run: object) -> None:
     run(  # type: ignore[operator]
         """

@@ -2,13 +2,15 @@
 
 A resolver keeps the patterns that it has read from a `urlconf` and the tables for `reverse` that it made
 from them, for each language; so do the resolvers of included patterns, which live on in the pattern lists.
-New tables are made aside, by a new resolver, and put into the old one by single assignments, so that a
-request meets the old table or the new one.  (`_reverse_dict`, `_namespace_dict`, `_app_dict`,
-`_callback_strs` of `URLResolver`, and `_wrapped`, `_setupfunc` of `SimpleLazyObject`, Django 4.2 to 5.2.)
+New tables are made aside, by a new resolver of copied patterns, and put into the old one by single
+assignments, so that a request meets the old table or the new one.  (`_reverse_dict`, `_namespace_dict`,
+`_app_dict`, `_callback_strs` and `_populated` of `URLResolver`, `_regex_dict` of patterns, and `_wrapped`,
+`_setupfunc` of `SimpleLazyObject`, Django 4.2 to 5.2.)
 """
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +23,7 @@ from django.template.library import Library  # type: ignore[import-untyped]
 from django.urls import clear_url_caches, get_resolver  # type: ignore[import-untyped]
 from django.urls.resolvers import URLResolver  # type: ignore[import-untyped]
 from django.utils.functional import SimpleLazyObject, empty  # type: ignore[import-untyped]
-from django.utils.translation import override  # type: ignore[import-untyped]
+from django.utils.translation import get_language, override  # type: ignore[import-untyped]
 
 from hotpatch.engine.reading import raw_dict
 from hotpatch.refresh.leads import Leads
@@ -58,8 +60,8 @@ def rebuild(update: Update) -> None:
     if settings.configured and getattr(settings, "ROOT_URLCONF", None) in sys.modules:
         root = get_resolver()
         for resolver in _included(root.url_patterns, set()):
-            _renew(resolver)
-        _ = root.reverse_dict
+            _renew(resolver, list(resolver._reverse_dict))  # what requests have used so far
+        _renew(root, [get_language()])
 
 
 def _templates_concerned(update: Update) -> bool:
@@ -79,24 +81,54 @@ def _included(patterns: list[Any], seen: set[int]) -> Iterator[URLResolver]:
     for pattern in patterns:
         if isinstance(pattern, URLResolver) and id(pattern) not in seen:
             seen.add(id(pattern))
-            vars(pattern).pop("url_patterns", None)  # a cached property: read from the module again
-            yield from _included(pattern.url_patterns, seen)
+            if vars(pattern).pop("url_patterns", None) is not None:
+                _ = pattern.url_patterns  # a cached property: read from the module again
+            yield from _included(_alike(pattern).url_patterns, seen)
             yield pattern
 
 
-def _renew(resolver: URLResolver) -> None:
-    fresh = URLResolver(
-        resolver.pattern,
-        resolver.urlconf_name,
-        resolver.default_kwargs,
-        resolver.app_name,
-        resolver.namespace,
-    )
-    for language in list(resolver._reverse_dict):  # what requests have used so far is there from the start
+def _renew(resolver: URLResolver, languages: list[Any]) -> None:
+    aside: dict[int, tuple[URLResolver, URLResolver]] = {}
+    fresh = _aside(resolver, aside)
+    for language in languages:
         with override(language):
             _ = fresh.reverse_dict
+        spaces = fresh._namespace_dict[language]
+        for name, (prefix, below) in spaces.items():
+            spaces[name] = (prefix, aside[id(below)][1])
     for name in _TABLES:
         setattr(resolver, name, getattr(fresh, name))
+    if languages:
+        resolver._populated = True
+
+
+def _aside(resolver: URLResolver, aside: dict[int, tuple[URLResolver, URLResolver]]) -> URLResolver:
+    """The same patterns, to be asked in place of those that live: what is asked for its tables keeps the
+    answers, and a pattern that nobody has asked yet is to be as it is after a start.  `aside` tells for each
+    which one it stands for."""
+    fresh = _alike(resolver)
+    vars(fresh)["url_patterns"] = [
+        _aside(one, aside) if isinstance(one, URLResolver) else _copied(one, pattern=_apart(one.pattern))
+        for one in fresh.url_patterns
+    ]
+    aside[id(fresh)] = (fresh, resolver)
+    return fresh
+
+
+def _alike(resolver: URLResolver) -> URLResolver:
+    of = resolver
+    return URLResolver(_apart(of.pattern), of.urlconf_name, of.default_kwargs, of.app_name, of.namespace)
+
+
+def _apart(pattern: Any) -> Any:
+    by_language = vars(pattern).get("_regex_dict")
+    return _copied(pattern) if by_language is None else _copied(pattern, _regex_dict=dict(by_language))
+
+
+def _copied(found: Any, **instead: Any) -> Any:
+    made = copy.copy(found)
+    vars(made).update(instead)
+    return made
 
 
 HANDLER = Handler("django", forget=forget, rebuild=rebuild, looks_for=(SimpleLazyObject,))
