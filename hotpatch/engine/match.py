@@ -12,15 +12,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping
-from difflib import SequenceMatcher
 from typing import Any, Final
 
 from . import order, twins
+from .aligning import Opcode, aligned
 from .gained import Named, as_at_start, pair_up
 from .graph import HIDDEN, Graph
 from .inherited import handed
 from .known_keys import in_doubt, pair_known
-from .labels import label
+from .labels import contents, label
 from .likeness import Likeness, combined_flag, name_of
 from .pairing import SHARED, Places
 from .reading import plain_same, resolve
@@ -368,18 +368,19 @@ class Match:
     def _pair_up(self, removed: list[Named], added: list[Named]) -> list[tuple[Named, Named]]:
         return pair_up(removed, added, self.here)
 
-    def _align(
-        self, left: list[tuple[Step, int]], right: list[tuple[Step, int]]
-    ) -> list[tuple[str, int, int, int, int]]:
-        names = [
-            [str(same.get(child, "")) or repr(label(child, graph.nodes.__getitem__)) for _, child in side]
-            for graph, side, same in zip((self.old, self.new), (left, right), self._known, strict=True)
-        ]
+    def _align(self, left: list[tuple[Step, int]], right: list[tuple[Step, int]]) -> list[Opcode]:
+        old, new = self.old.nodes.__getitem__, self.new.nodes.__getitem__
+        of_old, of_new = self._known
+        mine = [str(of_old.get(child, "")) or repr(label(child, old)) for _, child in left]
+        theirs = [str(of_new.get(child, "")) or repr(label(child, new)) for _, child in right]
         if self.here:
-            names[0] = as_at_start(names[0], names[1])
-        if names[0] == names[1]:
-            return [("equal", 0, len(left), 0, len(right))]
-        return list(SequenceMatcher(None, names[0], names[1], autojunk=False).get_opcodes())
+            mine = as_at_start(mine, theirs)
+        return aligned(
+            mine,
+            theirs,
+            lambda i: repr(contents(left[i][1], old)),
+            lambda j: repr(contents(right[j][1], new)),
+        )
 
 
 def noise_between(graph: Graph, again: Graph) -> frozenset[tuple[int, Step]]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import SlotKind
 
+from .aligning import opcodes
 from .gained import as_at_start
-from .match import Pair, is_sequence
+from .match import FIXED, Pair, is_sequence
 from .pairing import SHARED
 from .shape import Step
 
@@ -74,7 +74,7 @@ def _places(merger: Merger, old: list[int], live: list[Any]) -> tuple[dict[int, 
     names = [merger.locator.label_of(c) for c in old]
     mine = as_at_start([merger.locator.label(v) for v in live], names)
     at, alike = dict[int, int](), set[int]()
-    for tag, a, a2, b, b2 in SequenceMatcher(None, names, mine, autojunk=False).get_opcodes():
+    for tag, a, a2, b, b2 in opcodes(names, mine):
         if tag == "equal":
             alike.update(range(a, a2))
         elif a2 - a != b2 - b or not all(map(_of_one_kind(merger), old[a:a2], live[b:b2])):
@@ -84,14 +84,24 @@ def _places(merger: Merger, old: list[int], live: list[Any]) -> tuple[dict[int, 
 
 
 def _of_one_kind(merger: Merger) -> Callable[[int, Any], bool]:
+    """Can this be what the node was, changed since?  An object of the same class can; what can't change can
+    if its parts can."""
+    locator = merger.locator
+
     def same(o: int, live: Any) -> bool:
-        kind, _, kids, _ = merger.old.nodes[o]
-        shape, _, live_kids, _ = merger.shapes.expand(live)
-        if shape != kind or kind not in SHARED:
+        kind, head, kids, _ = merger.old.nodes[o]
+        shape, name, parts, _ = merger.shapes.expand(live)
+        if shape != kind:
             return False
-        return kind != "instance" or merger.locator.label_of(kids[0][1]) == merger.locator.label(
-            live_kids[0][1]
-        )
+        if kind == "instance":
+            return locator.label_of(kids[0][1]) == locator.label(parts[0][1])
+        if kind in SHARED:
+            return True
+        if kind not in FIXED or not kids:
+            return locator.label_of(o) == locator.label(live)
+        if name != head or [step for step, _ in kids] != [step for step, _ in parts]:
+            return False
+        return all(same(child, part) for (_, child), (_, part) in zip(kids, parts, strict=True))
 
     return same
 
