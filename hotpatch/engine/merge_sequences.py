@@ -77,13 +77,13 @@ def _places(merger: Merger, old: list[int], live: list[Any]) -> tuple[dict[int, 
     for tag, a, a2, b, b2 in opcodes(names, mine):
         if tag == "equal":
             alike.update(range(a, a2))
-        elif a2 - a != b2 - b or not all(map(_of_one_kind(merger), old[a:a2], live[b:b2])):
+        elif a2 - a != b2 - b or not all(map(same_kind(merger), old[a:a2], live[b:b2])):
             continue
         at.update(zip(range(a, a2), range(b, b2), strict=True))
     return at, alike
 
 
-def _of_one_kind(merger: Merger) -> Callable[[int, Any], bool]:
+def same_kind(merger: Merger) -> Callable[[int, Any], bool]:
     """Can this be what the node was, changed since?  An object of the same class can; what can't change can
     if its parts can."""
     locator = merger.locator
@@ -93,7 +93,7 @@ def _of_one_kind(merger: Merger) -> Callable[[int, Any], bool]:
         shape, name, parts, _ = merger.shapes.expand(live)
         if shape != kind:
             return False
-        if kind == "instance":
+        if kind == "instance" and kids:
             return locator.label_of(kids[0][1]) == locator.label(parts[0][1])
         if kind in SHARED:
             return True

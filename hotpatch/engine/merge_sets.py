@@ -10,6 +10,7 @@ from hotpatch.ops import ABSENT, SlotKind
 
 from . import twins
 from .match import Pair
+from .merge_sequences import same_kind
 from .reading import MISSING
 from .shape import Step
 
@@ -22,6 +23,7 @@ def merge_set(merger: Merger, pair: Pair, live: Any) -> None:
     have = {s: v for s, v in merger.locator.kids(live).items() if type(s) is tuple and s[0] == "item"}
     if alike := twins.groups(merger.old.kids(pair[0])):
         _find_alike(merger, alike, pair, have, where)
+    _none_changed(merger, pair, have, where)
     for step, _ in merger.difference.removed.get(pair, ()):
         if step in have:
             merger.emit(live, SlotKind.ITEM, have[step], have[step], ABSENT, where)
@@ -49,13 +51,31 @@ def _find_alike(
     merger: Merger, alike: Mapping[str, list[Step]], pair: Pair, have: dict[Step, Any], where: str
 ) -> None:
     """Items that are called alike are numbered by what they hold, which the program may have changed."""
-    concerned = [step for step, _ in merger.difference.removed.get(pair, ())]
-    edges = merger.difference.edges.get(pair, ())
-    concerned += [step for step, _, child in edges if child in merger.difference.replaced]
     kids = merger.old.kids(pair[0])
-    for step in concerned:
+    for step in _concerned(merger, pair):
         if twins.is_item(step) and step[2] in alike:
             item = merger.locator.locate(kids[step])
             if item is MISSING:
                 raise PatchRefused(f"{where}: an item changes, and which one it is here there is no telling")
             have[step] = item
+
+
+def _none_changed(merger: Merger, pair: Pair, have: Mapping[Step, Any], where: str) -> None:
+    """An item that is not found by what it is called was dropped here, or is called otherwise since.  Raises
+    PatchRefused if there is one that it may have become."""
+    kids = merger.old.kids(pair[0])
+    others = [item for step, item in have.items() if step not in kids and twins.is_item(step)]
+    of_one_kind = same_kind(merger)
+    for step in _concerned(merger, pair):
+        if step not in have and twins.is_item(step) and any(of_one_kind(kids[step], item) for item in others):
+            raise PatchRefused(
+                f"{where}: an item changes that is not in the live process as it was started, "
+                "and which one it has become there is no telling"
+            )
+
+
+def _concerned(merger: Merger, pair: Pair) -> list[Step]:
+    """The items of the old set that go, or give way."""
+    edges = merger.difference.edges.get(pair, ())
+    giving_way = [step for step, _, child in edges if child in merger.difference.replaced]
+    return [*(step for step, _ in merger.difference.removed.get(pair, ())), *giving_way]

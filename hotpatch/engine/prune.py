@@ -160,7 +160,7 @@ class _Pruner:
             kind, head, _, code = _without_blob(self.old.nodes[o])
             self.kept_old.setdefault(o, (kind, head, [], code))
             parent, step = self.old.parents[o]
-            if parent >= 0 and is_sequence(step):
+            if parent >= 0 and (is_sequence(step) or twins.is_item(step)):
                 self._label(o)
             if parent >= 0 and twins.is_item(step):
                 self._apart(parent, step)
@@ -174,7 +174,7 @@ class _Pruner:
         return self._keys[parent]
 
     def _label(self, o: int) -> None:
-        """Keep the nodes that tell an item of a sequence from its siblings."""
+        """Keep the nodes that tell an item of a sequence or of a set from its siblings."""
         label(o, self._expand)
 
     def _apart(self, parent: int, step: Step) -> None:

@@ -49,6 +49,11 @@ class Program:
         self.becomes(files)
         return engine.measure(str(self.before), str(self.after), patching.here(str(self.root)))
 
+    def pushed(self, files: Mapping[str, str | None]) -> patching.Outcome:
+        """Patched, with what is measured as it comes out of a bundle: no more than the edit needs."""
+        measured = engine.Measurement.load(self.measure(files).dump())
+        return patching.apply(measured, str(self.root))
+
     @staticmethod
     def _write(root: Path, files: Mapping[str, str]) -> None:
         for name, text in files.items():

@@ -103,7 +103,7 @@ def test_items_keep_what_they_have_gathered_when_one_comes_between(program: Prog
     were = used(rows)
     before = SHOW[name](getattr(rows, name))
     old, new, shown = CASES[name]
-    outcome = program.patch({"rows_of.py": ROWS.replace(old, new, 1)})
+    outcome = program.pushed({"rows_of.py": ROWS.replace(old, new, 1)})
     assert outcome, outcome.reasons
     found = getattr(rows, name)
     assert SHOW[name](found) == shown
@@ -117,6 +117,45 @@ def test_the_one_of_several_alike_that_goes_is_the_one_that_went(program: Progra
     program.runs({"rows_gone.py": ROWS})
     rows = program.module("rows_gone")
     last = rows.DICTS[1]
-    outcome = program.patch({"rows_gone.py": ROWS.replace('{"k": "a", "n": 0}, ', "")})
+    outcome = program.pushed({"rows_gone.py": ROWS.replace('{"k": "a", "n": 0}, ', "")})
     assert outcome, outcome.reasons
     assert len(rows.DICTS) == 1 and rows.DICTS[0] is last
+
+
+SET = """
+class Job:
+    def __init__(self, name, most=1):
+        self.name, self.most, self.runs = name, most, 0
+    def run(self): self.runs += 1
+JOBS = {Job("a"), Job("b")}
+"""
+
+
+def test_an_item_of_a_set_that_gives_way_is_found_by_what_it_is_called(program: Program) -> None:
+    program.runs({"set_of.py": SET})
+    jobs = program.module("set_of")
+    outcome = program.pushed({"set_of.py": SET.replace('Job("b")', 'Job("b", 5)')})
+    assert outcome, outcome.reasons
+    assert sorted((job.name, job.most) for job in jobs.JOBS) == [("a", 1), ("b", 5)]
+
+
+@pytest.mark.parametrize("new", ['Job("b", 5)', ""], ids=["gives way", "goes"])
+def test_an_item_of_a_set_that_has_changed_since_is_not_kept_beside_its_successor(
+    program: Program, new: str
+) -> None:
+    program.runs({"set_ran.py": SET})
+    jobs = program.module("set_ran")
+    for job in jobs.JOBS:
+        job.run()
+    outcome = program.pushed({"set_ran.py": SET.replace('Job("b")', new)})
+    assert not outcome and "which one it has become there is no telling" in outcome.reasons[0]
+    assert sorted((job.name, job.most, job.runs) for job in jobs.JOBS) == [("a", 1, 1), ("b", 1, 1)]
+
+
+def test_an_item_of_a_set_that_the_program_has_dropped_need_not_be_found(program: Program) -> None:
+    program.runs({"set_dropped.py": SET})
+    jobs = program.module("set_dropped")
+    jobs.JOBS -= {job for job in jobs.JOBS if job.name == "b"}
+    outcome = program.pushed({"set_dropped.py": SET.replace('Job("b")', "")})
+    assert outcome, outcome.reasons
+    assert [job.name for job in jobs.JOBS] == ["a"]

@@ -70,7 +70,7 @@ def test_an_item_comes_among_items_that_have_changed_since_the_start(
     were = list(jobs.JOBS)
     for job in were:
         job.run()
-    outcome = program.patch({"jobs_ran.py": JOBS.replace(old, new)})
+    outcome = program.pushed({"jobs_ran.py": JOBS.replace(old, new)})
     assert outcome, outcome.reasons
     assert ran(jobs.JOBS) == [*RAN[:at], ("x", 0), *RAN[at:]]
     assert [job for job in jobs.JOBS if job.runs] == were
@@ -84,7 +84,7 @@ def test_an_item_comes_into_a_list_of_the_programs_own_class(program: Program) -
     jobs = program.module("jobs_own")
     for job in jobs.MORE:
         job.run()
-    outcome = program.patch({"jobs_own.py": JOBS.replace('Job("d"), ', 'Job("d"), Job("x"), ')})
+    outcome = program.pushed({"jobs_own.py": JOBS.replace('Job("d"), ', 'Job("d"), Job("x"), ')})
     assert outcome, outcome.reasons
     assert ran(jobs.MORE) == [("d", 1), ("x", 0), ("e", 1)]
 
@@ -95,7 +95,7 @@ def test_items_that_have_changed_take_new_code_when_one_comes(program: Program) 
     for job in jobs.JOBS:
         job.run()
     text = JOBS.replace("+= 1", "+= 10").replace('Step("b")', 'Step("b"), Job("x")')
-    outcome = program.patch({"jobs_new.py": text})
+    outcome = program.pushed({"jobs_new.py": text})
     assert outcome, outcome.reasons
     for job in jobs.JOBS:
         job.run()
@@ -107,7 +107,7 @@ def test_an_item_that_has_changed_is_not_dropped_in_silence(program: Program) ->
     jobs = program.module("jobs_gone")
     for job in jobs.JOBS:
         job.run()
-    outcome = program.patch({"jobs_gone.py": JOBS.replace('Step("b"), ', "")})
+    outcome = program.pushed({"jobs_gone.py": JOBS.replace('Step("b"), ', "")})
     assert not outcome and "jobs_gone.JOBS" in outcome.reasons[0]
     assert ran(jobs.JOBS) == RAN
 
@@ -116,6 +116,6 @@ def test_items_of_other_classes_are_not_taken_for_those_of_the_start(program: Pr
     program.runs({"jobs_other.py": JOBS})
     jobs = program.module("jobs_other")
     jobs.JOBS[:] = [jobs.Step("q"), jobs.Job("r"), jobs.Step("s")]
-    outcome = program.patch({"jobs_other.py": JOBS.replace('Step("b")', 'Step("b"), Job("x")')})
+    outcome = program.pushed({"jobs_other.py": JOBS.replace('Step("b")', 'Step("b"), Job("x")')})
     assert not outcome
     assert [job.name for job in jobs.JOBS] == ["q", "r", "s"]
