@@ -54,11 +54,23 @@ def merged_items(merger: Merger, pair: Pair, live: list[Any]) -> list[Any]:
         result[i] = merger.settle((old[before], child), live[i], f"{where}[{i}]")
         last = i
     kept = set(matched.values())
-    drop = {at[before] for before in alike if before not in kept}
+    drop = {
+        at[before] for before in at.keys() - kept if before in alike or _goes(merger, f"{where}.{before}")
+    }
     merged = list(put.get(-1, ()))
     for i, value in enumerate(result):
         merged += [value] * (i not in drop) + put.get(i, [])
     return merged
+
+
+def _goes(merger: Merger, name: str) -> bool:
+    """Of an item that has changed since the start: the author has to say so."""
+    if merger.choices.get(name) != "rebuild":
+        raise PatchRefused(
+            f"{name} is no longer there in the new sources, and has changed since the start: "
+            "the bundle may say rebuild"
+        )
+    return True
 
 
 def _all(live: list[Any], nodes: list[int], alike: Callable[[Any, int], bool]) -> bool:
@@ -69,7 +81,7 @@ def _places(merger: Merger, old: list[int], live: list[Any]) -> tuple[dict[int, 
     """Where the items of the old sequence are in the live one; and which of them look as they did.
 
     Those that have changed since the start are as many as they were, and of the same classes, between two
-    that have not.  That says where among them something new belongs, but not that one of them may be dropped.
+    that have not.  That says where among them something new belongs, but not that one of them may go.
     """
     names = [merger.locator.label_of(c) for c in old]
     mine = as_at_start([merger.locator.label(v) for v in live], names)

@@ -102,13 +102,23 @@ def test_items_that_have_changed_take_new_code_when_one_comes(program: Program) 
     assert ran(jobs.JOBS) == [("a", 11), ("b", 11), ("x", 10), ("c", 11)]
 
 
-def test_an_item_that_has_changed_is_not_dropped_in_silence(program: Program) -> None:
+def test_an_item_that_has_changed_is_not_dropped_unless_the_author_says_so(program: Program) -> None:
     program.runs({"jobs_gone.py": JOBS})
     jobs = program.module("jobs_gone")
     for job in jobs.JOBS:
         job.run()
-    outcome = program.pushed({"jobs_gone.py": JOBS.replace('Step("b"), ', "")})
-    assert not outcome and "jobs_gone.JOBS" in outcome.reasons[0]
+    new = {"jobs_gone.py": JOBS.replace('Step("b"), ', "")}
+    outcome = program.pushed(new)
+    assert not outcome and outcome.reasons[0] == (
+        "jobs_gone.JOBS.1 is no longer there in the new sources, and has changed since the start: "
+        "the bundle may say rebuild"
+    )
+    assert ran(jobs.JOBS) == RAN
+    outcome = program.patch(new, choices={"jobs_gone.JOBS.1": "rebuild"})
+    assert outcome, outcome.reasons
+    assert ran(jobs.JOBS) == [("a", 1), ("c", 1)]
+    assert outcome.undo is not None
+    outcome.undo.revert()
     assert ran(jobs.JOBS) == RAN
 
 
