@@ -1,6 +1,6 @@
 """hotpatch: change the code of a running Python program, soundly, or be told why not.
 
-    outcome = hotpatch.patch(old_folder, new_folder)
+    outcome = hotpatch.patch(old_folder, new_folder, root=folder_it_was_loaded_from)
 
 brings this process from the sources in the one folder to those in the other, or says why that can't be done;
 `hotpatch.patching` tells the rest.  `with hotpatch.pinned():` makes a piece of work outside any request
