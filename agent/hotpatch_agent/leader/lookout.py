@@ -9,6 +9,7 @@ from typing import Final
 from attrs import evolve
 
 from hotpatch.errors import BadRequest, BundleTooLarge, HotpatchError, NotABundle
+from hotpatch.pace import breathe
 from hotpatch.release import Release
 from hotpatch_agent import wire
 from hotpatch_agent.clock import Instant, now
@@ -82,6 +83,7 @@ class Lookout:
         except (FileNotFoundError, IsADirectoryError):
             return None
         found = bundle_seen(name, data, self._accept, self._home)
+        breathe()
         try:
             card = spool.read_card(self._home.spool, name, self._files)
         except wire.Malformed as error:

@@ -208,7 +208,6 @@ class Agent:
         while True:
             self._history.refresh()
             before = self._history.state.seq
-            breathe()
             if self._doorkeeper is not None:
                 self._tell(self._doorkeeper.mind(self._history.state, self._status, self._alive, self._leads))
             wait = min(self._do_duties(), self._tend(), self._note_wear())
@@ -355,6 +354,7 @@ class Agent:
         self._note_rehearsal()
         seen = self._overseer.look(self._lookout.look(self._rehearsing.take()))
         for act in self._leader.turn(seen):
+            breathe()
             self._do_act(act, seen)
         state = self._history.state
         self._overseer.tell()
