@@ -6,11 +6,27 @@ import pytest
 from attrs import evolve
 from hotpatch_agent.decision.duty import NOTHING, Duty, Task, duty
 from hotpatch_agent.decision.states import State
+from hotpatch_agent.decision.trial import reached
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import How
 from hotpatch_agent.home.status import Life, Phase, Status, Trial
+from hotpatch_agent.rollout.progress import Began, Moved
+from hotpatch_agent.rollout.states import Event
+from hotpatch_agent.rollout.strategy import Kind, Strategy
 
-from tests.agent.rounds import COMMITTED, IN_PLACE, LIVE, NO, OFFERED, ONE, RELOAD, committed, here, lived
+from tests.agent.rounds import (
+    COMMITTED,
+    IN_PLACE,
+    LIVE,
+    NO,
+    OFFERED,
+    ONE,
+    RELOAD,
+    committed,
+    here,
+    lived,
+    rehearsed,
+)
 from tests.agent.samples import adopting, digest, status, told
 
 VERIFY = Duty(Task.VERIFY, 1, digest(1), 1)
@@ -101,3 +117,22 @@ def test_a_worker_that_was_started_on_trial_is_no_longer_so_once_the_release_is_
 
     assert duty(state, tried).task is Task.WITHDRAW
     assert duty(state, evolve(tried, trial=None)).task is Task.NOTHING
+
+
+@pytest.mark.parametrize("event", [Event.ABORT, Event.SUPERSEDED])
+def test_what_a_worker_gives_before_the_first_round_it_gives_up_on_the_way_back(
+    event: Event,
+) -> None:
+    strategy = Strategy(Kind.ROLLING)
+    offered = told(facts.Offered(1, digest(1), "0001.bundle", strategy=strategy), rehearsed())
+    at_once = Moved(1, Event.NEXT, step=1), Moved(1, Event.PROMOTE_FULL)
+    state = told(Began(1, digest(1), strategy, "0001.bundle"), *at_once, state=offered)
+    ready = here(1, Phase.READY)
+    first = duty(state, ready, (ready,))
+    assert first.task is Task.TRY and first.trial is not None and first.trial.share == 1.0
+    giving = evolve(ready, trial=first.trial)
+    back = told(Moved(1, event), state=state)
+    last = duty(back, giving, (giving,))
+    assert last.task is Task.TRY and last.trial is not None and not last.trial.share
+    given_up = evolve(giving, trial=last.trial, seq=back.seq)
+    assert duty(back, given_up, (given_up,)) == NOTHING and reached(back, (given_up,))

@@ -71,7 +71,8 @@ def of_worker(state: State, status: Status, peers: Sequence[Status]) -> Trial | 
         new = [one.worker for one in able if _gives_it_alone(state, one)]
         alone = has or status.worker in chosen(aim, [one.worker for one in able], new)
         return Trial(progress.window, float(alone), alone)
-    if progress.round < 0:
+    gives = status.trial is not None and status.trial.share
+    if progress.round < 0 and not gives:
         return None  # what is known from before it began is what the first step goes by
     return Trial(progress.window, aim.share)
 
