@@ -65,7 +65,7 @@ def test_schedules_with_two_sets_come_upon_every_way_in_which_they_end() -> None
     assert seen >= {*ENDED, Station.KEEPING}
 
 
-@pytest.mark.parametrize("seed", [1490, 12385, 16424, 18511, 49759])
+@pytest.mark.parametrize("seed", [1490, 12385, 16424, 18511, 49759, 521768, 902256])
 def test_schedules_that_found_a_fault_once_keep_every_promise(seed: int) -> None:
     run(seed)
 
