@@ -122,6 +122,14 @@ def test_a_replacement_that_the_way_back_has_made_needless_is_called_off() -> No
     assert isinstance(fact, facts.Replaced) and "taken back" in fact.reason
 
 
+def test_a_successor_that_is_one_too_many_is_not_replaced_while_it_may_be_on_its_way_out() -> None:
+    events = facts.Replacing("2-1", 2, on=1), Moved(1, Event.ABORT, "no"), facts.Replaced("2-1", "taken back")
+    state = told(*events, state=replacing_one())
+    assert not decide(state, looked(verified(1), verified(2), started_on_it(3)))
+    fact = the_record(decide(state, looked(verified(1), started_on_it(3))))
+    assert isinstance(fact, facts.Replacing) and (fact.worker, fact.on) == ("3-1", 0)
+
+
 def test_the_way_back_is_not_over_while_a_worker_is_being_started_on_the_release() -> None:
     state = told(Moved(1, Event.ABORT, "no"), state=replacing_one())
     coming = evolve(started_on_it(3), life=Life.BOOTING, trial=None)

@@ -116,6 +116,7 @@ def test_the_new_set_answers_nobody_before_the_flip_and_everybody_after_it(pushe
 def test_the_old_set_answers_again_at_once_when_the_flip_is_taken_back(pusher: Pusher, name: str) -> None:
     with pushed(pusher, name, Station.KEEPING, manual="no") as sets:
         two_up(pusher)
+        wait_until(lambda: "reloaded" in sets.load.bodies(), "clients have come to the new set")
         pusher.ask(Event.ROLLBACK)
         pusher.stands_at(Station.ROLLED_BACK)
         assert set(bodies(sets.service, 20)) == {"one"}

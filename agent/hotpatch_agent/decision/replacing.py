@@ -91,6 +91,8 @@ def _due_on_trial(view: View) -> list[_Due]:
         return []
     number = missing(state, view.seen.alive)
     new = [one for one in view.voters if on_trial(state, one)]
+    if number < 0 and _too_many(view):
+        return []
     if number < 0:
         new += _left_over(view)
         return [_Due(one, f"release {progress.version} is taken back") for one in new]
@@ -154,7 +156,7 @@ def next_lapse(view: View) -> float:
     current = view.state.replacement
     if current is not None and (not brings_up(view.state, current) or missing(view.state, view.seen.alive)):
         return terms(view).replace - view.now.since(current.since)
-    look = LOOK if waited_for(view, _among(view)) else math.inf
+    look = LOOK if waited_for(view, _among(view)) or _too_many(view) else math.inf
     waits = (_patience(view, status) for status in view.behind if deadline(view, status) is None)
     return min(look, next_past(view), *waits)
 
@@ -170,6 +172,15 @@ def _second_set(view: View, current: Replacement) -> tuple[Decision, ...]:
     if progress.station in RETURNING:
         return (Append(facts.Replaced(current.worker, f"release {progress.version} is taken back")),)
     return (Replace(current.worker, current.among, len(current.workers), keep=True),)
+
+
+def _too_many(view: View) -> bool:
+    """Did a replacement end a moment ago whose successors are still here?  They go as being too many; asked
+    to go one by one as well, they would take others with them."""
+    former = _just_ended(view)
+    if former is None or brings_up(view.state, former):
+        return False
+    return len(view.voters) + len(view.booting) > former.among
 
 
 def _left_over(view: View) -> list[Status]:
