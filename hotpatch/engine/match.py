@@ -81,7 +81,7 @@ class Match:
 
     `noise` holds `(node of new, step)` where two starts of the same sources differ: such a place is state,
     and is not compared.  `here` says that one of the graphs is of this process, where outside names can be
-    resolved.  `known` are items of sequences (node of old: node of new) that are the same, however alike.
+    resolved.  `known` are items of sequences (node of old: node of new) that are the same, like or unlike.
     """
 
     def __init__(

@@ -58,7 +58,7 @@ class World:
         self._outside: dict[int, tuple[str, str]] | None = None
         for name, module in self._modules():
             self.home_of.setdefault(id(vars(module)), name)
-            if name != "__main__" and _is_below(self.root, vars(module).get("__file__")):
+            if _is_local(self.root, name, module):
                 self.local[name] = module
 
     def _modules(self) -> Iterator[tuple[str, types.ModuleType]]:
@@ -130,15 +130,12 @@ class World:
 def local_modules(root: str, view: View = PLAIN_VIEW) -> dict[str, types.ModuleType]:
     """`World.local`, for who asks nothing else."""
     root = absolute(root)
-    return {
-        name: module
-        for name, module in _loaded(view)
-        if name != "__main__" and _is_below(root, vars(module).get("__file__"))
-    }
+    return {name: module for name, module in _loaded(view) if _is_local(root, name, module)}
 
 
-def _is_below(root: str, file: Any) -> bool:
-    if type(file) is not str or not file.startswith(root + os.sep):
+def _is_local(root: str, name: str, module: types.ModuleType) -> bool:
+    file = vars(module).get("__file__")
+    if name == "__main__" or type(file) is not str or not file.startswith(root + os.sep):
         return False
     return not any(f"{os.sep}{name}{os.sep}" in file[len(root) :] for name in INSTALLED)
 

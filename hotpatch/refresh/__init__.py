@@ -30,7 +30,8 @@ for long, and put a new table in place with one assignment.  A function that is 
 itself runs its old code in `before` and its new code afterwards.
 
 Handlers for `functools` caches, Jinja, Django, Flask, Starlette and pydantic come with hotpatch
-(`plugins`); others are found by the entry point group `hotpatch.refresh` (`discover`).
+(`plugins`); others are found by the entry point group `hotpatch.refresh` (`discover`).  What a plugin needs
+of what the program holds it names (`Handler.looks_for`), and asks for by `Update.held`.
 """
 
 from hotpatch.refresh.discover import find as find_plugins

@@ -138,7 +138,8 @@ class Update:
         yield from self.program.values()
 
     def held(self, *kinds: type) -> list[Any]:
-        """The instances of these classes that the program can be seen to hold, nearest first."""
+        """The instances of these classes that the program can be seen to hold, nearest first: of classes that
+        the handler `looks_for`."""
         if self.found is None:
             return instances(kinds, self.roots())
         return [one for one in self.found if issubclass(type(one), kinds)]

@@ -91,9 +91,9 @@ def _due_on_trial(view: View) -> list[_Due]:
         return []
     number = missing(state, view.seen.alive)
     new = [one for one in view.voters if on_trial(state, one)]
-    if number < 0 and _too_many(view):
-        return []
     if number < 0:
+        if _too_many(view):
+            return []
         new += _left_over(view)
         return [_Due(one, f"release {progress.version} is taken back") for one in new]
     if number > 0:

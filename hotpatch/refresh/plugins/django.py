@@ -60,7 +60,8 @@ def rebuild(update: Update) -> None:
     if settings.configured and getattr(settings, "ROOT_URLCONF", None) in sys.modules:
         root = get_resolver()
         for resolver in _included(root.url_patterns, set()):
-            _renew(resolver, list(resolver._reverse_dict))  # what requests have used so far
+            if used := list(resolver._reverse_dict):  # the languages that requests have asked in
+                _renew(resolver, used)
         _renew(root, [get_language()])
 
 
@@ -98,8 +99,7 @@ def _renew(resolver: URLResolver, languages: list[Any]) -> None:
             spaces[name] = (prefix, aside[id(below)][1])
     for name in _TABLES:
         setattr(resolver, name, getattr(fresh, name))
-    if languages:
-        resolver._populated = True
+    resolver._populated = True
 
 
 def _aside(resolver: URLResolver, aside: dict[int, tuple[URLResolver, URLResolver]]) -> URLResolver:
