@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -24,7 +25,7 @@ from typing import Any
 from attrs import frozen
 from hotpatch_agent.drill.operator import Operator, copy_demo
 from hotpatch_agent.drill.patches import Patch, read_patches
-from hotpatch_agent.drill.service import Service, ServicePlan
+from hotpatch_agent.drill.service import Service, ServicePlan, service_environment
 from hotpatch_agent.load.account import Report
 from hotpatch_agent.load.conductor import Load, LoadPlan
 
@@ -52,6 +53,9 @@ class Measured:
     wrong: int
     sent: int
     p99_ratio: float
+    to_import: float | None
+    """p99 during the reload over that while the program was only imported beside the service; None for ways
+    that are not ours."""
     longest: float
     memory_ratio: float
 
@@ -96,6 +100,10 @@ def _under_load(server: Server, service: Service, operator: Operator, fault: Pat
             seconds = time.monotonic() - began
             load.phase("after", {})
             time.sleep(CALM_SECONDS)
+            if server.is_ours:
+                load.phase("imports", {})
+                _import_beside(service)
+                load.phase("end", {})
         report = load.finish()
     change = report.phases["change"]
     calm = (report.phases["before"].p99 + report.phases["after"].p99) / 2
@@ -109,9 +117,21 @@ def _under_load(server: Server, service: Service, operator: Operator, fault: Pat
         wrong=report.total.wrong,
         sent=report.total.sent,
         p99_ratio=change.p99 / calm,
+        to_import=change.p99 / report.phases["imports"].p99 if server.is_ours else None,
         longest=change.longest,
         memory_ratio=memory.greatest / memory.before,
     )
+
+
+def _import_beside(service: Service) -> None:
+    """What a new worker can't do without, by processes of which the service knows nothing."""
+    for _ in range(service.plan.workers):
+        subprocess.run(
+            [sys.executable, "-c", f"import {service.plan.app.partition(':')[0]}"],
+            cwd=service.plan.tree,
+            env=service_environment(service.plan),
+            check=True,
+        )
 
 
 def cut(report: Report) -> int:
@@ -125,6 +145,7 @@ def summary(found: Sequence[Measured]) -> dict[str, Any]:
     ways: dict[str, Any] = {}
     for name in dict.fromkeys(each.server for each in found):
         mine = [each for each in found if each.server == name]
+        beside = [each.to_import for each in mine if each.to_import is not None]
         ways[name] = {
             "dropped": sum(each.dropped for each in mine),
             "cut": sum(each.cut for each in mine),
@@ -134,6 +155,7 @@ def summary(found: Sequence[Measured]) -> dict[str, Any]:
             "seconds": spread([each.seconds for each in mine], 2),
             "seconds_to_last_old_answer": spread([each.old_seconds for each in mine], 2),
             "p99_ratio": spread([each.p99_ratio for each in mine], 2),
+            "to_import": spread(beside, 2) if beside else None,
             "longest_seconds": spread([each.longest for each in mine]),
             "memory_ratio": spread([each.memory_ratio for each in mine], 2),
         }
@@ -141,6 +163,7 @@ def summary(found: Sequence[Measured]) -> dict[str, Any]:
     return {
         "dropped": sum(way["dropped"] for way in ours),
         "p99_ratio": max((way["p99_ratio"]["median"] for way in ours), default=None),
+        "to_import": max((way["to_import"]["median"] for way in ours), default=None),
         "memory_ratio": max((way["memory_ratio"]["median"] for way in ours), default=None),
         "rounds": max(sum(1 for each in found if each.server == name) for name in ways),
         "ways": ways,
@@ -150,13 +173,14 @@ def summary(found: Sequence[Measured]) -> dict[str, Any]:
 def show(result: dict[str, Any]) -> None:
     print(
         f"{'way':26}{'last old answer':>24}{'dropped':>9}{'cut':>6}{'sent':>8}"
-        f"{'p99':>7}{'longest':>9}{'memory':>8}"
+        f"{'p99':>7}{'to import':>11}{'longest':>9}{'memory':>8}"
     )
     for name, way in result["ways"].items():
         old = way["seconds_to_last_old_answer"]
+        beside = f"{way['to_import']['median']:.2f}x" if way["to_import"] else ""
         print(
             f"{name:26}{old['median']:>8.1f} s ({old['least']:.1f} to {old['greatest']:.1f})"
-            f"{way['dropped']:>7}{way['cut']:>6}{way['sent']:>8}{way['p99_ratio']['median']:>6.2f}x"
+            f"{way['dropped']:>7}{way['cut']:>6}{way['sent']:>8}{way['p99_ratio']['median']:>6.2f}x{beside:>11}"
             f"{way['longest_seconds']['greatest']:>8.2f}s{way['memory_ratio']['median']:>8.2f}"
         )
 

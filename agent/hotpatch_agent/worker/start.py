@@ -50,7 +50,6 @@ from hotpatch_agent.home.status import (
 )
 from hotpatch_agent.process import adopt, worker_classes
 from hotpatch_agent.process.layers import Layers, layer
-from hotpatch_agent.process.priority import gently
 from hotpatch_agent.process.program import Program
 from hotpatch_agent.worker.agent import Agent
 from hotpatch_agent.worker.choice import choose, open_trial, place_on_trial
@@ -99,8 +98,7 @@ class Start:
             self._load()
             return
         try:
-            with gently(beside_others=self._history.state.replacement is not None):
-                self._load_layers(layers)
+            self._load_layers(layers)
             self._pin()
         except BaseException as error:
             self._give_up(error)
