@@ -17,13 +17,24 @@ from . import codes
 _JUMPS: Final = frozenset({*dis.hasjrel, *dis.hasjabs})
 
 
+_PLAIN: Final = (str, bytes, int, float, complex, bool, type(None), tuple, frozenset, CodeType)
+"""Types of the constants that a compiler makes."""
+
+
+def _steps(code: CodeType) -> Iterator[dis.Instruction]:
+    """Its instructions, without constants that a compiler doesn't make: code that stands for an object, and
+    passes calls on to it, has such a one, and it may have ways of its own to be compared."""
+    for step in dis.get_instructions(code):
+        yield step if type(step.argval) in _PLAIN else step._replace(argval=None)
+
+
 def needed(code: CodeType) -> set[str]:
     """Names of attributes that an object must have by the time that this runs, functions inside included:
     not those that the code only sets, that it sets before all else, or that it asks for and sets."""
     reads = {
         step.argval
         for part in codes.walk(code)
-        for step in dis.get_instructions(part)
+        for step in _steps(part)
         if step.opname != "STORE_ATTR" and step.argval in part.co_names
     }
     return reads - set_where_missing(code) - (_set_first(code) & used_on_self_alone(code))
@@ -34,7 +45,7 @@ def _set_first(code: CodeType) -> set[str]:
     One inside of `try` may be passed over."""
     if code.co_exceptiontable:
         return set()
-    straight = list(itertools.takewhile(lambda step: step.opcode not in _JUMPS, dis.get_instructions(code)))
+    straight = list(itertools.takewhile(lambda step: step.opcode not in _JUMPS, _steps(code)))
     mine = {step.offset for step in _stores_on_self(code, straight)}
     is_set: dict[Any, bool] = {}
     for step in straight:
@@ -45,12 +56,12 @@ def _set_first(code: CodeType) -> set[str]:
 
 def stored_on_self(code: CodeType) -> set[str]:
     """Attributes that a method sets on its first argument."""
-    return {step.argval for step in _stores_on_self(code, dis.get_instructions(code))}
+    return {step.argval for step in _stores_on_self(code, _steps(code))}
 
 
 def given(code: CodeType) -> set[str]:
     """Attributes that code sets on whatever object; not where it adds to one, which has to be there."""
-    steps = itertools.pairwise(dis.get_instructions(code))
+    steps = itertools.pairwise(_steps(code))
     return {s.argval for last, s in steps if s.opname == "STORE_ATTR" and last.opname != "SWAP"}
 
 
@@ -59,7 +70,7 @@ def used_on_self_alone(code: CodeType) -> set[str]:
     me, of_self, of_others = code.co_varnames[:1] if code.co_argcount else (), set[str](), set[str]()
     for part in codes.walk(code):
         last, held = None, False  # `self` stays on the stack for the second half of `self.x += 1`
-        for step in dis.get_instructions(part):
+        for step in _steps(part):
             mine = part is code and last is not None and me and _loads(last, me[0])
             if step.opname == "COPY" and mine:
                 held = True
@@ -81,7 +92,7 @@ def set_where_missing(code: CodeType) -> set[str]:
 
 def may_fill_dictionary(code: CodeType) -> bool:
     """Does the code take an object's `__dict__` for more than to read in it, or to hand it on?"""
-    steps = itertools.pairwise(dis.get_instructions(code))
+    steps = itertools.pairwise(_steps(code))
     return any(
         taken.argval == "__dict__" and after.opname not in _HANDED_ON and after.argval not in _READING
         for taken, after in steps
@@ -93,7 +104,7 @@ _READING: Final = frozenset({"get", "items", "keys", "values", "copy"})
 
 
 def _catches(code: CodeType, name: str) -> bool:
-    steps = itertools.pairwise(dis.get_instructions(code))
+    steps = itertools.pairwise(_steps(code))
     return any(a.argval == name and b.opname == "CHECK_EXC_MATCH" for a, b in steps)
 
 

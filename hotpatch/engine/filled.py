@@ -7,18 +7,18 @@ Of values that are plain data; of any other, what is inside of them is brought u
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from . import codes
 from .awake import told
 from .filling import Filling, Target, fillings
 from .graph import Graph
 from .match import Match, Pair
 from .merge import KEEP_OR_REBUILD, Merger
+from .reach import OBJECTS, Reach, methods
 from .reading import MISSING, raw_dict
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 Filled = tuple[int, str, str, bool]
 """(node of old, "attr" or "name", name, whether a start has None there or nothing)."""
-_OBJECTS: Final = frozenset({"instance", "value"})
 
 
 def filled(match: Match, difference: Difference) -> tuple[Filled, ...]:
@@ -41,48 +40,37 @@ class _Asking:
         self._match, self._changing = match, changing
         self._known: dict[tuple[bool, int], Mapping[Target, Filling]] = {}
         self._concerned: dict[int, bool] = {}
-        self._names = {
-            str(step[-1])
-            for edges in match.edges.values()
-            for _, step, child in edges
-            if child in changing and type(step) is tuple
-        }
-        """Under which something stands that changes."""
+        self._reach = Reach(match, changing)
 
     def all(self) -> Iterator[Filled]:
         match = self._match
         for pair in match.edges:
             kind = match.old.kind(pair[0])
-            if kind in _OBJECTS and match.old.kind(pair[0]) == match.new.kind(pair[1]):
+            if kind in OBJECTS and match.old.kind(pair[0]) == match.new.kind(pair[1]):
                 cls = match.new.kids(pair[1]).get("class")
-                functions = dict(_methods(match.new, cls)) if cls is not None else {}
-                yield from self._below(pair, "attr", functions)
+                functions = dict(methods(match.new, cls)) if cls is not None else {}
+                yield from self._below(pair, "attr", functions.values())
             elif kind == "module":
                 kids = match.new.kids(pair[1])
-                functions = {
-                    str(step[1]): child for step, child in kids.items() if match.new.kind(child) == "function"
-                }
-                yield from self._below(pair, "name", functions)
+                yield from self._below(
+                    pair, "name", (i for i in kids.values() if match.new.kind(i) == "function")
+                )
 
-    def _below(self, pair: Pair, kind: str, functions: Mapping[str, int]) -> Iterator[Filled]:
-        for function in functions.values():
+    def _below(self, pair: Pair, kind: str, functions: Iterable[int]) -> Iterator[Filled]:
+        for function in functions:
             if not self._may_concern(function):
                 continue
             before = self._fillings(self._match.old, self._match.origin.get(function, -1))
             for target, filling in self._fillings(self._match.new, function).items():
                 if target[0] != kind or target not in before or not self._is_empty(pair, target):
                     continue
-                if before[target].said != filling.said or self._changes(pair, function, filling, functions):
+                if before[target].said != filling.said or self._changes(pair, function, filling):
                     yield pair[0], *target, target in self._match.new.kids(pair[1])
 
     def _may_concern(self, function: int) -> bool:
-        """Does it change, or name what does?  Few do, and to read instructions takes long."""
         if function not in self._concerned:
-            code = self._match.new.nodes[function][3]
             changes = (self._match.origin.get(function, -1), function) in self._changing
-            self._concerned[function] = changes or bool(
-                code is not None and code.blob and self._names & codes.names_in(code.load())
-            )
+            self._concerned[function] = changes or self._reach.may_concern(function)
         return self._concerned[function]
 
     def _fillings(self, graph: Graph, i: int) -> Mapping[Target, Filling]:
@@ -100,39 +88,10 @@ class _Asking:
                 return False
         return True
 
-    def _changes(self, pair: Pair, function: int, filling: Filling, methods: Mapping[str, int]) -> bool:
-        match = self._match
-        home = match.new.nodes[function][1][0]
-        if home in match.new.roots and home in match.old.roots:
-            module = match.old.roots[home], match.new.roots[home]
-            if any(self._changed(module, ("name", name)) for name in filling.names):
-                return True
-        for name in filling.own:
-            method = methods.get(name)
-            if method is not None and (match.origin.get(method, -1), method) in self._changing:
-                return True
-            if self._changed(pair, ("attr", name)):
-                return True
-        return False
-
-    def _changed(self, pair: Pair, step: Any) -> bool:
-        old, new = self._match.old.kids(pair[0]).get(step), self._match.new.kids(pair[1]).get(step)
-        return (old, new) in self._changing
-
-
-def _methods(graph: Graph, cls: int) -> Iterator[tuple[str, int]]:
-    """Name and function of each; of a property, what it asks.  Those that come last are those that count."""
-    kids = graph.nodes[cls][2] if graph.kind(cls) == "class" else ()
-    for step, child in kids:
-        if step[0] == "base":
-            yield from _methods(graph, child)
-    for step, child in kids:
-        if step[0] != "attr":
-            continue
-        if graph.kind(child) == "property":
-            child = graph.kids(child).get("fget", child)
-        if graph.kind(child) == "function":
-            yield step[1], child
+    def _changes(self, pair: Pair, function: int, filling: Filling) -> bool:
+        home = self._match.new.nodes[function][1][0]
+        own = pair if self._match.new.kind(pair[1]) in OBJECTS else None
+        return any(self._reach.by_chain(chain, home, own) for chain in filling.chains)
 
 
 def of_old_code(found: Sequence[Filled], merger: Merger) -> None:

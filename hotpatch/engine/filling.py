@@ -15,6 +15,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from . import codes
+from .reach import Chain, chains
 
 Target = tuple[str, str]
 """("attr", name) of the first argument, or ("name", name) of the module."""
@@ -34,10 +35,8 @@ class Filling:
 
     said: tuple[Any, ...]
     """The instructions, comparable with those of another code object."""
-    names: frozenset[str]
-    """Variables of the module."""
-    own: frozenset[str]
-    """Attributes of the first argument."""
+    chains: frozenset[Chain]
+    """What is read for it."""
 
 
 def fillings(code: CodeType) -> Mapping[Target, Filling]:
@@ -99,20 +98,13 @@ def _made(
 
 
 def _filling(code: CodeType, steps: Sequence[dis.Instruction]) -> Filling:
-    said, names, own = [], set[str](), set[str]()
-    last = None
+    said = []
     for step in steps:
         value: Any = None if step.opcode in _JUMPS else step.argval
         if isinstance(value, CodeType):
-            names |= codes.names_in(value)
             value = codes.key_of(value).body
-        elif step.opname == "LOAD_GLOBAL":
-            names.add(step.argval)
-        elif step.opname in ("LOAD_ATTR", "LOAD_METHOD") and last is not None and _is_self(code, last):
-            own.add(step.argval)
         said.append((step.opname, repr(value)))
-        last = step
-    return Filling(tuple(said), frozenset(names), frozenset(own))
+    return Filling(tuple(said), chains(code, steps))
 
 
 _JUMPS: Final = frozenset({*dis.hasjrel, *dis.hasjabs})

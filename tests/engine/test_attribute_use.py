@@ -19,6 +19,22 @@ def test_a_constant_is_no_first_argument_whatever_it_is() -> None:
     assert attribute_use.used_on_self_alone(code) == {"items", "more"}
 
 
+class Odd:
+    """Of the kind that stands for a function that has become an object."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        raise AssertionError("code of the program was run")
+
+
+def test_constants_of_any_kind_are_not_asked() -> None:
+    code = method("self.x, 'here'; other.y = 1; self.z = 2; self.z")
+    odd = code.replace(co_consts=tuple(Odd() if const == "here" else const for const in code.co_consts))
+    assert attribute_use.needed(odd) == {"x"}
+    assert attribute_use.used_on_self_alone(odd) == {"x", "z"}
+
+
 @pytest.mark.parametrize(
     ("body", "names"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -227,3 +228,64 @@ def test_a_django_that_is_imported_and_not_configured_is_left_alone(run: object,
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     )
     assert done.stdout.strip() == "()"
+
+
+ROUTES = """
+    from django.conf import settings
+    if not settings.configured:
+        settings.configure(ROOT_URLCONF="shop_routes", ALLOWED_HOSTS=["*"], SECRET_KEY="x")
+    import django
+    django.setup()
+    from django.http import HttpResponse
+    from django.urls import path, re_path, register_converter
+    class Code:
+        regex = "{code}"
+        def to_python(self, value): return value
+        def to_url(self, value): return value
+    if "code" not in __import__("django.urls.converters", fromlist=["x"]).get_converters():
+        register_converter(Code, "code")
+    def show(request, what): return HttpResponse(repr(what))
+    urlpatterns = [
+        path("a/<{a}:what>/", show, name="a"),
+        path("b/<int:what>/", show, name="b"),
+        path("c/<code:what>/", show, name="c"),
+        re_path("^d/(?P<what>{d})/$", show, name="d"),
+    ]
+"""
+BEFORE = {"a": "int", "code": "[a-c]+", "d": "[a-c]+"}
+
+
+@pytest.mark.parametrize(
+    ("what", "url"),
+    [({"a": "str"}, "/a/x/"), ({"code": "[a-z]+"}, "/c/x/"), ({"d": "[a-z]+"}, "/d/x/")],
+    ids=["its converter", "its converter's expression", "its own expression"],
+)
+def test_a_route_that_was_asked_and_changes_is_matched_as_it_is_now(
+    tmp_path: Path, what: dict[str, str], url: str
+) -> None:
+    for folder, words in (("old", BEFORE), ("live", BEFORE), ("new", {**BEFORE, **what})):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "shop_routes.py").write_text(dedent(ROUTES).format(**words))
+    code = f"""
+        import sys
+        sys.path.insert(0, "live")
+        import shop_routes, hotpatch
+        from django.test import Client
+        def get(url):
+            response = Client().get(url)
+            return response.status_code, response.content.decode()
+        assert [get(at)[1] for at in ("/a/1/", "/b/1/", "/c/a/", "/d/a/")] == ["1", "1", "'a'", "'a'"]
+        assert get({url!r})[0] == 404
+        outcome = hotpatch.patch("old", "new", root="live")
+        assert outcome, outcome.reasons
+        assert get({url!r}) == (200, "'x'")
+        assert get("/b/1/") == (200, "1") and get("/b/x/")[0] == 404
+        outcome.undo.revert()
+        assert get({url!r})[0] == 404 and get("/a/1/") == (200, "1")
+    """
+    home = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", dedent(code)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path, env=home
+    )
+    assert done.returncode == 0, done.stderr

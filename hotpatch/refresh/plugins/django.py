@@ -3,9 +3,11 @@
 A resolver keeps the patterns that it has read from a `urlconf` and the tables for `reverse` that it made
 from them, for each language; so do the resolvers of included patterns, which live on in the pattern lists.
 New tables are made aside, by a new resolver of copied patterns, and put into the old one by single
-assignments, so that a request meets the old table or the new one.  (`_reverse_dict`, `_namespace_dict`,
-`_app_dict`, `_callback_strs` and `_populated` of `URLResolver`, `_regex_dict` of patterns, and `_wrapped`,
-`_setupfunc` of `SimpleLazyObject`, Django 4.2 to 5.2.)
+assignments, so that a request meets the old table or the new one.  A pattern that has been asked keeps the
+expression that was compiled of its route then, and its answers by language.  (`_reverse_dict`,
+`_namespace_dict`, `_app_dict`, `_callback_strs` and `_populated` of `URLResolver`, `regex` and `_regex_dict`
+of patterns, the cache of `_route_to_regex`, and `_wrapped`, `_setupfunc` of `SimpleLazyObject`, Django 4.2 to
+5.2.)
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from django.conf import settings  # type: ignore[import-untyped]
 from django.db.models import Model  # type: ignore[import-untyped]
 from django.template import engines  # type: ignore[import-untyped]
 from django.template.library import Library  # type: ignore[import-untyped]
-from django.urls import clear_url_caches, get_resolver  # type: ignore[import-untyped]
+from django.urls import clear_url_caches, get_resolver, resolvers  # type: ignore[import-untyped]
 from django.urls.resolvers import URLResolver  # type: ignore[import-untyped]
 from django.utils.functional import SimpleLazyObject, empty  # type: ignore[import-untyped]
 from django.utils.translation import get_language, override  # type: ignore[import-untyped]
@@ -38,6 +40,7 @@ def forget(update: Update) -> None:
     if not settings.configured:
         return
     clear_url_caches()
+    getattr(resolvers._route_to_regex, "cache_clear", lambda: None)()
     if _templates_concerned(update):
         for backend in engines.all():
             for loader in getattr(getattr(backend, "engine", None), "template_loaders", ()):
@@ -59,9 +62,11 @@ def rebuild(update: Update) -> None:
     """Included resolvers get new tables, and the root resolver is filled before the next request needs it."""
     if settings.configured and getattr(settings, "ROOT_URLCONF", None) in sys.modules:
         root = get_resolver()
-        for resolver in _included(root.url_patterns, set()):
-            if used := list(resolver._reverse_dict):  # the languages that requests have asked in
-                _renew(resolver, used)
+        for one in _below(root.url_patterns, set()):
+            _compile_again(one.pattern)
+            # In the languages that requests have asked in.
+            if isinstance(one, URLResolver) and (used := list(one._reverse_dict)):
+                _renew(one, used)
         _renew(root, [get_language()])
 
 
@@ -77,15 +82,30 @@ def _templates_concerned(update: Update) -> bool:
     )
 
 
-def _included(patterns: list[Any], seen: set[int]) -> Iterator[URLResolver]:
-    """The resolvers below a list of patterns, innermost first: an outer table is made from the inner ones."""
+def _below(patterns: list[Any], seen: set[int]) -> Iterator[Any]:
+    """All patterns and resolvers of a list and below, innermost first: an outer table is made from the inner
+    ones."""
     for pattern in patterns:
-        if isinstance(pattern, URLResolver) and id(pattern) not in seen:
-            seen.add(id(pattern))
+        if id(pattern) in seen:
+            continue
+        seen.add(id(pattern))
+        if isinstance(pattern, URLResolver):
             if vars(pattern).pop("url_patterns", None) is not None:
                 _ = pattern.url_patterns  # a cached property: read from the module again
-            yield from _included(_alike(pattern).url_patterns, seen)
-            yield pattern
+            yield from _below(_alike(pattern).url_patterns, seen)
+        yield pattern
+
+
+def _compile_again(pattern: Any) -> None:
+    """What a pattern's expression is made of may have changed: its route, a converter of its own."""
+    space = vars(pattern)
+    if space.get("_regex_dict"):
+        space["_regex_dict"] = {}
+    if "regex" in space:
+        fresh = _copied(pattern)
+        del vars(fresh)["regex"]
+        if fresh.regex.pattern != space["regex"].pattern:
+            space["regex"] = fresh.regex
 
 
 def _renew(resolver: URLResolver, languages: list[Any]) -> None:

@@ -1,0 +1,263 @@
+"""What a function comes to by its names: `self.rates.low`, `limits.HIGH`, `self.total()` and on from there.
+
+Followed in the graph of a start, where it can be said what stands under a name, from the object that the
+function is a method of and from its module's variables.  Arguments and local variables are not followed, and
+of attributes that are called on such nothing is said: for what was kept since may be state, and must not be
+given up because something else is called the same.
+"""
+
+from __future__ import annotations
+
+import dis
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from types import CodeType
+from typing import Any, Final
+
+from attrs import frozen
+
+from . import codes
+from .graph import Graph
+from .match import Match, Pair
+from .shape import Step
+
+OBJECTS: Final = frozenset({"instance", "value"})
+_CONTAINERS: Final = frozenset(
+    {"dict", "ordereddict", "defaultdict", "list", "deque", "set", "tuple", "frozenset", "mappingproxy"}
+)
+_MADE_BY: Final = ("__new__", "__init__", "__post_init__")
+_READS: Final = ("LOAD_ATTR", "LOAD_METHOD")
+
+
+Ways = Mapping[Pair, list[tuple[Pair, Step]]]
+"""From a thing up to what holds it, by which step."""
+
+
+@frozen
+class Chain:
+    """`names` of the first argument (`own`), or of the module."""
+
+    own: bool
+    names: tuple[str, ...]
+
+
+def chains(code: CodeType, steps: Iterable[dis.Instruction] | None = None) -> frozenset[Chain]:
+    """Those that the code reads, or only these instructions of it; and the code inside."""
+    me = code.co_varnames[0] if code.co_argcount else None
+    listed = list(dis.get_instructions(code) if steps is None else steps)
+    found = set(_read(listed, me))
+    for step in listed:
+        if type(step.argval) is CodeType:
+            for part in codes.walk(step.argval):
+                found |= set(_read(dis.get_instructions(part), me))
+    return frozenset(found)
+
+
+def _read(steps: Iterable[dis.Instruction], me: str | None) -> Iterator[Chain]:
+    own, names, open_ = False, tuple[str, ...](), False
+    for step in steps:
+        if step.opname in _READS and open_:
+            names = (*names, step.argval)
+            continue
+        if names:
+            yield Chain(own, names)
+        own, names, open_ = False, tuple[str, ...](), False
+        if step.opname == "LOAD_GLOBAL":
+            names, open_ = (step.argval,), True
+        elif step.opname.startswith(("LOAD_FAST", "LOAD_DEREF", "LOAD_CLASSDEREF")):
+            loaded = step.argval[-1] if type(step.argval) is tuple else step.argval
+            own = open_ = loaded == me and me is not None
+    if names:
+        yield Chain(own, names)
+
+
+def methods(graph: Graph, cls: int) -> Iterator[tuple[str, int]]:
+    """Name and function of each; of a property, what it asks.  Those that come last are those that count."""
+    kids = graph.nodes[cls][2] if graph.kind(cls) == "class" else ()
+    for step, child in kids:
+        if step[0] == "base":
+            yield from methods(graph, child)
+    for step, child in kids:
+        if step[0] == "attr" and (function := _function(graph, child, step[1])) is not None:
+            yield step[1], function
+
+
+def _member(graph: Graph, cls: int | None, name: str) -> int | None:
+    """What stands under a name in a class or, in their order, in its bases."""
+    if cls is None or graph.kind(cls) != "class":
+        return None
+    own: int | None = graph.kids(cls).get(("attr", name))
+    if own is not None:
+        return own
+    bases = (child for step, child in graph.nodes[cls][2] if step[0] == "base")
+    return next((found for base in bases if (found := _member(graph, base, name)) is not None), None)
+
+
+def _named(graph: Graph, i: int, name: str) -> int | None:
+    kids: Mapping[Any, int] = graph.kids(i)
+    if graph.kind(i) == "module":
+        return kids.get(("name", name))
+    if graph.kind(i) == "class":
+        return _member(graph, i, name)
+    own = kids.get(("attr", name))
+    return own if own is not None else _member(graph, kids.get("class"), name)
+
+
+def _function(graph: Graph, i: int, name: str) -> int | None:
+    """What is called when this stands under the name in a class."""
+    kind = graph.kind(i)
+    if kind == "function":
+        return i
+    if kind in ("property", "staticmethod", "classmethod"):
+        inner: int | None = graph.kids(i).get("fget" if kind == "property" else "func")
+        return inner if inner is not None and graph.kind(inner) == "function" else None
+    return cached_function(graph, i, name)
+
+
+def cached_function(graph: Graph, i: int, name: str) -> int | None:
+    """Of an object that holds a function of the name under which it stands: a cached property, of whatever
+    make."""
+    if graph.kind(i) not in OBJECTS:
+        return None
+    held: Iterable[int] = (child for _, child in graph.nodes[i][2])
+    return next((j for j in held if graph.kind(j) == "function" and graph.nodes[j][1][1] == name), None)
+
+
+def ways_up(match: Match) -> Ways:
+    ways: dict[Pair, list[tuple[Pair, Step]]] = defaultdict(list)
+    for pair, edges in match.edges.items():
+        for _, step, child in edges:
+            ways[child].append((pair, step))
+    return ways
+
+
+def holders(match: Match, ways: Ways, pairs: Iterable[Pair]) -> set[str]:
+    """The variables, class attributes and functions that hold these things, or what they stand in."""
+    names, todo, seen = set[str](), list(pairs), set[Pair]()
+    while todo:
+        for pair, step in ways.get(todo.pop(), ()):
+            kind = match.old.kind(pair[0])
+            if kind in ("module", "class"):
+                names.add(str(step[-1]))
+            elif kind == "function":
+                names.add(match.new.nodes[pair[1]][3].qualname.rpartition(".")[2])
+            elif pair not in seen:
+                seen.add(pair)
+                todo.append(pair)
+    return names
+
+
+def led_to(names: set[str], uses: Mapping[str, set[str]]) -> set[str]:
+    """These, and the names of functions that use one of them, directly or through others."""
+    names = set(names)
+    grown = True
+    while grown:
+        more = {name for name, used in uses.items() if name not in names and used & names}
+        names |= more
+        grown = bool(more)
+    return names
+
+
+class Reach:
+    """Which functions of the new start come to something that changes."""
+
+    def __init__(self, match: Match, changing: set[Pair]) -> None:
+        self._match, self._changing = match, changing
+        self._known: dict[tuple[int, Pair | None], bool] = {}
+        self._chains: dict[int, frozenset[Chain]] = {}
+
+    def may_concern(self, function: int) -> bool:
+        """By the names in it alone: few come to what changes, and to read instructions takes long."""
+        code = self._match.new.nodes[function][3]
+        return code is not None and bool(code.blob) and bool(self._names & codes.names_in(code.load()))
+
+    @cached_property
+    def _names(self) -> set[str]:
+        """Under which something stands that changes, and those of functions that name one of these."""
+        ways = ways_up(self._match)
+        names = {
+            str(step[-1]) for pair in self._changing for _, step in ways.get(pair, ()) if type(step) is tuple
+        }
+        names |= holders(self._match, ways, self._changing)
+        return led_to(names, self._functions())
+
+    def _functions(self) -> Mapping[str, set[str]]:
+        uses: dict[str, set[str]] = defaultdict(set)
+        for node in self._match.new.nodes:
+            if node[0] == "function" and node[3].blob:
+                code = node[3].load()
+                uses[code.co_name] |= codes.names_in(code)
+        return uses
+
+    def by_function(self, function: int, own: Pair | None) -> bool:
+        """Does what it reads change, asked for this object (or class)?  Not whether its own code does."""
+        key = function, own
+        if key not in self._known:
+            self._known[key] = False  # for one that calls itself
+            home = self._match.new.nodes[function][1][0]
+            self._known[key] = any(self.by_chain(chain, home, own) for chain in self._of(function))
+        return self._known[key]
+
+    def by_chain(self, chain: Chain, home: str, own: Pair | None) -> bool:
+        """The same for one chain, in a function of the module `home`."""
+        at = own if chain.own else self._module(home)
+        for i, name in enumerate(chain.names):
+            if at is None:
+                return False
+            old, new = self._below(at, name)
+            if new is not None and (function := _function(self._match.new, new, name)) is not None:
+                return self._called(function, at)
+            if old is None or new is None:
+                return (old is None) != (new is None)
+            if (old, new) in self._changing and (i == len(chain.names) - 1 or not self._is_place(new)):
+                return True
+            at = old, new
+        return at is not None and self._at_end(at)
+
+    def _of(self, function: int) -> frozenset[Chain]:
+        if function not in self._chains:
+            code = self._match.new.nodes[function][3]
+            known = self.may_concern(function)
+            self._chains[function] = chains(code.load()) if known else frozenset()
+        return self._chains[function]
+
+    def _module(self, home: str) -> Pair | None:
+        old, new = self._match.old.roots, self._match.new.roots
+        return (old[home], new[home]) if home in old and home in new else None
+
+    def _below(self, at: Pair, name: str) -> tuple[int | None, int | None]:
+        """What stands under a name of a module, of an object or its class, of a class."""
+        found = (
+            _named(graph, i, name) for graph, i in zip((self._match.old, self._match.new), at, strict=True)
+        )
+        return next(found), next(found)
+
+    def _is_place(self, new: int) -> bool:
+        """Something of which it matters what is read of it."""
+        return self._match.new.kind(new) in (*OBJECTS, "module", "class")
+
+    def _called(self, function: int, own: Pair | None) -> bool:
+        changed = (self._match.origin.get(function, -1), function) in self._changing
+        return changed or self.by_function(function, own)
+
+    def _at_end(self, pair: Pair) -> bool:
+        kind = self._match.new.kind(pair[1])
+        if kind == "function":
+            return self._called(pair[1], None)
+        if kind == "class":
+            made = (_member(self._match.new, pair[1], name) for name in _MADE_BY)
+            functions = (i for i in made if i is not None and self._match.new.kind(i) == "function")
+            return any(self._called(function, pair) for function in functions)
+        return kind in _CONTAINERS and self._changes_inside(pair)
+
+    def _changes_inside(self, pair: Pair) -> bool:
+        seen, todo = {pair}, [pair]
+        while todo:
+            for _, _, child in self._match.edges.get(todo.pop(), ()):
+                if child in self._changing:
+                    return True
+                if child not in seen and self._match.new.kind(child[1]) in _CONTAINERS:
+                    seen.add(child)
+                    todo.append(child)
+        return False
