@@ -54,11 +54,26 @@ def _held(frame: FrameType, exchanged: Exchanged) -> type | None:
         for value in stacks.values_in(frame):
             if id(value) in exchanged:
                 return exchanged[id(value)][0]
-    for cls, _ in exchanged.values():
-        names = [n for n in code.co_names if n == cls.__name__ or frame.f_globals.get(n) is cls]
+    for cls, heir in exchanged.values():
+        names = [n for n in code.co_names if _may_name(n, cls, heir, frame)]
         if names and not loaded(code, frame.f_lasti).isdisjoint(names):
             return cls
     return None
+
+
+def _may_name(name: str, cls: type, heir: type, frame: FrameType) -> bool:
+    """Whether what the code has loaded by this name may be the class."""
+    variable = frame.f_globals.get(name)
+    if variable is cls:
+        return True
+    if name != cls.__name__:
+        return False
+    steps = dis.get_instructions(frame.f_code)
+    ways = {step.opname for step in steps if step.opcode in dis.hasname and step.argval == name}
+    return variable is None or variable is heir or not ways <= _OF_VARIABLES
+
+
+_OF_VARIABLES: Final = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "STORE_NAME", "IMPORT_FROM"})
 
 
 def loaded(code: CodeType, at: int) -> frozenset[str]:

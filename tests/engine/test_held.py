@@ -82,6 +82,24 @@ def test_an_object_that_only_a_running_frame_holds_follows_its_class(program: Pr
     assert holder.goes_on() is True
 
 
+Box = types.SimpleNamespace
+
+
+def another_of_the_name(_m: Any) -> Callable[[Callable[[], None]], Any]:
+    def work(wait: Callable[[], None]) -> bool:
+        return isinstance(Box(**(wait() or {})), Box)
+
+    return work
+
+
+def test_a_frame_that_has_loaded_something_else_of_that_name_holds_nothing(program: Program) -> None:
+    m = boxes(program)
+    holder = Holder(another_of_the_name(m))
+    outcome = program.patch({"m.py": NEW})
+    assert outcome, outcome.reasons
+    assert holder.goes_on() is True
+
+
 @pytest.mark.parametrize("work", [local_class, class_on_the_stack])
 def test_a_frame_that_holds_the_class_and_stays_is_the_reason(program: Program, work: Any) -> None:
     m = boxes(program)
