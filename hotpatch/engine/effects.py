@@ -282,6 +282,7 @@ def reaches_out(
     if effect.doing is Doing.ENTER or effect.target in PASSING:
         return False
     head, _, rest = effect.target.partition(".")
+    head = head.partition("[")[0]  # what the program has in a container of its own is measured as well
     if not head.isidentifier():
         return True
     origin = origin_of(program, module, unit.owner, head)

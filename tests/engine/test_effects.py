@@ -301,3 +301,25 @@ def test_a_name_that_is_bound_as_an_item_is_a_name(program: Program, names: str)
     outcome = program.patch({"job.py": f"{bound}c = 2\n"})
     assert outcome, outcome.reasons
     assert (job.a, job.b, job.c) == ("A", "B", 2)
+
+
+def test_what_is_set_on_what_the_programs_own_table_holds_is_live(program: Program) -> None:
+    text = "class Pot: pass\nKNOWN = {'pot': Pot}\n"
+    program.runs({"m.py": text})
+    m = program.module("m")
+    outcome = program.patch(
+        {"m.py": text + "for name in KNOWN:\n    KNOWN[name].__module__ = 'kitchen'\ndel name\n"}
+    )
+    assert outcome, outcome.reasons
+    assert m.Pot.__module__ == "kitchen"
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert m.Pot.__module__ == "m"
+
+
+def test_what_is_set_on_what_a_table_from_elsewhere_holds_is_not_passed_over(program: Program) -> None:
+    text = "from sys import modules\n"
+    program.runs({"m.py": text})
+    program.module("m")
+    outcome = program.patch({"m.py": text + "modules['colorsys'] = 1\nmodules['decimal'].mark = 1\n"})
+    assert outcome.effect is Effect.RELOAD
