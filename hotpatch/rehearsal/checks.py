@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from hotpatch.errors import CheckFailed
-from hotpatch.rehearsal.probe import Request, ask
+from hotpatch.rehearsal.probe import Answer, Request, ask
 from hotpatch.release import Check
 
 EXCERPT = 200
@@ -28,7 +28,7 @@ def run(check: Check, app: Any, state: Mapping[str, Any] | None = None) -> None:
     if check.kind == "python":
         _run_python(check, app)
     elif check.kind == "http":
-        _run_http(check, app, state)
+        judge(check, lambda request: ask(app, request, state))
     else:
         raise CheckFailed(
             f"check {check.name}: unknown kind {check.kind!r}; build the bundle with this version"
@@ -66,11 +66,12 @@ def _wants_app(function: Callable[..., Any]) -> bool:
     return len(inspect.signature(function).parameters) == 1
 
 
-def _run_http(check: Check, app: Any, state: Mapping[str, Any] | None) -> None:
+def judge(check: Check, asked_by: Callable[[Request], Answer]) -> None:
+    """Asks for what a check by HTTP wants, and raises CheckFailed if the answer is another or none comes."""
     request = Request(check.method, check.path, check.headers, check.body.encode())
     asked = f"{check.method} {check.path}"
     with _as_failure(f"{check.name}: {asked}", ""):
-        answer = ask(app, request, state)
+        answer = asked_by(request)
     text = answer.body.decode("utf-8", "replace")
     if answer.status != check.status:
         raise CheckFailed(

@@ -44,7 +44,7 @@ def ask(app: Any, request: Request, state: Mapping[str, Any] | None = None) -> A
     Whatever the application raises, comes out; NoAnswer if it never began a response.
     """
     if speaks_asgi(app):
-        return asyncio.run(_ask_asgi(app, request, dict(state or {})))
+        return asyncio.run(ask_asgi(app, request, dict(state or {})))
     return _ask_wsgi(app, request)
 
 
@@ -135,7 +135,8 @@ class _FileWrapper:
             self.file.close()
 
 
-async def _ask_asgi(app: Any, request: Request, state: dict[str, Any]) -> Answer:
+async def ask_asgi(app: Any, request: Request, state: dict[str, Any]) -> Answer:
+    """As `ask`, of an ASGI application, on the loop on which its requests run."""
     status: list[int] = []
     body = io.BytesIO()
     ended = asyncio.Event()

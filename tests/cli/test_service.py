@@ -329,6 +329,16 @@ def test_log_shows_one_release_and_its_records(shop: Shop) -> None:
     assert shop.run("log", "-n", "1").count("release 2") == 1
 
 
+def test_what_a_new_worker_has_to_answer_is_kept_until_it_is_taken_back(shop: Shop) -> None:
+    init = ("init", "--service", "shop", "--environment", "production")
+    said = shop.json(*init, "--ready", "GET /healthz -> 200 contains ok", "--ready", "/")
+    assert said["settings"]["ready"] == "GET /healthz -> 200 contains ok\n/"
+    assert shop.json(*init)["settings"]["ready"] == said["settings"]["ready"]
+    assert shop.call(*init, "--ready", "healthz").returncode == 64
+    assert shop.call(*init, "--set", "ready=healthz").returncode == 64
+    assert shop.json(*init, "--ready", "")["settings"]["ready"] == ""
+
+
 def test_init_again_keeps_what_was_said_and_refuses_nonsense(shop: Shop) -> None:
     again = shop.json("init", "--service", "shop", "--environment", "production", "--set", "deadline=20")
     assert (again["app"], again["settings"], again["trusted"]) == ("shop.wsgi:app", {"deadline": "20"}, True)

@@ -12,14 +12,17 @@ import click
 
 from hotpatch.errors import NotWritable
 from hotpatch_agent.cli.command import cli_command, home_option
+from hotpatch_agent.cli.proofs import read_probe
 from hotpatch_agent.cli.terminal import Terminal
 from hotpatch_agent.home.folder import Service, create, open_home
+from hotpatch_agent.home.probes import READY
 from hotpatch_agent.home.terms import BadTerms, Terms, read_terms
 
 KNOWN: Final = frozenset(field.name for field in attrs.fields(Terms)) | {
     "barrier_ms",
     "check_seconds",
     "rehearsal_mib",
+    READY,
     "step_seconds",
     "version_header",
 }
@@ -31,6 +34,7 @@ KNOWN: Final = frozenset(field.name for field in attrs.fields(Terms)) | {
     examples=[
         "hotpatch init --home /srv/shop/hotpatch --service shop --environment production --app shop:app",
         "hotpatch init --home ./home --service shop --environment test --app shop:app --set deadline=20",
+        "hotpatch init --service shop --environment test --ready 'GET /healthz -> 200 contains ok'",
     ],
 )
 @home_option
@@ -47,6 +51,14 @@ KNOWN: Final = frozenset(field.name for field in attrs.fields(Terms)) | {
     metavar="NAME=VALUE",
     help="What holds where a release says nothing (deadline, hold, past_hold ...); may be repeated.",
 )
+@click.option(
+    "--ready",
+    "probes",
+    multiple=True,
+    metavar="PROBE",
+    help="What a new worker has to answer before an old one is asked to go: 'GET /healthz -> 200'; may be "
+    "repeated, and '' takes back those of before.",
+)
 def command(
     terminal: Terminal,
     home: Path,
@@ -55,6 +67,7 @@ def command(
     app: str,
     root: str,
     settings: tuple[str, ...],
+    probes: tuple[str, ...],
 ) -> int:
     """Make the home folder of a service.
 
@@ -70,7 +83,7 @@ def command(
         raise click.UsageError(f"--app {app!r} is no MODULE:OBJECT")
     if root and not Path(root).is_dir():
         raise click.UsageError(f"--root {root} is not a folder")
-    chosen = _settings(settings)
+    chosen = {**_settings(settings), **_ready(probes)}
     for name in sorted(set(chosen) - KNOWN):
         near = difflib.get_close_matches(name, KNOWN, 1)
         terminal.warn(f"no part of hotpatch knows the setting {name!r}{f'; {near[0]}?' if near else ''}")
@@ -106,6 +119,14 @@ def command(
     )
 
 
+def _ready(probes: tuple[str, ...]) -> dict[str, str]:
+    """The setting that holds them, one a line; nothing is said where none is given."""
+    wanted = [text for text in probes if text.strip()]
+    for text in wanted:
+        read_probe(text, "'--ready'")
+    return {READY: "\n".join(wanted)} if probes else {}
+
+
 def _settings(pairs: tuple[str, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for pair in pairs:
@@ -113,6 +134,8 @@ def _settings(pairs: tuple[str, ...]) -> dict[str, str]:
         if not equals or not name:
             raise click.UsageError(f"--set {pair!r} is no NAME=VALUE")
         found[name] = value
+    for line in found.get(READY, "").splitlines():
+        read_probe(line, "'--set'")
     try:
         read_terms({}, found)
     except BadTerms as error:

@@ -6,7 +6,6 @@ import ast
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import click
 from attrs import evolve
@@ -14,12 +13,7 @@ from attrs import evolve
 from hotpatch.bundle.change import check_syntax
 from hotpatch.errors import BuildFailed
 from hotpatch.release import Check
-
-_HTTP: Final = re.compile(
-    r"(?:(?P<method>[A-Z]+)\s+)?(?P<path>/\S*)"
-    r"(?:\s+->\s+(?P<status>[1-5][0-9]{2}))?"
-    r"(?:\s+contains\s+(?P<contains>.+))?"
-)
+from hotpatch_agent.home.probes import EXAMPLE, parse
 
 
 def read_checks(files: Sequence[Path], probes: Sequence[str]) -> tuple[Check, ...]:
@@ -52,21 +46,13 @@ def read_file(path: Path) -> Check:
     return Check(name=_name(path.stem), kind="python", source=source)
 
 
-def read_probe(text: str) -> Check:
-    """A check by HTTP.  Raises a usage error if the text is none."""
-    found = _HTTP.fullmatch(text.strip())
+def read_probe(text: str, option: str = "'--http'") -> Check:
+    """A check by HTTP.  Raises a usage error about the option if the text is none."""
+    found = parse(text)
     if found is None:
-        example = "write for example 'GET /cart -> 200 contains Total'"
-        raise click.BadParameter(f"{text!r} is no probe: {example}", param_hint="'--http'")
-    method, path = found["method"] or "GET", found["path"]
-    return Check(
-        name=_name(f"{method} {path.partition('?')[0]}"),
-        kind="http",
-        method=method,
-        path=path,
-        status=int(found["status"] or 200),
-        contains=found["contains"] or "",
-    )
+        example = f"write for example {EXAMPLE!r}"
+        raise click.BadParameter(f"{text!r} is no probe: {example}", param_hint=option)
+    return found
 
 
 def _name(text: str) -> str:

@@ -34,7 +34,8 @@ SETTLE: Final = 0.05
 """Seconds for connections that were accepted already to become known as such."""
 SHUT: Final = "_hotpatch_shut"
 UVICORN: Final = "_hotpatch_uvicorn"
-"""Attributes of a worker of our own: are its doors shut?  Its uvicorn server."""
+LOOP: Final = "_hotpatch_loop"
+"""Attributes of a worker of our own: are its doors shut?  Its uvicorn server, and its event loop."""
 CLOSE: Final = (b"connection", b"close")
 
 
@@ -74,6 +75,12 @@ def is_uvicorn(worker: Any) -> bool:
 def is_shut(worker: Any) -> bool:
     """Does this worker accept no connections for now?"""
     return bool(getattr(worker, SHUT, False))
+
+
+def loop_of(worker: Any) -> Any:
+    """The event loop in which the worker's requests run, asyncio's or gevent's; None for one without, or that
+    has not begun yet."""
+    return getattr(worker, LOOP, None)
 
 
 def _of_uvicorn(worker: Any) -> Doors:
@@ -150,6 +157,7 @@ class GeventDoors:
         self._worker = worker
         self._servers: list[Any] = []
         self._loop = get_hub().loop
+        setattr(worker, LOOP, self._loop)
         self._handle = worker.handle_request
         start = BaseServer.start_accepting
 
@@ -262,6 +270,7 @@ class AsyncioDoors:
     def enter(self, loop: asyncio.AbstractEventLoop) -> None:
         """The worker is about to make its servers on this loop."""
         self._loop = loop
+        setattr(self._worker, LOOP, loop)
         create = loop.create_server
 
         async def create_server(factory: Callable[[], Any], *arguments: Any, **options: Any) -> Any:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from attrs import evolve
+
 from hotpatch import epochs
-from hotpatch_agent.home.status import Answered, Trial
+from hotpatch_agent.home.status import Answered, Counters, Trial
 from hotpatch_agent.rollout import sketch
 from hotpatch_agent.rollout.counters import WHOLE, Measured, Meter, ScopeCounts, Window
 from hotpatch_agent.rollout.observe import new_borders
@@ -79,7 +81,19 @@ def before() -> Measured:
     return Measured(Window(BEFORE), Window(BEFORE, {WHOLE: scope}))
 
 
-def answered(release_of: Any) -> tuple[Answered, ...]:
+def counters(before: Counters, release_of: Any) -> Counters:
+    """A worker's counters as they are now."""
+    totals = epochs.totals()
+    return evolve(
+        before,
+        requests=totals.requests,
+        errors=totals.errors,
+        in_flight=len(epochs.requests_in_flight()),
+        versions=_answered(release_of),
+    )
+
+
+def _answered(release_of: Any) -> tuple[Answered, ...]:
     """What each version's requests came to, oldest first; `release_of` gives the release of an epoch."""
     return tuple(
         Answered(

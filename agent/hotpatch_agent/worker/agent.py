@@ -47,10 +47,11 @@ from hotpatch_agent.process.doors import is_shut
 from hotpatch_agent.process.memory import used
 from hotpatch_agent.process.program import Program
 from hotpatch_agent.process.traffic import Traffic
-from hotpatch_agent.process.trials import answered, before
+from hotpatch_agent.process.trials import before, counters
 from hotpatch_agent.process.wear import Wear
 from hotpatch_agent.rollout.counters import Measured
 from hotpatch_agent.worker.doorkeeper import Doorkeeper
+from hotpatch_agent.worker.proving import Failed, Proving
 from hotpatch_agent.worker.tasks import Tasks, requests
 
 RETRY: Final = (0.25, 2.0)
@@ -78,6 +79,7 @@ class Agent:
         program: Program,
         app: Any,
         status: Status,
+        unready: Failed,
     ) -> None:
         self._worker = worker
         self._log = worker.log
@@ -99,6 +101,7 @@ class Agent:
         self._traffic = Traffic()
         self._wear = Wear(worker, home.service.settings)
         self._doorkeeper: Doorkeeper | None = None
+        self._proving = Proving(worker, app, home.service.settings, unready)
         self._measured: Measured | None = None
         self._told: Status | None = None
         self._lock: Lock | None = None
@@ -119,7 +122,7 @@ class Agent:
 
     def enter(self) -> None:
         """The worker is about to accept connections, or to wait."""
-        self._doorkeeper = Doorkeeper(self._worker, self._watch, self._home.workers)
+        self._doorkeeper = Doorkeeper(self._worker, self._watch, self._home.workers, self._proving)
         self._doorkeeper.enter(self._history.state, self._status, self._alive)
 
     def start(self) -> None:
@@ -222,6 +225,10 @@ class Agent:
     def _note_life(self) -> None:
         life = self._status.life
         if life is Life.BOOTING and self.has_served:
+            keeper = self._doorkeeper
+            if keeper is not None and not keeper.let_in(self._history.state, self._status, self._alive):
+                self._stopping = True  # what there was to say has been said
+                return
             life = Life.WAITING if is_shut(self._worker) else Life.SERVING
         if life in HERE and self._is_leaving:
             life = Life.LEAVING
@@ -317,15 +324,8 @@ class Agent:
         running.note(status.release)
         if self._stopping or status == self._told:
             return
-        totals = epochs.totals()
-        counters = evolve(
-            status.counters,
-            requests=totals.requests,
-            errors=totals.errors,
-            in_flight=len(epochs.requests_in_flight()),
-            versions=answered(running.release_of),
-        )
-        self._board.write(evolve(status, counters=counters, written=round(time.time(), 3)))
+        counted = counters(status.counters, running.release_of)
+        self._board.write(evolve(status, counters=counted, written=round(time.time(), 3)))
         self._told = status
         breathe()
 

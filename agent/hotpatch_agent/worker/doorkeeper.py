@@ -1,4 +1,5 @@
-"""Opens and shuts one worker's doors as it is for the set of workers to which it belongs (`two_sets`)."""
+"""Opens and shuts one worker's doors as it is for the set of workers to which it belongs (`two_sets`), and
+after it has proven itself (`proving`)."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from hotpatch_agent.decision.view import runs_head
 from hotpatch_agent.home.status import HERE, Life, Status
 from hotpatch_agent.home.watch import Watch
 from hotpatch_agent.process.doors import doors_of
+from hotpatch_agent.worker.proving import Proving
 
 Alive = Callable[[], Sequence[Status]]
 """Gives all workers that live, this one among them."""
@@ -22,16 +24,31 @@ Alive = Callable[[], Sequence[Status]]
 class Doorkeeper:
     """Made when the worker is about to accept; not thread-safe after that."""
 
-    def __init__(self, worker: Any, watch: Watch, workers: Path) -> None:
+    def __init__(self, worker: Any, watch: Watch, workers: Path, proving: Proving | None = None) -> None:
         self._doors = doors_of(worker)
         self._watch = watch
         self._workers = workers
+        self._proving = proving
         self._looks = False
 
     def enter(self, state: State, status: Status, alive: Alive) -> None:
-        """The worker begins with its doors shut if it is to wait."""
-        if self._doors is not None and _depends(state, status) and is_to_wait(state, status, alive()):
+        """The worker begins with its doors shut if it is to wait, or has to prove itself first."""
+        proving = self._proving is not None and self._proving.begin(state, alive())
+        if self._doors is not None and (proving or self._waits(state, status, alive)):
             self._doors.turn(open_=False)
+
+    def let_in(self, state: State, status: Status, alive: Alive) -> bool:
+        """Has the worker proven itself, where it has to?  Then it may open, unless it is to wait."""
+        if self._proving is None or not self._proving.is_due:
+            return True
+        if not self._proving.passes(state, alive()):
+            return False
+        if self._doors is not None and not self._waits(state, status, alive):
+            self._doors.turn(open_=True)
+        return True
+
+    def _waits(self, state: State, status: Status, alive: Alive) -> bool:
+        return _depends(state, status) and is_to_wait(state, status, alive())
 
     def mind(self, state: State, status: Status, alive: Alive, leads: bool) -> Status:
         """Turns the doors if they are not as they should be; what the worker is then.  One that `leads` looks

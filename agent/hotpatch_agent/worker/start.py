@@ -9,6 +9,7 @@ does start, or on the disk's own code.  What fails there fails as it would witho
 from __future__ import annotations
 
 import os
+import signal
 import time
 import traceback
 from collections.abc import Callable
@@ -113,9 +114,13 @@ class Start:
         self._worker.log.error("hotpatch is off in this worker: %s", error, exc_info=not known)
 
     def run(self) -> Any:
-        """`run`: an application that fails to start up in there fails by exit status alone."""
+        """`run`: an application that fails to start up in there fails by exit status alone; one that has not
+        proven that it answers says so in the same way."""
         try:
-            return self._run()
+            came = self._run()
+            if self.failed:
+                raise SystemExit(CANNOT_START)
+            return came
         except SystemExit as error:
             if error.code in BOOT_ERRORS and self.agent is not None and not self.agent.has_served:
                 self._give_up(error)
@@ -287,7 +292,14 @@ class Start:
             self._worker.log.warning("hotpatch: %s", layers.because)
         status = evolve(self._status, adoption=adoption, note=note, base=self._program.base())
         self.agent = Agent(
-            self._worker, self._home, self._board, self._history, self._program, self._app, status
+            self._worker,
+            self._home,
+            self._board,
+            self._history,
+            self._program,
+            self._app,
+            status,
+            self._unready,
         )
 
     def _give_up(self, error: BaseException) -> None:
@@ -311,6 +323,27 @@ class Start:
         self._board.write(evolve(status, adoption=evolve(status.adoption, problem=problem)))
         raise SystemExit(CANNOT_START) from error
 
+    def _unready(self, error: HotpatchError, charged: bool) -> None:
+        """On the agent's thread, of a worker whose doors have never been open.  Ends it as one that can't be
+        started: by word for its successor, or for the leader."""
+        status = self._status
+        assert status is not None
+        self.failed = True
+        self._worker.log.error(
+            "hotpatch: this worker has started and does not answer as it should: %s", error
+        )
+        if charged and status.adoption is not None:
+            self._board.write(evolve(status, adoption=evolve(status.adoption, problem=Problem.of(error))))
+        else:
+            self._board.write(evolve(status, life=Life.FAILED, note=str(error)))
+            self._linger()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def _linger(self) -> None:
+        end = time.monotonic() + SEEN
+        while time.monotonic() < end and self._worker.alive:
+            time.sleep(0.05)
+
     def _fail_beside_others(self, status: Status, error: BaseException) -> None:
         """A service that serves is not ended because a further worker can't start.  That one stays for a
         moment, so that the leader can ask it, and no other, to go."""
@@ -322,9 +355,7 @@ class Start:
         self._worker.log.error("hotpatch: the code on disk does not start: %s; other workers serve on", said)
         traceback.print_exception(error)
         self._board.write(evolve(status, life=Life.FAILED, note=said))
-        end = time.monotonic() + SEEN
-        while time.monotonic() < end and self._worker.alive:
-            time.sleep(0.05)
+        self._linger()
         raise SystemExit(CANNOT_START) from error
 
 
