@@ -26,6 +26,7 @@ from attrs import frozen
 from hotpatch_agent.drill.operator import Operator, copy_demo
 from hotpatch_agent.drill.patches import Patch, read_patches
 from hotpatch_agent.drill.service import Service, ServicePlan, service_environment
+from hotpatch_agent.drill.traffic import CATEGORIES, SKUS
 from hotpatch_agent.load.account import Report
 from hotpatch_agent.load.conductor import Load, LoadPlan
 
@@ -36,6 +37,14 @@ from benchmarks.spread import spread
 CALM_SECONDS = 6.0
 """Before, and again afterwards."""
 WARM_SECONDS = 2.0
+READY = (
+    "GET /healthz -> 200 contains ok",
+    "GET / -> 200",
+    "GET /search?q=copper+kettle -> 200",
+    *(f"GET /catalogue?category={category} -> 200" for category in CATEGORIES),
+    *(f"GET /similar/{sku} -> 200" for sku in SKUS),
+)
+"""What a new worker has to answer before it takes connections: what customers ask for."""
 CUT = ("connection lost", "closed without an answer", "cut short")
 """What the load generator says of a connection that the server broke under a request."""
 
@@ -67,7 +76,7 @@ def measure(server: Server, fault: Patch, options: argparse.Namespace) -> Measur
         (tree / f"{ASGI_MODULE}.py").write_text(ASGI_TEXT)
         operator = Operator(folder, tree)
         if server.is_ours:
-            operator.set_up(server.app)
+            operator.set_up(server.app, ready=READY)
         plan = ServicePlan(
             folder,
             tree,

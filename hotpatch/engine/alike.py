@@ -7,6 +7,8 @@ with the whole may hold what the program has put there since.
 
 from __future__ import annotations
 
+import functools
+import re
 import types
 from collections.abc import Mapping
 from typing import Any, Final
@@ -20,6 +22,8 @@ from .pairing import SHARED
 from .reading import PLAIN, plain_same, resolve
 from .shape import Shapes, Step
 
+_PLACE: Final = re.compile(r"[1-9][0-9]{6,19}")
+"""A number that may be an `id`."""
 NOWHERE: Final = -1
 """Above what is asked about."""
 
@@ -84,6 +88,23 @@ class Alike:
         """Has the new start nothing that is the same collection or object?"""
         return graph is self.old and graph.kind(i) in SHARED and i not in self._staying
 
+    def _names_same(self, live: Any, head: Any) -> bool:
+        """Two texts that are the same but for the place of a class of the program in them, by which some name
+        one (`f"{cls.__name__}:{id(cls)}"`): it is another in each process."""
+        if type(live) is not str or type(head) is not str or _PLACE.sub("", live) != _PLACE.sub("", head):
+            return False
+        places = zip(_PLACE.findall(live), _PLACE.findall(head), strict=True)
+        return all(mine == other or int(mine) in self._classes for mine, other in places)
+
+    @functools.cached_property
+    def _classes(self) -> frozenset[int]:
+        """ids of the program's classes."""
+        view = self.shapes.world.view
+        spaces = [view.names(module) for module in self.shapes.world.local.values()]
+        return frozenset(
+            id(value) for space in spaces for value in list(space.values()) if issubclass(type(value), type)
+        )
+
     def _stands_for_itself(self, live: Any, graph: Graph, i: int, above: int) -> bool:
         """What can't change where it is may have come with what it is a part of: that it is found there says
         nothing."""
@@ -102,7 +123,7 @@ class Alike:
             return type(live) is int and live == self._address(graph, kids[0][1])
         if kind == "plain":
             mine_kind, mine_head, _, _ = self.shapes.expand(live)
-            return mine_kind == "plain" and plain_same(mine_head, head)
+            return mine_kind == "plain" and (plain_same(mine_head, head) or self._names_same(mine_head, head))
         if (id(live), i) in seen or self._stands_for_itself(live, graph, i, above):
             return True
         seen.add((id(live), i))

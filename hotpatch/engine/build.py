@@ -67,6 +67,8 @@ class Builder:
         self.difference, self.world, self.shapes, self.locator = difference, world, shapes, locator
         self.new, self.files, self.source_root = difference.new, files, source_root
         self.made: dict[int, Any] = {}
+        self.built: set[int] = set()
+        """ids of those of `made` that did not live before: they are as a start makes them."""
         self.texts = Texts(self.new, world.local.values())
         self.new_modules: dict[str, types.ModuleType] = {}
         self.unloaded = frozenset(
@@ -102,6 +104,7 @@ class Builder:
                 f"{self.new.path(n)} can't be built from its description: {type(error).__name__}: {error}"
             ) from error
         self.made[n] = made
+        self.built.add(id(made))
         return made
 
     def code(self, n: int) -> types.CodeType:

@@ -40,6 +40,7 @@ OF_THE_PROCESS: Final = frozenset(
 """What stands there is told by `settings`, or is what any program fills by running."""
 MOST_ITEMS: Final = 1000
 LONG: Final = 40
+_PLACE: Final = re.compile(r" at 0x[0-9a-fA-F]+")
 IN_THE_GRAPH: Final = ""
 """Told of what the graph of the same start tells of, and tells better."""
 
@@ -88,9 +89,9 @@ def _tell_shortly(found: dict[str, str], name: str, value: Any, world: World, kn
     if key.rpartition(".")[2].startswith("__"):
         return
     if type(value) in PLAIN:
-        found[name] = _brief(world.tidy(repr(value)))
+        found[name] = _brief(_said(repr(value), world))
     elif is_python_class(type(value)) and class_module(type(value)) == module:
-        found[name] = IN_THE_GRAPH if id(value) in known else _brief(world.tidy(_told(value)))
+        found[name] = IN_THE_GRAPH if id(value) in known else _brief(_said(_told(value), world))
 
 
 def counts(source: bytes, name: str) -> bool:
@@ -113,7 +114,12 @@ def _is_part(module: str, name: str, value: Any) -> bool:
 
 
 def _tell(found: dict[str, str], name: str, value: Any, world: World, known: Collection[int]) -> None:
-    found[name] = IN_THE_GRAPH if id(value) in known else world.tidy(_told(value))
+    found[name] = IN_THE_GRAPH if id(value) in known else _said(_told(value), world)
+
+
+def _said(text: str, world: World) -> str:
+    """Without the places at which this process happens to have something: `str(object())` makes a mark."""
+    return _PLACE.sub(" at 0x", world.tidy(text))
 
 
 def _told(value: Any) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import types
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -245,6 +246,8 @@ class Merger:
             value = self.builder.make(child)
         if current is MISSING:
             self.emit(owner, slot, key, ABSENT, value, where)
+        elif _was_looked_up(owner, current):
+            self.emit(owner, slot, key, current, value, where)
         elif current is not value:
             choice = self.choices.get(where)
             if choice == "rebuild":
@@ -331,3 +334,14 @@ MERGES: Final[dict[str, Callable[[Merger, Pair, Any], None]]] = {
     "function": merge_function,
     "lru_cache": merge_lru_cache,
 }
+
+
+def _was_looked_up(owner: Any, value: Any) -> bool:
+    """Is it there for no other reason than that somebody asked a `defaultdict` for it?"""
+    return issubclass(type(owner), defaultdict) and _is_blank(value)
+
+
+def _is_blank(value: Any) -> bool:
+    if type(value) is defaultdict:
+        return all(map(_is_blank, list(dict.values(value))))
+    return type(value) in (dict, list, set, deque) and not value

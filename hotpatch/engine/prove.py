@@ -121,7 +121,8 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note]) -> tuple[str, ...]
     objects = all_objects()
     is_ours = World(staged.root).is_local
     asked = Lacking(staged.functions, staged.ops, is_ours)
-    staying = [obj for obj in objects if id(type(obj)) not in staged.exchanged and id(obj) not in passed]
+    left_out = passed | staged.built
+    staying = [obj for obj in objects if id(type(obj)) not in staged.exchanged and id(obj) not in left_out]
     findings = asked.find(staying, {id(objects)}, staged.view)
     del staying
     findings += records.lacking(staged.functions, asked.brought, objects, is_ours)

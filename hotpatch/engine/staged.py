@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -53,6 +54,8 @@ class Staged:
     one that the program drops has to end."""
     displaced: Mapping[int, Note] = field(factory=dict, repr=False)
     """Objects whose place another takes, though they are the same thing to the program: id to object."""
+    built: frozenset[int] = field(default=frozenset(), repr=False)
+    """ids of what it brings and did not live before; the ops hold it."""
     kept: frozenset[str] = frozenset()
     """What the author chose to keep as it lives, by the names of the choices."""
     view: View = field(default=PLAIN_VIEW, repr=False)
@@ -156,6 +159,7 @@ def _stage(
         exchange=exchange,
         exchanged=builder.classes.exchanged,
         displaced=merger.displaced,
+        built=_there(builder.built, merger.ops),
         kept=frozenset(merger.kept),
         incompatible=incompatible,
         suspended=tuple(map(weakref.ref, suspended)),
@@ -204,6 +208,17 @@ def _scan(
     merger.ops += memo.stale_caches(measurement.stale_names, world, objects, known)
     merger.ops += memo.drop_cached(cached, objects)
     return quiet.suspended_in(objects) if search else ()
+
+
+def _there(built: Set[int], ops: Sequence[Op]) -> frozenset[int]:
+    """Of what was built, what the ops hold: an id says nothing of what is gone again."""
+    found, todo = set[int](), [op.after for op in ops]
+    while todo:
+        value = todo.pop()
+        if id(value) not in found and (id(value) in built or type(value) is dict):
+            found.add(id(value))
+            todo += gc.get_referents(value)
+    return frozenset(found & built)
 
 
 def _clear_dispatch(merger: Merger, difference: Difference, locator: Locator) -> None:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from hotpatch.plan import Effect
 from tests.engine.conftest import Program
 
 HEAD = """
@@ -55,3 +56,33 @@ def test_a_number_that_speaks_of_an_object_is_told_by_it(program: Program, key: 
     steps = [step for step, _ in old.nodes[names["table"]][2]]
     assert ("key", "address") in [step[:2] for step in steps]
     assert not re.search(r"\d{9,}", repr(steps))  # the number itself
+
+
+NAMED = """
+class Item: pass
+class Field:
+    def __init__(self): self.schema = {{"ref": f"Item:{{id(Item)}}"}}
+class Route:
+    def __init__(self, field): self.field = field
+ROUTE = Route({field})
+"""
+
+
+def test_what_is_named_by_the_place_of_a_class_may_go(program: Program) -> None:
+    program.runs({"m.py": NAMED.format(field="Field()")})
+    m = program.module("m")
+    field = m.ROUTE.field
+    outcome = program.patch({"m.py": NAMED.format(field="None")})
+    assert outcome, outcome.reasons
+    assert m.ROUTE.field is None
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert m.ROUTE.field is field
+
+
+def test_what_has_another_number_since_may_not(program: Program) -> None:
+    program.runs({"m.py": NAMED.format(field="Field()")})
+    m = program.module("m")
+    m.ROUTE.field.schema["ref"] = f"Item:{id(m.ROUTE)}"
+    outcome = program.patch({"m.py": NAMED.format(field="None")})
+    assert outcome.effect is Effect.RELOAD

@@ -219,6 +219,16 @@ def test_what_is_never_the_same_twice_is_no_difference(program: Program) -> None
     assert effect is Effect.LIVE, reason
 
 
+def test_where_a_library_has_had_an_object_is_no_difference(program: Program) -> None:
+    """`SENTINEL = str(object())`: two starts may agree by chance, so that it is not known for noise."""
+    text = "import json\ndef f():\n    json.SENTINEL = '<object object at 0x7f0000000{}>'\nf()\nX = {}\n"
+    program.runs({"m.py": text.format(1, 1)})
+    m = program.module("m")
+    outcome = program.patch({"m.py": text.format(2, 2)})
+    assert outcome, outcome.reasons
+    assert m.X == 2
+
+
 def test_a_library_that_only_the_new_code_imports_is_no_difference(program: Program) -> None:
     text = "class C:\n    def __init__(self):\n        self.ascii_letters = 1\ndef f(): return 1\n"
     program.runs({"m.py": text})

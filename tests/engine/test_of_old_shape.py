@@ -206,3 +206,34 @@ def test_a_class_that_goes_and_is_still_held_has_to(program: Program, held: str)
     assert outcome.effect is Effect.RELOAD
     assert "named that live lack name" in outcome.reasons[0]
     assert kept
+
+
+IN_FRONT = """
+class App:
+    def answer(self, text): return "app " + text
+    def __call__(self, text): return self.answer(text)
+{cls}
+def create():
+    app = App()
+{use}    return app
+
+APP = create()
+"""
+SHOUTS = """
+class Shouts:
+    def __init__(self, inner): self.inner = inner
+    def __call__(self, text): return self.inner(text) + "!"
+"""
+
+
+def test_an_object_that_comes_with_the_new_code_lacks_nothing(program: Program) -> None:
+    program.runs({"m.py": IN_FRONT.format(cls="", use="")})
+    m = program.module("m")
+    assert m.APP("x") == "app x"
+    new = IN_FRONT.format(cls=SHOUTS, use="    app.answer = Shouts(app.answer)\n")
+    outcome = program.patch({"m.py": new})
+    assert outcome, outcome.reasons
+    assert m.APP("x") == "app x!"
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert m.APP("x") == "app x"

@@ -14,6 +14,7 @@ from hotpatch_agent.drill.window import Window
 
 APP = "demo_app.wsgi:app"
 SERVICE, ENVIRONMENT = "port-amber", "drill"
+READY = ("GET /healthz -> 200 contains ok", "GET / -> 200")
 
 
 def copy_demo(folder: Path, tree: Path | None = None) -> Path:
@@ -46,11 +47,11 @@ class Operator:
     def gunicorn_arguments(self) -> Sequence[str]:
         return ("--config=python:hotpatch_agent.gunicorn",)
 
-    def set_up(self, app: str = APP, rollout: str = "") -> None:
+    def set_up(self, app: str = APP, rollout: str = "", ready: Sequence[str] = READY) -> None:
         """The home folder of the service, with this rollout.toml if it isn't empty, and a key that it
-        trusts."""
+        trusts; `ready` is what a new worker has to answer."""
         init = ("init", "--service", SERVICE, "--environment", ENVIRONMENT, "--app", app)
-        self.must(*init, "--root", self.deployed)
+        self.must(*init, "--root", self.deployed, *(word for probe in ready for word in ("--ready", probe)))
         if rollout:
             (self.home / "rollout.toml").write_text(rollout)
         self.must("keygen", self._key, "--trust", self.home)
