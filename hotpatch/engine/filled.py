@@ -40,6 +40,7 @@ class _Asking:
         self._match, self._changing = match, changing
         self._known: dict[tuple[bool, int], Mapping[Target, Filling]] = {}
         self._concerned: dict[int, bool] = {}
+        self._methods: dict[int, tuple[int, ...]] = {}
         self._reach = Reach(match, changing)
 
     def all(self) -> Iterator[Filled]:
@@ -48,13 +49,20 @@ class _Asking:
             kind = match.old.kind(pair[0])
             if kind in OBJECTS and match.old.kind(pair[0]) == match.new.kind(pair[1]):
                 cls = match.new.kids(pair[1]).get("class")
-                functions = dict(methods(match.new, cls)) if cls is not None else {}
-                yield from self._below(pair, "attr", functions.values())
+                yield from self._below(pair, "attr", self._methods_of(cls))
             elif kind == "module":
                 kids = match.new.kids(pair[1])
                 yield from self._below(
                     pair, "name", (i for i in kids.values() if match.new.kind(i) == "function")
                 )
+
+    def _methods_of(self, cls: int | None) -> tuple[int, ...]:
+        """Of many objects of few classes."""
+        if cls is None:
+            return ()
+        if cls not in self._methods:
+            self._methods[cls] = tuple(dict(methods(self._match.new, cls)).values())
+        return self._methods[cls]
 
     def _below(self, pair: Pair, kind: str, functions: Iterable[int]) -> Iterator[Filled]:
         for function in functions:

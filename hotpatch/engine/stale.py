@@ -113,12 +113,14 @@ def recalled(match: Match, difference: Difference) -> tuple[tuple[int, str], ...
     """
     changing = (set(difference.visits) | difference.replaced) - difference.moved
     reach = Reach(match, changing)
-    found = list[tuple[int, str]]()
+    found, asked = list[tuple[int, str]](), dict[int, list[tuple[str, int]]]()
     for pair in sorted(match.edges) if changing else ():
         if match.old.kind(pair[0]) not in OBJECTS or pair in difference.replaced:
             continue
         old, new = match.old.kids(pair[0]), match.new.kids(pair[1])
-        for name, function in _asked(match.new, new["class"]):
+        if new["class"] not in asked:
+            asked[new["class"]] = list(_asked(match.new, new["class"]))
+        for name, function in asked[new["class"]]:
             step = ("attr", name)
             stays = match.origin.get(function, -1), function
             if (
