@@ -60,9 +60,18 @@ def stored_on_self(code: CodeType) -> set[str]:
 
 
 def given(code: CodeType) -> set[str]:
-    """Attributes that code sets on whatever object; not where it adds to one, which has to be there."""
-    steps = itertools.pairwise(_steps(code))
-    return {s.argval for last, s in steps if s.opname == "STORE_ATTR" and last.opname != "SWAP"}
+    """Attributes that code sets on what it may have made; not on what it was handed, nor where it adds to
+    one, which has to be there."""
+    steps = list(_steps(code))
+    bound = {step.argval for step in steps if step.opname.startswith("STORE_FAST")}
+    handed = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]) - bound
+    return {
+        s.argval
+        for last, s in itertools.pairwise(steps)
+        if s.opname == "STORE_ATTR"
+        and last.opname != "SWAP"
+        and not any(_loads(last, name) for name in handed)
+    }
 
 
 def used_on_self_alone(code: CodeType) -> set[str]:

@@ -154,11 +154,17 @@ def statements(
             if not _of_the_program(change, e, loaded)
             and reaches_out(change.module, unit, e, program, accounted)
         ]
+        inside = [
+            f"{e}, inside of a {kind}"
+            for e in change.effects
+            if (kind := _hides(change, e, starts[change.act is not Act.REMOVED]))
+        ]
         place = f"{change.module}:{change.line}"
-        if outside and place not in told:
+        done = [f"{text}, outside of the program" for text in outside] + inside
+        if done and place not in told:
             why = (
-                f"{place}: `{change.label}` was {change.act.value} and {outside[0]}, outside of the program, "
-                f"which an edit can neither do nor take back: {KEEP.format(place)}"
+                f"{place}: `{change.label}` was {change.act.value} and {done[0]}, which an edit can neither "
+                f"do nor take back: {KEEP.format(place)}"
             )
             found.append(Problem(change.module, f"line {change.line}", why, place))
     return found
@@ -223,12 +229,32 @@ def _node_of(graph: Graph, module: str, name: str) -> int | None:
 
 def _opaque_within(graph: Graph, node: int, depth: int = 2) -> str | None:
     """The type of an opaque object that a value is or is made of; of those all alike when new, none."""
-    kind, head, kids, _ = graph.nodes[node]
-    if kind == "opaque":
-        return None if head in FRESH else str(head)
-    if not depth or kind not in ("tuple", "list", "dict", "set", "frozenset", "reduced"):
+    kind, _, kids, _ = graph.nodes[node]
+    said = _hidden(graph, node)
+    if said is not None:
+        return None if said in FRESH else said
+    if not depth or kind not in ("tuple", "list", "dict", "set", "frozenset", "reduced", "instance", "value"):
         return None
-    return next((said for _, child in kids if (said := _opaque_within(graph, child, depth - 1))), None)
+    below = (child for step, child in kids if step != "class")
+    return next((said for child in below if (said := _opaque_within(graph, child, depth - 1))), None)
+
+
+def _hidden(graph: Graph, node: int) -> str | None:
+    """The type of an object that keeps in C what nobody can look into: its own, or one that its class is made
+    from."""
+    kind, head = graph.nodes[node][:2]
+    if kind == "opaque":
+        return str(head)
+    payload = head[1] if kind == "instance" and type(head) is tuple else None
+    is_c = type(payload) is tuple and payload[:1] == ("c-payload",)
+    return ".".join(payload[1:]) if is_c and payload is not None else None
+
+
+def _hides(change: Change, effect: SideEffect, start: Graph) -> str | None:
+    """The type of the variable's value, if this is done to such an object: nothing measured tells of it."""
+    head, _, rest = effect.target.partition(".")
+    node = _node_of(start, change.module, head) if rest else None
+    return None if node is None else _hidden(start, node)
 
 
 def containers_touched(sources: Mapping[str, tuple[str, bytes]], reached: frozenset[str]) -> Iterator[str]:
@@ -281,6 +307,8 @@ def reaches_out(
         return True
     if effect.doing is Doing.ENTER or effect.target in PASSING:
         return False
+    if effect.doing is Doing.DELETE and effect.target.isidentifier():
+        return False  # a variable of the module: what it has is measured
     head, _, rest = effect.target.partition(".")
     head = head.partition("[")[0]  # what the program has in a container of its own is measured as well
     if not head.isidentifier():

@@ -14,16 +14,26 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from hotpatch.ops import Op
+from hotpatch.ops import ABSENT, Op, SlotKind
 
 from . import attribute_use, codes
 from .frozen import thawed
-from .reading import MISSING, class_attribute, class_dict, is_python_class, mro_of, qualname_of, raw_dict
+from .reading import (
+    MISSING,
+    class_attribute,
+    class_dict,
+    class_module,
+    is_python_class,
+    mro_of,
+    qualname_of,
+    raw_dict,
+)
 from .recorded import recorded
 from .stacks import known_to_frames
 from .view import View
 
 FEW: Final = 50
+FIELDS: Final = "__pydantic_fields__"
 
 Functions = Mapping[int, tuple[types.FunctionType, types.CodeType, types.CodeType]]
 
@@ -46,6 +56,17 @@ class Lacking:
         self.read = {name for code in changed for name in _asked_for(code)}
         """Attributes that changed code reads, of whatever object."""
         self._of_any = {name for code in changed for name in _asked_for_of_any(code)}
+        self._newly_read = {
+            name for _, old, new in functions.values() for name in _asked_for(new) - _asked_for(old)
+        } | {name for f in added for name in _asked_for(f.__code__)}
+        self._removed = _removed_from_classes(ops)
+        self._fields = _fields_added(ops)
+        self._written_in: dict[tuple[str, str], set[str]] = {}
+        """By module and class: what methods that changed read, also those that stand behind a decorator."""
+        for f in [*(f for f, _, _ in functions.values()), *added]:
+            new = functions[id(f)][2] if id(f) in functions else f.__code__
+            place = f.__module__, f.__qualname__.rpartition(".")[0]
+            self._written_in.setdefault(place, set()).update(_asked_for(new))
         self._by_class: dict[int, tuple[type, frozenset[str]]] = {}
         self._given = self._given_from_outside([*(f for f, _, _ in functions.values()), *added])
 
@@ -53,7 +74,7 @@ class Lacking:
         """Sentences, one for each class of which an object lacks something.  `passed` are ids of what holds
         the objects for the sake of this question; what only the records of changes hold lives no more."""
         found: dict[tuple[str, tuple[str, ...]], list[Any]] = {}
-        if not self.read:
+        if not self.read and not self._removed:
             return []
         for obj in objects:
             cls = type(obj)
@@ -70,17 +91,16 @@ class Lacking:
 
     def wanted(self, cls: type) -> frozenset[str]:
         """Attributes that code which changed sets on objects of this class, no old code did, and new code
-        reads."""
+        reads; or any code, where the class had something of that name so far."""
         known = self._by_class.get(id(cls))
         if known is None:
             names: set[str] = set(self._given.get(id(cls), ()))
+            read = set(self._of_any)
             if is_python_class(cls):
                 for base in mro_of(cls):
                     names |= self._newly_set(base)
-            known = self._by_class[id(cls)] = (
-                cls,
-                frozenset(names & (self._of_any | self._read_by(cls, names))),
-            )
+                    read |= self._removed.get(id(base), set())
+            known = self._by_class[id(cls)] = cls, frozenset(names & (read | self._read_by(cls, names)))
         return known[1]
 
     def _read_by(self, cls: type, names: set[str]) -> set[str]:
@@ -89,6 +109,7 @@ class Lacking:
             return set()
         found = set[str]()
         for base in mro_of(cls):
+            found |= self._written_in.get((class_module(base), qualname_of(base)), set())
             for f in methods_of(base):
                 if id(f) in self.functions:
                     found |= _asked_for(self.functions[id(f)][2])
@@ -97,20 +118,24 @@ class Lacking:
         return found
 
     def _newly_set(self, cls: type) -> set[str]:
+        """Of what old code set elsewhere than where it made the object, an object may lack it all the same:
+        that counts where code reads it that did not before."""
         methods = methods_of(cls)
+        fields = self._fields.get(id(cls), set()) | self._fields.get(id(class_dict(cls).get(FIELDS)), set())
         if not any(id(f) in self.functions or id(f) in self.added for f in methods):
-            return set()
+            return fields
         before, after = set[str](), set[str]()
+        made_before, made_after = set[str](), set[str]()
         for f in methods:
-            if id(f) in self.added:
-                after |= attribute_use.stored_on_self(f.__code__)
-            elif id(f) in self.functions:
-                _, old, new = self.functions[id(f)]
-                before |= attribute_use.stored_on_self(old)
-                after |= attribute_use.stored_on_self(new)
-            else:
-                before |= attribute_use.stored_on_self(f.__code__)
-        return after - before
+            old, new = self.functions.get(id(f), (f, f.__code__, f.__code__))[1:]
+            kept = set() if id(f) in self.added else attribute_use.stored_on_self(old)
+            sets = attribute_use.stored_on_self(new)
+            before |= kept
+            after |= sets
+            if f.__name__ in MAKERS:
+                made_before |= kept
+                made_after |= sets
+        return fields | (after - before) | ((made_after - made_before) & self._newly_read)
 
     def _given_from_outside(self, changed: Sequence[types.FunctionType]) -> dict[int, set[str]]:
         """Attributes that a changed function sets on something it may have made: any class that it names."""
@@ -126,6 +151,26 @@ class Lacking:
                 if issubclass(type(cls), type) and is_python_class(cls):
                     given.setdefault(id(cls), set()).update(names | _taken_as_they_come(cls, passed))
         return given
+
+
+def _removed_from_classes(ops: Sequence[Op]) -> dict[int, set[str]]:
+    found: dict[int, set[str]] = {}
+    for op in ops:
+        if op.kind is SlotKind.CLASS and op.after is ABSENT and type(op.key) is str:
+            found.setdefault(id(op.owner), set()).add(op.key)
+    return found
+
+
+def _fields_added(ops: Sequence[Op]) -> dict[int, set[str]]:
+    """Of pydantic's models, by the id of the class or of its table of fields: what `__init__` sets is nowhere
+    in code."""
+    found: dict[int, set[str]] = {}
+    for op in ops:
+        if op.kind is SlotKind.CLASS and op.key == FIELDS and type(op.before) is type(op.after) is dict:
+            found[id(op.owner)] = op.after.keys() - op.before.keys()
+        elif type(op.owner) is dict and op.before is ABSENT and type(op.key) is str:
+            found.setdefault(id(op.owner), set()).add(op.key)
+    return found
 
 
 def _lacks(obj: Any, wanted: frozenset[str]) -> list[str]:

@@ -3,7 +3,7 @@ from now on.
 
 Objects that both starts made are part of the difference.  Of those that live alone a kind is held against
 the new code only if its own methods no longer set it, set another instead, all as the code itself says
-(`[]`, `{}`, `None`, a constant, `set()`), and some code that changed reads the attribute.
+(`[]`, `{}`, `None`, a constant, `set()`, `threading.Lock()`), and some code that changed reads the attribute.
 """
 
 from __future__ import annotations
@@ -29,10 +29,15 @@ _BUILT: Final = {
     "SET_UPDATE": "set",
     "BUILD_TUPLE": "tuple",
 }
-_CALLED: Final = frozenset(
-    ("list", "dict", "set", "tuple", "deque", "defaultdict", "OrderedDict", "frozenset")
+_GIVEN: Final = frozenset(
+    {"deque", "defaultdict", "OrderedDict", "Counter"}
+    | {"Lock", "RLock", "Condition", "Semaphore", "BoundedSemaphore", "Event"}
 )
+"""Whatever they are given; what copies another may be called otherwise."""
+_CALLED: Final = _GIVEN | {"list", "dict", "set", "tuple", "frozenset"}
 _PASSED_OVER: Final = frozenset(("CACHE", "PRECALL", "PUSH_NULL", "EXTENDED_ARG", "NOP"))
+_NAMED_AS: Final = {"lock": "Lock"}
+"""Types that are called otherwise than what makes them."""
 _NUMBERS: Final = frozenset(("int", "float", "bool", "complex"))
 
 
@@ -59,15 +64,25 @@ def _kind(steps: Sequence[dis.Instruction]) -> str:
         return _BUILT[last.opname]
     if last.opname == "LOAD_CONST":
         return _name(type(last.argval))
-    if last.opname == "CALL" and last.arg == 0 and len(steps) > 1:
-        called = steps[-2]
-        if called.opname == "LOAD_GLOBAL" and called.argval in _CALLED:
-            return str(called.argval)
-    return UNKNOWN
+    return _called(steps) if last.opname == "CALL" else UNKNOWN
+
+
+def _called(steps: Sequence[dis.Instruction]) -> str:
+    """The name of what the last step calls, by itself or as an attribute of a module, with arguments that are
+    loaded in one step each."""
+    number = steps[-1].arg or 0
+    before = [step for step in steps[:-1] if step.opname != "KW_NAMES"]
+    arguments, called = before[len(before) - number :], before[: len(before) - number]
+    if not called or not all(step.opname.startswith("LOAD_") for step in arguments):
+        return UNKNOWN
+    by_name = called[-1].opname in ("LOAD_GLOBAL", "LOAD_ATTR", "LOAD_METHOD")
+    known = _GIVEN if number else _CALLED
+    return str(called[-1].argval) if by_name and called[-1].argval in known else UNKNOWN
 
 
 def _name(kind: type) -> str:
-    return _NUMBER if kind.__name__ in _NUMBERS else kind.__name__
+    name = kind.__name__
+    return _NUMBER if name in _NUMBERS else _NAMED_AS.get(name, name)
 
 
 def outdated(functions: Functions, asked: Lacking, objects: Sequence[Any]) -> list[str]:

@@ -10,7 +10,7 @@ from attrs import evolve
 
 from hotpatch.errors import PatchInvalid, PatchRefused
 
-from . import awake
+from . import awake, codes
 from .difference import Difference, derive, unchangeable
 from .effects import containers_touched, witnessed
 from .filled import filled
@@ -225,7 +225,20 @@ def _sources(root: str, files: Mapping[str, str], changed: frozenset[str]) -> di
 
 
 def _stale_names(difference: Difference) -> frozenset[str]:
+    """What a cache that a function has made may lead to; nothing where no function makes any, for to find
+    them takes a look at the whole heap."""
+    if not any(_makes_caches(difference.new, node) for node in difference.new.nodes):
+        return frozenset()
     return names_of(
         difference.new,
         frozenset(p for p in difference.visits if p not in difference.moved),
     )
+
+
+def _makes_caches(graph: Graph, node: Any) -> bool:
+    if node[0] != "function" or not node[3].blob:
+        return False
+    used = codes.names_in(node[3].load())
+    root = graph.roots.get(node[1][0])
+    by_name = "cache" in used and root is not None and ("name", "cache") in graph.kids(root)
+    return by_name or not used.isdisjoint(("lru_cache", "functools"))

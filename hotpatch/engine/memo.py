@@ -36,6 +36,8 @@ def stale_caches(names: frozenset[str], world: World, objects: Sequence[Any], kn
         if type(cache) is not LRU or id(cache) in known:
             continue
         f = vars(cache).get("__wrapped__")
+        if type(f) is types.MethodType:  # one for each object: `self.get = lru_cache(self._get)`
+            f = f.__func__
         if type(f) is types.FunctionType and f.__code__.co_name in names and world.is_local(f):
             ops.append(Op(cache, SlotKind.CALL, None, cache.cache_clear, cache.cache_clear, "cache"))
     return ops
@@ -165,7 +167,7 @@ def answers_of_modules(functions: Functions, live: Match) -> list[str]:
         asked = functions.get(id(space.get("__getattr__")))
         if asked is None or codes.same_body(*asked[1:]) or not _KEEPING & codes.names_in(asked[1]):
             continue
-        elsewhere = _assigned(space)
+        elsewhere = assigned(space)
         for step, child in steps:
             if step[0] == "name" and step[1] not in elsewhere and live.old.kind(child) not in _FETCHED:
                 where = f"{live.new.path(pair[1])}.{step[1]}"
@@ -177,7 +179,7 @@ _KEEPING: Final = frozenset({"globals", "setattr", "vars", "__dict__"})
 _FETCHED: Final = frozenset({"module", "outside-module", "outside", "class", "function"})
 
 
-def _assigned(space: Mapping[str, Any]) -> set[str]:
+def assigned(space: Mapping[str, Any]) -> set[str]:
     """Variables that functions of the module declare as global and set."""
     codes_of = [value.__code__ for value in list(space.values()) if type(value) is types.FunctionType]
     parts = [part for code in codes_of for part in codes.walk(code)]

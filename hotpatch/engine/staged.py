@@ -193,7 +193,8 @@ def _scan(
     exchanged = builder.classes.exchanged
     search = quiet.needs_search(exchange, incompatible)
     cached = memo.cached_properties(merger.functions, world)
-    if not (exchanged or search or cached or heap.needs_scan(merger.functions)):
+    caches = bool(measurement.stale_names)
+    if not (exchanged or search or cached or caches or heap.needs_scan(merger.functions)):
         return ()
     following = list[Op]()
     if exchanged:

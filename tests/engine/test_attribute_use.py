@@ -59,5 +59,10 @@ def test_needed_is_what_is_read_and_not_set_before(body: str, names: set[str]) -
 
 
 def test_given_is_what_is_set_and_not_what_is_added_to() -> None:
-    code = method("other.count += 1; self.core.left -= other.x; other.a, self.b = other.c, 2")
-    assert attribute_use.given(code) == {"a", "b"}
+    code = method("made = other(); made.count += 1; self.core.left -= made.x; made.a, self.b = made.c, 2")
+    assert attribute_use.given(code) == {"a"}
+
+
+def test_what_a_function_was_handed_it_has_not_made() -> None:
+    assert attribute_use.given(method("other.a = 1; self.b = 2")) == set()
+    assert attribute_use.given(method("other = other(); other.a = 1")) == {"a"}

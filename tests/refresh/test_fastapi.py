@@ -76,3 +76,40 @@ def test_the_document_of_what_there_is_tells_of_what_changed(program: Program) -
     assert ask(site, "/sized") == {"size": 7}
     parameter = ask(site, "/openapi.json")["paths"]["/sized"]["get"]["parameters"][0]
     assert parameter["schema"]["default"] == 7
+
+
+ANSWERS = """
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+class Out(BaseModel):
+    b: int
+
+app = FastAPI()
+
+@app.get("/x", response_model={model})
+def x():
+    return {answer}
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (("Out", "Out(b=1)"), ("list[Out]", "[Out(b=1)]"), [{"b": 1}]),
+        (("int", "1"), ("dict[str, str]", "{'a': 'b'}"), {"a": "b"}),
+    ],
+)
+def test_an_answer_of_another_type_is_checked_as_what_it_is_now(
+    program: Program, before: tuple[str, str], after: tuple[str, str], said: object
+) -> None:
+    program.runs({"main.py": ANSWERS.format(model=before[0], answer=before[1])})
+    client = TestClient(program.module("main").app, raise_server_exceptions=False)
+    old = client.get("/x").json()
+    outcome = program.patch({"main.py": ANSWERS.format(model=after[0], answer=after[1])})
+    assert outcome, outcome.reasons
+    response = client.get("/x")
+    assert (response.status_code, response.json()) == (200, said)
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert client.get("/x").json() == old

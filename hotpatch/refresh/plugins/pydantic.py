@@ -43,8 +43,9 @@ def rebuild(update: Update) -> None:
         else:
             rebuild_dataclass(cls, force=True, _parent_namespace_depth=0)
     held = set(map(id, classes))
-    for adapter in update.held(TypeAdapter) if held else ():
-        if any(id(part) in held for part in mentioned(adapter._type)):
+    for adapter in update.held(TypeAdapter):
+        # One that is given another type keeps the validators that were compiled of the one before.
+        if id(adapter) in update.owners or any(id(part) in held for part in mentioned(adapter._type)):
             adapter.rebuild(force=True, _parent_namespace_depth=0)
 
 
