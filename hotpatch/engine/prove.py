@@ -130,6 +130,7 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note]) -> tuple[str, ...]
     findings += tuples.outgrown(staged.functions, asked.brought, objects)
     findings += fields.outlived(staged.ops, objects, staged.view)
     findings += shadowed.in_front(staged.ops, objects)
+    findings += shadowed.behind(staged.ops, objects)
     findings += kept_under.lost(staged.functions, staged.ops, objects, is_ours)
     findings += bound_arguments.refused(staged.functions, objects)
     findings += bound_arguments.outdated(staged.ops, objects)

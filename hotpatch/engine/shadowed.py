@@ -1,17 +1,19 @@
-"""Attributes of objects that stand in front of what their class has gained.
+"""Attributes of objects that stand in front of what their class has gained, or behind it.
 
 An attribute that the old `__init__` set and that is a method, or a cached property, from now on: objects that
-live answer with what they have of their own, fresh ones with the method.
+live answer with what they have of their own, fresh ones with the method.  One that a property or another
+descriptor with a setter answers from now on: what they have of their own is asked no more, and is lost.
 """
 
 from __future__ import annotations
 
+import types
 from collections.abc import Sequence
 from typing import Any
 
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from . import attribute_use
+from . import attribute_use, codes
 from .instances import methods_of
 from .reading import MISSING, class_attribute, is_python_class, mro_of, qualname_of, raw_dict
 
@@ -42,6 +44,47 @@ def in_front(ops: Sequence[Op], objects: Sequence[Any]) -> list[str]:
         f"objects of {cls} that live have {name} of their own, in front of what their class gains"
         for cls, name in found
     ]
+
+
+def behind(ops: Sequence[Op], objects: Sequence[Any]) -> list[str]:
+    """The same of what the class answers from now on, from elsewhere than the object's own dictionary."""
+    gained = {
+        (id(op.owner), op.key): op.after
+        for op in ops
+        if op.kind is SlotKind.CLASS and _goes_first(op.after) and not _goes_first(op.before)
+    }
+    if not gained:
+        return []
+    known: dict[int, tuple[type, dict[str, frozenset[str]]]] = {}
+    found: dict[tuple[str, str], None] = {}
+    for obj in objects:
+        cls = type(obj)
+        if id(cls) not in known:
+            bases = {id(base) for base in mro_of(cls)}
+            answers = {key: value for (owner, key), value in gained.items() if owner in bases}
+            known[id(cls)] = (
+                cls,
+                {k: kept for k, v in answers.items() if (kept := _keeps_in(v, k)) is not None},
+            )
+        space = (raw_dict(obj) or {}) if known[id(cls)][1] else {}
+        for name, kept in known[id(cls)][1].items():
+            if name in space and kept.isdisjoint(space):
+                found[qualname_of(cls), name] = None
+    return [
+        f"objects of {cls} that live have {name} of their own, which their class answers otherwise now"
+        for cls, name in found
+    ]
+
+
+def _keeps_in(descriptor: Any, name: str) -> frozenset[str] | None:
+    """Attributes of the object in which a descriptor may keep what it answers under this name; None where it
+    may take it from the object's dictionary, or is made in C."""
+    kind = type(descriptor)
+    get = descriptor.fget if kind is property else class_attribute(kind, "__get__")
+    if type(get) is not types.FunctionType:
+        return None
+    used = codes.names_in(get.__code__)
+    return None if used & {"__dict__", "vars"} else frozenset(used | {f"_{name}"})
 
 
 def _gives_way(value: Any) -> bool:

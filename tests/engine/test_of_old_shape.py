@@ -237,3 +237,51 @@ def test_an_object_that_comes_with_the_new_code_lacks_nothing(program: Program) 
     assert outcome.undo is not None
     outcome.undo.revert()
     assert m.APP("x") == "app x"
+
+
+BALANCE = "class Account:\n    def __init__(self, n): self.n = n\n"
+PLAIN_PROPERTY = (
+    "class Account:\n    {more}\n    def __init__(self, n): self.n = n\n    @property\n"
+    "    def n(self): return {get}\n    @n.setter\n    def n(self, n): {set}\n"
+)
+DESCRIPTOR = (
+    "class Positive:\n    def __get__(self, one, cls=None): return getattr(one, '_kept', 0)\n"
+    "    def __set__(self, one, n): one._kept = n\n"
+    "class Account:\n    n = Positive()\n    def __init__(self, n): self.n = n\n"
+)
+LOSING = {
+    "a property with a default": PLAIN_PROPERTY.format(more="_n = 0", get="self._n", set="self._n = n"),
+    "a descriptor with a default": DESCRIPTOR,
+}
+
+
+@pytest.mark.parametrize("what", LOSING)
+def test_what_an_object_has_is_not_lost_behind_what_its_class_answers_now(
+    program: Program, what: str
+) -> None:
+    program.runs({"m.py": BALANCE})
+    account = program.module("m").Account(100)
+    outcome = program.patch({"m.py": LOSING[what]})
+    assert outcome.effect is Effect.RELOAD
+    assert outcome.reasons[0] == (
+        "objects of Account that live have n of their own, which their class answers otherwise now"
+    )
+    assert account.n == 100
+
+
+@pytest.mark.parametrize("what", LOSING)
+def test_without_such_an_object_a_class_may_answer_otherwise(program: Program, what: str) -> None:
+    program.runs({"m.py": BALANCE})
+    m = program.module("m")
+    outcome = program.patch({"m.py": LOSING[what]})
+    assert outcome, outcome.reasons
+    assert m.Account(7).n == 7
+
+
+def test_a_property_that_answers_from_the_objects_dictionary_loses_nothing(program: Program) -> None:
+    program.runs({"m.py": BALANCE})
+    account = program.module("m").Account(100)
+    new = PLAIN_PROPERTY.format(more="limit = 1", get="self.__dict__['n']", set="self.__dict__['n'] = n")
+    outcome = program.patch({"m.py": new})
+    assert outcome, outcome.reasons
+    assert account.n == 100
