@@ -112,6 +112,10 @@ def merge_class(merger: Merger, pair: Pair, live: Any) -> None:
         )
         merger.emit(live, SlotKind.CLASS, "__qualname__", live.__qualname__, head[1], f"{where}.__qualname__")
     _merge_bases(merger, pair, live, where)
+    # First, for 3.13 drops `__firstlineno__` by itself when `__module__` is set.
+    for step, _ in difference.removed.get(pair, ()):
+        if step[0] == "attr" and step[1] in own:
+            change(step[1], ABSENT)
     for step, _, child in difference.edges.get(pair, ()):
         if step == "meta" and child in difference.replaced:
             raise PatchRefused(f"{where} gets another metaclass")
@@ -126,9 +130,6 @@ def merge_class(merger: Merger, pair: Pair, live: Any) -> None:
                 change(step[1], merger.builder.make(node))
             elif not merger.alike.as_after(current, node):
                 raise PatchRefused(f"{where}.{step[1]} is new, and the live class has another one")
-    for step, _ in difference.removed.get(pair, ()):
-        if step[0] == "attr" and step[1] in own:
-            change(step[1], ABSENT)
     _merge_virtual(merger, pair, live, where)
     _keep_first_line(merger, pair, live, where)
 
