@@ -8,7 +8,6 @@ Of values that are plain data; of any other, what is inside of them is brought u
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
@@ -21,27 +20,22 @@ from .merge import KEEP_OR_REBUILD, Merger
 from .reach import OBJECTS, Reach, methods
 from .reading import MISSING, raw_dict
 
-if TYPE_CHECKING:
-    from .difference import Difference
-
 Filled = tuple[int, str, str, bool]
 """(node of old, "attr" or "name", name, whether a start has None there or nothing)."""
 
 
-def filled(match: Match, difference: Difference) -> tuple[Filled, ...]:
+def filled(match: Match, reach: Reach) -> tuple[Filled, ...]:
     """What may have been filled since, on the objects of the start and in its modules, and would be filled
     otherwise by the new code."""
-    changing = (set(difference.visits) | difference.replaced) - difference.moved
-    return tuple(sorted(set(_Asking(match, changing).all()))) if changing else ()
+    return tuple(sorted(set(_Asking(match, reach).all()))) if reach.changing else ()
 
 
 class _Asking:
-    def __init__(self, match: Match, changing: set[Pair]) -> None:
-        self._match, self._changing = match, changing
+    def __init__(self, match: Match, reach: Reach) -> None:
+        self._match, self._reach = match, reach
         self._known: dict[tuple[bool, int], Mapping[Target, Filling]] = {}
         self._concerned: dict[int, bool] = {}
         self._methods: dict[int, tuple[int, ...]] = {}
-        self._reach = Reach(match, changing)
 
     def all(self) -> Iterator[Filled]:
         match = self._match
@@ -77,7 +71,7 @@ class _Asking:
 
     def _may_concern(self, function: int) -> bool:
         if function not in self._concerned:
-            changes = (self._match.origin.get(function, -1), function) in self._changing
+            changes = (self._match.origin.get(function, -1), function) in self._reach.changing
             self._concerned[function] = changes or self._reach.may_concern(function)
         return self._concerned[function]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import marshal
 import types
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from types import CodeType
 from typing import Any, Final, NamedTuple
 
@@ -75,6 +75,7 @@ class Graph:
         self.objects: list[Any] | None = None
         """Of a graph of this process: the objects themselves, by node."""
         self._kids: dict[int, dict[Step, int]] = {}
+        self._used: dict[int, tuple[str, frozenset[str]]] = {}
 
     def __contains__(self, i: int) -> bool:
         """Is the node here with its children?"""
@@ -89,6 +90,25 @@ class Graph:
         if found is None:
             found = self._kids[i] = dict(self.nodes[i][2])
         return found
+
+    def uses(self, i: int) -> tuple[str, frozenset[str]]:
+        """What a node's code is called, and the names in it: to load it takes long.  Nothing of one without
+        code."""
+        found = self._used.get(i)
+        if found is None:
+            code = self.nodes[i][3]
+            loaded = code.load() if code is not None and code.blob else None
+            found = (
+                ("", frozenset()) if loaded is None else (loaded.co_name, frozenset(codes.names_in(loaded)))
+            )
+            self._used[i] = found
+        return found
+
+    def functions(self) -> Iterator[tuple[int, str, frozenset[str]]]:
+        """Node, name and names used of every function whose code is here; of a whole graph."""
+        for i, node in enumerate(self.nodes):
+            if node[0] == "function" and node[3].blob:
+                yield i, *self.uses(i)
 
     def kind(self, i: int) -> str:
         kind: str = self.nodes[i][0]

@@ -52,23 +52,23 @@ class Lacking:
         added = [f for op in ops for f in functions_in(op.after) if id(f) not in functions and is_ours(f)]
         self.brought = tuple(added)
         self.added = {id(f) for f in added}
-        changed = [new for _, _, new in functions.values()] + [f.__code__ for f in added]
-        self.read = {name for code in changed for name in _asked_for(code)}
-        """Attributes that changed code reads, of whatever object."""
-        self._of_any = {name for code in changed for name in _asked_for_of_any(code)}
-        self._newly_read = {
-            name for _, old, new in functions.values() for name in _asked_for(new) - _asked_for(old)
-        } | {name for f in added for name in _asked_for(f.__code__)}
-        self._removed = _removed_from_classes(ops)
-        self._fields = _fields_added(ops)
+        edits = [(f, old, new) for f, old, new in functions.values()] + [(f, None, f.__code__) for f in added]
+        self.read, self._of_any, self._newly_read = set[str](), set[str](), set[str]()
+        """Attributes that changed code reads: of whatever object, without what a method reads of its own, and
+        those that it did not read before."""
         self._written_in: dict[tuple[str, str], set[str]] = {}
         """By module and class: what methods that changed read, also those that stand behind a decorator."""
-        for f in [*(f for f, _, _ in functions.values()), *added]:
-            new = functions[id(f)][2] if id(f) in functions else f.__code__
+        for f, old, new in edits:
+            asked = _asked_for(new)
+            self.read |= asked
+            self._of_any |= asked - _of_its_own(new)
+            self._newly_read |= asked if old is None else asked - _asked_for(old)
             place = f.__module__, f.__qualname__.rpartition(".")[0]
-            self._written_in.setdefault(place, set()).update(_asked_for(new))
+            self._written_in.setdefault(place, set()).update(asked)
+        self._removed = _removed_from_classes(ops)
+        self._fields = _fields_added(ops)
         self._by_class: dict[int, tuple[type, frozenset[str]]] = {}
-        self._given = self._given_from_outside([*(f for f, _, _ in functions.values()), *added])
+        self._given = self._given_from_outside([f for f, _, _ in edits])
 
     def find(self, objects: Sequence[Any], passed: set[int], view: View) -> list[str]:
         """Sentences, one for each class of which an object lacks something.  `passed` are ids of what holds
@@ -196,9 +196,9 @@ def _asked_for(code: types.CodeType) -> set[str]:
     return set() if code.co_name in MAKERS else attribute_use.needed(code)
 
 
-def _asked_for_of_any(code: types.CodeType) -> set[str]:
-    """Without what a method reads of its own object."""
-    return _asked_for(code) - (attribute_use.used_on_self_alone(code) if "." in code.co_qualname else set())
+def _of_its_own(code: types.CodeType) -> set[str]:
+    """What a method reads of its own object alone."""
+    return attribute_use.used_on_self_alone(code) if "." in code.co_qualname else set()
 
 
 def _stored(code: types.CodeType) -> set[str]:

@@ -10,7 +10,7 @@ from attrs import evolve
 
 from hotpatch.errors import PatchInvalid, PatchRefused
 
-from . import awake, codes
+from . import awake
 from .difference import Difference, derive, unchangeable
 from .effects import containers_touched, witnessed
 from .filled import filled
@@ -23,6 +23,7 @@ from .measurement import Measurement, Problem, Proof, this_python
 from .planning import Foresee, explain_it
 from .process_settings import FINALIZERS, settings_problems
 from .prune import prune
+from .reach import Reach
 from .stale import recalled
 from .start import Start, Started, run
 
@@ -61,7 +62,9 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
         became = _woken(start, old_root, old, [o for o, _ in sleeping])
         match.replaced |= {pair for pair in sleeping if pair[0] in became}
         difference = evolve(derive(match), awake=became)
-    difference = evolve(difference, recalled=recalled(match, difference), filled=filled(match, difference))
+    reach = Reach(match, (set(difference.visits) | difference.replaced) - difference.moved)
+    kept = recalled(match, difference, reach), filled(match, reach)
+    difference = evolve(difference, recalled=kept[0], filled=kept[1])
     problems = [*seen, *effects, *(Problem("", "", why) for why in _compiled(old_root, new_root, old))]
     problems += [Problem("", "", why) for why in _other_names(old.graph, new.graph)]
     if doubled := _doubled(old.graph) or _doubled(new.graph):
@@ -227,7 +230,7 @@ def _sources(root: str, files: Mapping[str, str], changed: frozenset[str]) -> di
 def _stale_names(difference: Difference) -> frozenset[str]:
     """What a cache that a function has made may lead to; nothing where no function makes any, for to find
     them takes a look at the whole heap."""
-    if not any(_makes_caches(difference.new, node) for node in difference.new.nodes):
+    if not any(_makes_caches(difference.new, i, used) for i, _, used in difference.new.functions()):
         return frozenset()
     return names_of(
         difference.new,
@@ -235,10 +238,7 @@ def _stale_names(difference: Difference) -> frozenset[str]:
     )
 
 
-def _makes_caches(graph: Graph, node: Any) -> bool:
-    if node[0] != "function" or not node[3].blob:
-        return False
-    used = codes.names_in(node[3].load())
-    root = graph.roots.get(node[1][0])
+def _makes_caches(graph: Graph, function: int, used: frozenset[str]) -> bool:
+    root = graph.roots.get(graph.nodes[function][1][0])
     by_name = "cache" in used and root is not None and ("name", "cache") in graph.kids(root)
     return by_name or not used.isdisjoint(("lru_cache", "functools"))

@@ -224,7 +224,8 @@ class Merger:
             if keys.concerns(step) and keys.lives(step):
                 key = keys.before(step)
                 current = get(mapping, key, MISSING)
-                if current is not MISSING and self._may_go(current, node, f"{where}.{key}", mapping):
+                counted = slot is SlotKind.GLOBAL and self._is_counted(current, node, key, mapping)
+                if current is not MISSING and self._may_go(current, node, f"{where}.{key}", counted):
                     self.emit(owner, slot, key, current, ABSENT, f"{where}.{key}")
         for step, _, child in self.difference.edges.get(pair, ()):
             if keys.concerns(step) and child in self.difference.replaced:
@@ -257,13 +258,12 @@ class Merger:
             else:
                 raise PatchRefused(f"{where} is new, and lives here already: {KEEP_OR_REBUILD}")
 
-    def _may_go(self, current: Any, o: int, where: str, space: Mapping[Any, Any]) -> bool:
-        """Of what the new sources have no more: what it has gathered since the start would be lost, or what a
-        function has counted in a variable of the module."""
-        gathered = self.alike.gathered(current, o) or (
-            self.old.kind(o) == "plain" and "__name__" in space and self._counted(current, o, where, space)
-        )
-        if not gathered or (choice := self.choices.get(where)) == "rebuild":
+    def _may_go(self, current: Any, o: int, where: str, counted: bool) -> bool:
+        """Of what the new sources have no more: what it has gathered since the start would be lost."""
+        if (
+            not (counted or self.alike.gathered(current, o))
+            or (choice := self.choices.get(where)) == "rebuild"
+        ):
             return True
         if choice != "keep":
             raise PatchRefused(
@@ -273,9 +273,11 @@ class Merger:
         self.kept.add(where)
         return False
 
-    def _counted(self, current: Any, o: int, where: str, space: Mapping[Any, Any]) -> bool:
-        name = where.rpartition(".")[2]
-        return not self.alike.as_before(current, o) and name in memo.assigned(space)
+    def _is_counted(self, current: Any, o: int, name: str, space: Mapping[str, Any]) -> bool:
+        """Is this plain data that a function of the module has put into a variable of it since the start?"""
+        if current is MISSING or self.old.kind(o) != "plain" or self.alike.as_before(current, o):
+            return False
+        return name in memo.assigned(space)
 
     def _settle_named(self, pair: Pair, current: Any, where: str, owner: Any, key: Any) -> Any:
         try:

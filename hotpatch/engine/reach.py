@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dis
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from functools import cached_property
 from types import CodeType
 from typing import Any, Final
@@ -148,6 +148,14 @@ def holders(match: Match, ways: Ways, pairs: Iterable[Pair]) -> set[str]:
     return names
 
 
+def by_name(functions: Iterable[tuple[str, frozenset[str]]]) -> dict[str, set[str]]:
+    """What functions of one name use, together."""
+    uses: dict[str, set[str]] = defaultdict(set)
+    for name, used in functions:
+        uses[name] |= used
+    return dict(uses)
+
+
 def led_to(names: set[str], uses: Mapping[str, set[str]]) -> set[str]:
     """These, and the names of functions that use one of them, directly or through others."""
     names = set(names)
@@ -162,33 +170,25 @@ def led_to(names: set[str], uses: Mapping[str, set[str]]) -> set[str]:
 class Reach:
     """Which functions of the new start come to something that changes."""
 
-    def __init__(self, match: Match, changing: set[Pair]) -> None:
-        self._match, self._changing = match, changing
+    def __init__(self, match: Match, changing: Set[Pair]) -> None:
+        self._match, self.changing = match, changing
         self._known: dict[tuple[int, Pair | None], bool] = {}
         self._chains: dict[int, frozenset[Chain]] = {}
 
     def may_concern(self, function: int) -> bool:
         """By the names in it alone: few come to what changes, and to read instructions takes long."""
-        code = self._match.new.nodes[function][3]
-        return code is not None and bool(code.blob) and bool(self._names & codes.names_in(code.load()))
+        return not self._names.isdisjoint(self._match.new.uses(function)[1])
 
     @cached_property
     def _names(self) -> set[str]:
         """Under which something stands that changes, and those of functions that name one of these."""
         ways = ways_up(self._match)
         names = {
-            str(step[-1]) for pair in self._changing for _, step in ways.get(pair, ()) if type(step) is tuple
+            str(step[-1]) for pair in self.changing for _, step in ways.get(pair, ()) if type(step) is tuple
         }
-        names |= holders(self._match, ways, self._changing)
-        return led_to(names, self._functions())
-
-    def _functions(self) -> Mapping[str, set[str]]:
-        uses: dict[str, set[str]] = defaultdict(set)
-        for node in self._match.new.nodes:
-            if node[0] == "function" and node[3].blob:
-                code = node[3].load()
-                uses[code.co_name] |= codes.names_in(code)
-        return uses
+        names |= holders(self._match, ways, self.changing)
+        functions = ((name, used) for _, name, used in self._match.new.functions())
+        return led_to(names, by_name(functions))
 
     def by_function(self, function: int, own: Pair | None) -> bool:
         """Does what it reads change, asked for this object (or class)?  Not whether its own code does."""
@@ -210,7 +210,7 @@ class Reach:
                 return self._called(function, at)
             if old is None or new is None:
                 return (old is None) != (new is None)
-            if (old, new) in self._changing and (i == len(chain.names) - 1 or not self._is_place(new)):
+            if (old, new) in self.changing and (i == len(chain.names) - 1 or not self._is_place(new)):
                 return True
             at = old, new
         return at is not None and self._at_end(at)
@@ -238,7 +238,7 @@ class Reach:
         return self._match.new.kind(new) in (*OBJECTS, "module", "class")
 
     def _called(self, function: int, own: Pair | None) -> bool:
-        changed = (self._match.origin.get(function, -1), function) in self._changing
+        changed = (self._match.origin.get(function, -1), function) in self.changing
         return changed or self.by_function(function, own)
 
     def _at_end(self, pair: Pair) -> bool:
@@ -255,7 +255,7 @@ class Reach:
         seen, todo = {pair}, [pair]
         while todo:
             for _, _, child in self._match.edges.get(todo.pop(), ()):
-                if child in self._changing:
+                if child in self.changing:
                     return True
                 if child not in seen and self._match.new.kind(child[1]) in _CONTAINERS:
                     seen.add(child)

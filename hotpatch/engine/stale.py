@@ -9,20 +9,18 @@ method of it.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from . import codes
 from .graph import Graph
 from .match import Match, Pair
-from .reach import OBJECTS, Reach, cached_function, holders, led_to, ways_up
+from .reach import OBJECTS, Reach, by_name, cached_function, holders, led_to, ways_up
 
 if TYPE_CHECKING:
     from .difference import Difference
 
 TABLES: Final = frozenset({"dict", "ordereddict", "defaultdict", "list", "deque", "set"})
-Functions = list[tuple[str, set[str]]]
+Functions = list[tuple[str, frozenset[str]]]
 """Functions of the new start, and the names that each of them uses."""
 
 
@@ -32,17 +30,10 @@ def stale_caches(match: Match, different: set[Pair], replaced: set[Pair]) -> set
     ]
     if not caches:
         return set()
-    functions = [
-        (code.co_name, codes.names_in(code))
-        for node in match.new.nodes
-        if node[0] == "function" and node[3].blob
-        for code in (node[3].load(),)
-    ]
+    functions = [(name, used) for _, name, used in match.new.functions()]
     attributes, readers = _of_objects(match, different, replaced, functions)
     changed = _changed_names(match, different, replaced) | readers
-    uses: dict[str, set[str]] = defaultdict(set)
-    for name, used in functions:
-        uses[name] |= used
+    uses = by_name(functions)
     changed = led_to(changed, uses)
     stale = set()
     for pair in caches:
@@ -50,7 +41,7 @@ def stale_caches(match: Match, different: set[Pair], replaced: set[Pair]) -> set
         node = None if wrapped is None else match.new.nodes[wrapped]
         if node is not None and node[0] == "function":
             name = node[3].qualname.rpartition(".")[2]
-            if name in changed or uses[name] & attributes:
+            if name in changed or uses.get(name, set()) & attributes:
                 stale.add(pair)
     return stale
 
@@ -103,7 +94,7 @@ def _methods(graph: Graph, cls: int) -> Iterator[str]:
             yield from _methods(graph, child)
 
 
-def recalled(match: Match, difference: Difference) -> tuple[tuple[int, str], ...]:
+def recalled(match: Match, difference: Difference, reach: Reach) -> tuple[tuple[int, str], ...]:
     """Answers that objects of the start may keep since somebody asked for them, and that were made of what
     changes: (node of old, name).
 
@@ -111,10 +102,8 @@ def recalled(match: Match, difference: Difference) -> tuple[tuple[int, str], ...
     by the names alone, for such an answer may be state.  One that a start itself has asked for is measured;
     objects made since the start are let be.
     """
-    changing = (set(difference.visits) | difference.replaced) - difference.moved
-    reach = Reach(match, changing)
     found, asked = list[tuple[int, str]](), dict[int, list[tuple[str, int]]]()
-    for pair in sorted(match.edges) if changing else ():
+    for pair in sorted(match.edges) if reach.changing else ():
         if match.old.kind(pair[0]) not in OBJECTS or pair in difference.replaced:
             continue
         old, new = match.old.kids(pair[0]), match.new.kids(pair[1])
@@ -126,7 +115,7 @@ def recalled(match: Match, difference: Difference) -> tuple[tuple[int, str], ...
             if (
                 step not in old
                 and step not in new
-                and stays not in changing
+                and stays not in reach.changing
                 and reach.by_function(function, pair)
             ):
                 found.append((pair[0], name))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from attrs import evolve
 from hotpatch.bundle.change import check_syntax
 from hotpatch.errors import BuildFailed
 from hotpatch.release import Check
-from hotpatch_agent.home.probes import EXAMPLE, parse
+from hotpatch_agent.home.probes import EXAMPLE, check_name, parse
 
 
 def read_checks(files: Sequence[Path], probes: Sequence[str]) -> tuple[Check, ...]:
@@ -43,7 +42,7 @@ def read_file(path: Path) -> Check:
     )
     if not any(function.name.startswith("check") for function in functions):
         raise BuildFailed(f"{path} checks nothing: it needs a function whose name begins with check")
-    return Check(name=_name(path.stem), kind="python", source=source)
+    return Check(name=check_name(path.stem), kind="python", source=source)
 
 
 def read_probe(text: str, option: str = "'--http'") -> Check:
@@ -53,7 +52,3 @@ def read_probe(text: str, option: str = "'--http'") -> Check:
         example = f"write for example {EXAMPLE!r}"
         raise click.BadParameter(f"{text!r} is no probe: {example}", param_hint=option)
     return found
-
-
-def _name(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:64] or "check"

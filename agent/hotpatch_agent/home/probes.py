@@ -24,15 +24,19 @@ def parse(text: str) -> Check | None:
     if found is None:
         return None
     method, path = found["method"] or "GET", found["path"]
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{method} {path.partition('?')[0]}").strip("-._")[:64]
     return Check(
-        name=name or "check",
+        name=check_name(f"{method} {path.partition('?')[0]}"),
         kind="http",
         method=method,
         path=path,
         status=int(found["status"] or 200),
         contains=found["contains"] or "",
     )
+
+
+def check_name(text: str) -> str:
+    """What a check is called that is about this."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:64] or "check"
 
 
 def read(settings: Mapping[str, str]) -> tuple[Check, ...]:

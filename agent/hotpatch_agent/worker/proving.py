@@ -33,11 +33,9 @@ class Proving:
         return self.is_due
 
     def passes(self, state: State, alive: Sequence[Status]) -> bool:
-        """Asks, if that is due.  No if the answers are wrong and something depends on them: a reload, which
+        """Asks, once that is due.  No if the answers are wrong and something depends on them: a reload, which
         ends with the old workers still there, or a release that goes in by new workers.  One in the place of
         a worker that is worn runs what the others run, and is only warned of."""
-        if not self.is_due:
-            return True
         self.is_due = False
         try:
             ready.prove(self._probes, self._app, self._worker)

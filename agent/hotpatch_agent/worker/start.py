@@ -335,18 +335,18 @@ class Start:
         if charged and status.adoption is not None:
             self._board.write(evolve(status, adoption=evolve(status.adoption, problem=Problem.of(error))))
         else:
-            self._board.write(evolve(status, life=Life.FAILED, note=str(error)))
-            self._linger()
+            self._stay_failed(status, str(error))
         os.kill(os.getpid(), signal.SIGTERM)
 
-    def _linger(self) -> None:
+    def _stay_failed(self, status: Status, said: str) -> None:
+        """For a moment, so that the leader can ask this worker, and no other, to go."""
+        self._board.write(evolve(status, life=Life.FAILED, note=said))
         end = time.monotonic() + SEEN
         while time.monotonic() < end and self._worker.alive:
             time.sleep(0.05)
 
     def _fail_beside_others(self, status: Status, error: BaseException) -> None:
-        """A service that serves is not ended because a further worker can't start.  That one stays for a
-        moment, so that the leader can ask it, and no other, to go."""
+        """A service that serves is not ended because a further worker can't start."""
         alive = read_roll(self._home.workers).alive
         if not any(one.life is Life.SERVING for one in alive):
             return
@@ -354,8 +354,7 @@ class Start:
         said = "".join(traceback.format_exception_only(error)).strip().replace("\n", " ")
         self._worker.log.error("hotpatch: the code on disk does not start: %s; other workers serve on", said)
         traceback.print_exception(error)
-        self._board.write(evolve(status, life=Life.FAILED, note=said))
-        self._linger()
+        self._stay_failed(status, said)
         raise SystemExit(CANNOT_START) from error
 
 
