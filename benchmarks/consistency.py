@@ -7,7 +7,8 @@ sticky share, aborts.  Every request looks at many places and counts the version
 
 Two controls do the same with the same code.  `swap` puts the edits in place one by one, and no request is
 pinned; it must show mixtures, or the first figure says nothing.  `unpinned` flips whole versions, but pins no
-request: what is left without pins.
+request: what is left without pins.  A request of a control may also break (the new code of a function called
+with the defaults of the old); those are counted apart, as `control_broken`.
 
 Last line with --json: `requests`, `mixed`, `control_mixed`, `commits` and the figures behind them.
 """
@@ -26,7 +27,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -53,6 +54,7 @@ class Tally:
     requests: int = 0
     looks: int = 0
     mixed: int = 0
+    broken: int = 0
     samples: list[str] = field(factory=list)
 
     def add(self, what: str, seen: Counter[int]) -> None:
@@ -68,8 +70,16 @@ class Tally:
             self.requests + other.requests,
             self.looks + other.looks,
             self.mixed + other.mixed,
+            self.broken + other.broken,
             [*self.samples, *other.samples][:3],
         )
+
+
+def _answer(answer: Future[Any], look: Callable[[], Any]) -> None:
+    try:
+        answer.set_result(look())
+    except Exception as error:  # noqa: BLE001 - it is the request's, which waits for it
+        answer.set_exception(error)
 
 
 class Hammer:
@@ -80,6 +90,7 @@ class Hammer:
         self.stop = threading.Event()
         self.tallies: list[Tally] = []
         self.errors: list[str] = []
+        self.pinned = pinned
         self.seed = seed
         wrap: Callable[[Any], Any] = pin_requests if pinned else (lambda app: app)
         self.wsgi = wrap(self._wsgi_app)
@@ -111,11 +122,15 @@ class Hammer:
     def _run(self, work: Callable[[random.Random, Tally], None], number: int) -> None:
         tally, rng = Tally(), random.Random(self.seed * 100 + number)
         self.tallies.append(tally)
-        try:
-            while not self.stop.is_set():
+        while not self.stop.is_set():
+            try:
                 work(rng, tally)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the run has failed and says so
-            self.errors.append(f"{work.__name__}: {error!r}")
+            except Exception as error:  # noqa: BLE001 - whatever it is, the run has failed and says so
+                if self.pinned:
+                    self.errors.append(f"{work.__name__}: {error!r}")
+                    return
+                tally.requests += 1
+                tally.broken += 1
 
     # -- the application under test: what it answers is what it saw ------------------------------
 
@@ -129,9 +144,11 @@ class Hammer:
             with ThreadPoolExecutor(1) as pool:
                 seen.append(pool.submit(looks[0]).result())
         elif environ["PATH_INFO"] == "/thread":
-            thread = threading.Thread(target=lambda: seen.append(looks[0]()))
+            answer: Future[Any] = Future()
+            thread = threading.Thread(target=_answer, args=(answer, looks[0]))
             thread.start()
             thread.join()
+            seen.append(answer.result(0))
         return [seen]
 
     async def _asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
@@ -301,9 +318,11 @@ def main() -> None:
         "aborts": steps["aborts"],
         "looks": tally.looks,
         "control_requests": control.requests,
+        "control_broken": control.broken,
         "control_commits": control_steps["commits"],
         "unpinned_requests": unpinned.requests,
         "unpinned_mixed": unpinned.mixed,
+        "unpinned_broken": unpinned.broken,
         "python": sys.version.split()[0],
         "seconds": round(time.monotonic() - began, 1),
     }
