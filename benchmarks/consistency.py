@@ -96,7 +96,7 @@ class Hammer:
         self.wsgi = wrap(self._wsgi_app)
         self.asgi = wrap(self._asgi_app)
         self.threads = [
-            threading.Thread(target=self._run, args=(work, number))
+            threading.Thread(target=self._run, args=(work, number), name=work.__name__)
             for number, work in enumerate((self._short, self._short, self._streams, self._tasks, self._long))
         ]
 
@@ -109,6 +109,8 @@ class Hammer:
         self.stop.set()
         for thread in self.threads:
             thread.join(60)
+            if thread.is_alive():
+                self.errors.append(f"{thread.name} has a request that does not end")
         if self.errors:
             raise RuntimeError(self.errors[0])
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _abc  # type: ignore[import-not-found]
 import abc
+import gc
 import types
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,7 @@ from .shape import CLASS_NOISE, Step
 if TYPE_CHECKING:
     from .build import Builder
 
+_TOUCHED: Final = "__hotpatch_touched__"
 PLACED: Final = ("__dict__", "__weakref__")
 """Slots that stand for a place in the layout."""
 
@@ -62,7 +64,7 @@ class ClassMaker:
             if name in members and builder.new.kind(child) == "member":
                 continue
             if name != "__slots__" or not members:
-                type.__setattr__(made, name, builder.make(child))
+                _put(made, name, builder.make(child))
         if "__slots__" in attributes and members:
             type.__setattr__(made, "__slots__", builder.make(attributes["__slots__"]))
         for name in ("__slots__", "__hash__"):
@@ -98,10 +100,26 @@ class ClassMaker:
                 continue
             known = old_kids.get(("attr", name))
             if known is None:
-                type.__setattr__(made, name, value)
+                _put(made, name, value)
             elif name in attributes and (known, attributes[name]) not in builder.difference.replaced:
                 del attributes[name]
-                type.__setattr__(made, name, value)
+                _put(made, name, value)
+
+
+def _put(made: type, name: str, value: Any) -> None:
+    """An attribute into the class's own dictionary.
+
+    `type.__setattr__` hands what a metaclass has a data descriptor for to that (`__class__`, which every type
+    has, or a metaclass's property of the name), where a class statement puts it into the dictionary.
+    """
+    meta: type = type(made)
+    above = next((held[name] for c in meta.__mro__ if name in (held := class_dict(c))), None)
+    if name in class_dict(type) or not hasattr(type(above), "__set__"):
+        type.__setattr__(made, name, value)
+        return
+    gc.get_referents(class_dict(made))[0][name] = value
+    type.__setattr__(made, _TOUCHED, None)  # what C remembers of the class is forgotten
+    type.__delattr__(made, _TOUCHED)
 
 
 def _bare_class(meta: type, name: str, bases: tuple[type, ...], space: dict[str, Any]) -> type | None:

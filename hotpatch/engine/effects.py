@@ -29,7 +29,7 @@ from .syntax_follow import Place, Program
 from .syntax_reasons import unexplained
 from .syntax_units import Doing, Kind, SideEffect, Unit, module_name
 from .witness import LASTING, Row
-from .world import OUTSIDE
+from .world import OUTSIDE, OVERLOADS
 
 KEEP: Final = "the bundle may say keep for {}"
 PASSING: Final = frozenset({"print", "assert", "warnings.warn", "time.sleep"})
@@ -267,6 +267,8 @@ def containers_touched(sources: Mapping[str, tuple[str, bytes]], reached: frozen
     """
     program = Program(dict(sources.values()))
     for module in reached & sources.keys():
+        if b"overload" in sources[module][1]:
+            yield OVERLOADS
         for target in _targets(sources[module][1]):
             head, _, rest = target.partition(".")
             origin = origin_of(program, module, "", head)

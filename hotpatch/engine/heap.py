@@ -185,15 +185,20 @@ def without_followers(ops: Sequence[Op]) -> tuple[Op, ...]:
 
 
 def holders(
-    gone: Mapping[int, tuple[Any, str]], ours: set[int], view: View, values: Collection[int] = ()
+    gone: Mapping[int, tuple[Any, str]],
+    ours: set[int],
+    view: View,
+    values: Collection[int] = (),
+    loose: Collection[int] = (),
 ) -> list[str]:
     """After a commit: what still holds on to an object whose place another has taken.  `gone` maps ids to
     the object and its name; `ours` are the ids of the engine's own records, and `values` of what these hold.
 
-    Old functions and their cells hold old classes; whether one can still be reached is the graph's to say.
+    Old functions and their cells hold old classes; whether one can still be reached is the graph's to say:
+    `loose` are the ids of those that can't.  What they alone hold (their annotations) goes with them.
     """
     found: dict[str, None] = {}
-    records, dead = ours | {id(gone), *map(id, gone.values())}, set(gone)
+    records, dead = ours | {id(gone), *map(id, gone.values())}, {*gone, *loose}
     for obj, _ in gone.values():
         if issubclass(type(obj), type):
             dead |= {id(obj.__mro__), id(obj.__bases__), *map(id, gc.get_referents(class_dict(obj)))}

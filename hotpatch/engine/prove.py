@@ -43,7 +43,7 @@ from .reading import class_dict
 from .recorded import Note
 from .staged import Staged
 from .view import PLAIN_VIEW, View
-from .world import World
+from .world import OVERLOADS, World
 
 Place = str
 Value = Any
@@ -70,7 +70,7 @@ def prove(staged: Staged) -> tuple[str, ...]:
         before = describe_live(staged.root, staged.app, staged.measurement.opened, staged.view)
     finally:
         apply(staged.ops, forward=True)
-    lost = _methods_of_the_gone(staged)
+    lost = _methods_of_the_gone(staged) | _overloads_that_went(staged)
     after = describe_live(staged.root, staged.app, staged.measurement.opened, staged.view, lost)
     findings = compare(staged, before, after)
     unlinked = _unlinked(before, after)
@@ -138,7 +138,7 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note]) -> tuple[str, ...]
     del asked, objects  # they hold classes, and are no holders of the program's
     gone, ours, values = _gone(staged), _own_records(staged), _values(staged)
     if gone:
-        findings += heap.holders(gone, ours, staged.view, values)
+        findings += heap.holders(gone, ours, staged.view, values, _overloads_that_went(staged))
     findings += rebound.held(staged.ops, staged.functions, ours | values, staged.view)
     return tuple(findings)
 
@@ -167,6 +167,15 @@ def _methods_of_the_gone(staged: Staged) -> set[int]:
         for live, _ in staged.exchanged.values()
         for value in class_dict(live).values()
         if type(value) is types.FunctionType
+    }
+
+
+def _overloads_that_went(staged: Staged) -> set[int]:
+    """ids of functions that `typing` has no more as overloads, which was all that they were there for."""
+    return {
+        id(op.before)
+        for op in staged.ops
+        if op.where.startswith(OVERLOADS) and type(op.before) is types.FunctionType
     }
 
 

@@ -19,6 +19,7 @@ import functools
 import gc
 import logging
 import operator
+import struct
 import sys
 import types
 import typing
@@ -67,6 +68,7 @@ MODULE_NOISE: Final = frozenset(
         "__warningregistry__",
     }
 )
+_POINTER: Final = struct.calcsize("P")
 CLASS_NOISE: Final = frozenset({"__dict__", "__weakref__", "_abc_impl", "__slotnames__"})
 """The last is written down by `copy` and `pickle` when they first meet an instance."""
 DESCRIPTORS: Final = (
@@ -175,7 +177,7 @@ def expand_instance(shapes: Shapes, obj: Any, cls: type) -> Shape:
         kids += [(part, read(obj)) for part, read in GIVEN[base]]
     elif issubclass(base, BaseException):
         kids.append(("args", BaseException.__dict__["args"].__get__(obj)))
-    elif base is not object:
+    elif _has_payload(base):
         head = ("c-payload", class_module(base), qualname_of(base))
     for i, (_, name, member) in enumerate(members):
         value = slot_value(member, obj)
@@ -183,6 +185,13 @@ def expand_instance(shapes: Shapes, obj: Any, cls: type) -> Shape:
             kids.append((("slot", i, name), value))
     kids += [(("attr", k), v) for k, v in list((raw_dict(obj) or {}).items())]
     return kind, (base.__name__, head), kids, None
+
+
+def _has_payload(base: type) -> bool:
+    """Do its objects have more room in C than the header, a dictionary and weak references take?  Those of
+    `datetime.tzinfo` don't."""
+    basic, item, dictionary, weak = sizes_of(base)
+    return item > 0 or basic - _POINTER * ((dictionary > 0) + (weak > 0)) > object.__basicsize__
 
 
 def _sequence(name: str) -> Callable[[Shapes, Any], Shape]:

@@ -33,6 +33,8 @@ absolute = os.path.abspath
 
 TOKEN: Final = "\x00root\x00"
 OUTSIDE: Final = "<outside> "
+OVERLOADS: Final = f"{OUTSIDE}typing:_overload_registry"
+"""Where `typing.overload` keeps what it is given, for `get_overloads` (3.11 to 3.13)."""
 CELL: Final = "#"
 NOT_PROGRAMS: Final = frozenset({"__main__", "hotpatch", "hotpatch_agent", "_hotpatch_describers"})
 SHARED: Final = frozenset(

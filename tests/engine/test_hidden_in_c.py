@@ -75,3 +75,18 @@ def test_a_variable_that_is_deleted_otherwise_is_no_effect_on_anything_else(prog
     outcome = program.patch({"m.py": "from collections import deque\nX = deque()\n"})
     assert outcome, outcome.reasons
     assert m.deque is type(m.X)
+
+
+def test_a_class_derived_from_one_of_c_that_keeps_nothing_is_looked_into(program: Program) -> None:
+    """`datetime.tzinfo` has no more room in C than `object`."""
+    zone = (
+        "from datetime import tzinfo, timedelta\nclass Zone(tzinfo):\n"
+        "    def __init__(self, hours): self.hours = hours\n"
+        "    def utcoffset(self, when): return timedelta(hours=self.hours)\n"
+        "    def tzname(self, when): return 'old'\nHERE = Zone(1)\n"
+    )
+    program.runs({"m.py": zone})
+    here = program.module("m").HERE
+    outcome = program.patch({"m.py": zone.replace("self.hours = hours", "self.hours = hours * 2")})
+    assert outcome, outcome.reasons
+    assert here.hours == 2

@@ -86,3 +86,33 @@ def test_what_only_waits_for_the_collector_is_no_object_that_lives(
     assert outcome.undo is not None
     outcome.undo.revert()
     assert points.P(1).sum() == 1
+
+
+PROXY = (
+    "class Look:\n    def __init__(self, find): self.find = find\n"
+    "    def __get__(self, obj, cls=None): return self if obj is None else self.find(obj)\n"
+    "    def __set__(self, obj, value): raise AttributeError\n"
+    "class Proxy:\n    __slots__ = ('target',)\n    def __init__(self, target): self.target = target\n"
+    "    __class__ = Look(lambda self: type(self.target))\n    __doc__ = Look(lambda self: 'of a proxy')\n"
+)
+KINDS = (
+    "class Meta(type):\n    @property\n    def kind(cls): return 'of the metaclass'\n"
+    "class Model(metaclass=Meta):\n    __slots__ = ('target',)\n    kind = 'of the class'\n"
+)
+
+
+def test_a_class_that_says_what_the_class_of_its_objects_is_is_built_with_that(program: Program) -> None:
+    program.runs({"m.py": PROXY})
+    m = program.module("m")
+    outcome = program.patch({"m.py": PROXY.replace("target", "_target")})
+    assert outcome, outcome.reasons
+    proxy = m.Proxy(3)
+    assert (proxy.__class__, proxy.__doc__, proxy._target) == (int, "of a proxy", 3)
+
+
+def test_a_class_has_its_attributes_where_its_metaclass_has_a_property_of_the_name(program: Program) -> None:
+    program.runs({"m.py": KINDS})
+    m = program.module("m")
+    outcome = program.patch({"m.py": KINDS.replace("target", "source")})
+    assert outcome, outcome.reasons
+    assert (m.Model.kind, m.Model().kind) == ("of the metaclass", "of the class")
