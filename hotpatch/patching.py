@@ -168,7 +168,7 @@ def _answer(staged: engine.Staged, writer: int, extra: Sequence[refresh.Handler]
         try:
             with refresh.begin(staged.ops, app=staged.app, root=staged.root, extra=extra) as round_:
                 engine.apply(staged.ops, forward=True)
-            found = _failures(round_) or list(engine.prove(staged))
+            found = _failures(round_) or list(engine.prove(staged, refresh.remade()))
         except HotpatchError as why:
             found = [str(why)]
         except BaseException as error:  # noqa: BLE001  the answer goes to the parent, whatever it is

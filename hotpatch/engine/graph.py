@@ -114,6 +114,20 @@ class Graph:
         kind: str = self.nodes[i][0]
         return kind
 
+    def without(self, names: Collection[str]) -> Graph:
+        """The graph with nothing of these names on its classes."""
+        if not names:
+            return self
+        left_out = {("attr", name) for name in names}
+        nodes = self.nodes.copy()
+        for i in self.nodes if type(nodes) is dict else range(len(nodes)):
+            kind, head, kids, code = nodes[i]
+            if kind == "class":
+                nodes[i] = kind, head, [kid for kid in kids if kid[0] not in left_out], code
+        found = Graph(nodes, self.parents, self.roots, self.leaves)
+        found.objects = self.objects
+        return found
+
     def path(self, i: int) -> str:
         """For people: where the node was first found."""
         return spoken(self.way(i))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 from .graph import Graph
 from .labels import label
 from .pairing import SHARED
 from .reading import plain_same
+
+DEPTH: Final = 3
+MOST: Final = 64
+"""How far down, and at how many parts of each, is looked to see how much two things have in common."""
 
 
 class Likeness:
@@ -26,13 +31,22 @@ class Likeness:
         return len(a & b) / len(a | b) + float(bool(name_of(self._old, o) == name_of(self._new, n)))
 
     def _contents_alike(self, o: int, n: int) -> float:
-        a, b = self._old.kids(o), self._new.kids(n)
-        same = sum(self._looks_alike(child, b[step]) for step, child in a.items() if step in b)
-        return same / max(len(a), len(b), 1) + float(name_of(self._old, o) == name_of(self._new, n))
+        return self._kids_alike(o, n, DEPTH) + float(name_of(self._old, o) == name_of(self._new, n))
 
-    def _looks_alike(self, o: int, n: int) -> bool:
+    def _kids_alike(self, o: int, n: int, depth: int) -> float:
+        a, b = self._old.kids(o), self._new.kids(n)
+        both = ((child, b[step]) for step, child in a.items() if step in b)
+        same = sum(self._looks_alike(*pair, depth - 1) for pair in islice(both, MOST))
+        return float(same) / min(max(len(a), len(b), 1), MOST)
+
+    def _looks_alike(self, o: int, n: int, depth: int) -> float:
         x, y = self._old.nodes[o], self._new.nodes[n]
-        return x[0] == y[0] and (x[0] != "plain" or plain_same(x[1], y[1]))
+        if x[0] != y[0] or (x[0] == "plain" and not plain_same(x[1], y[1])):
+            return 0.0
+        if not depth or not x[2]:
+            return 1.0
+        told = bool(name_of(self._old, o) == name_of(self._new, n))
+        return (1 + told + self._kids_alike(o, n, depth)) / 3
 
     def _features_of(self, graph: Graph, i: int) -> frozenset[Any]:
         key = (graph is self._old, i)

@@ -18,6 +18,10 @@ SHARED: Final = frozenset(
     {"instance", "list", "dict", "set", "deque", "ordereddict", "defaultdict", "opaque", "object"}
 )
 """Kinds known by their identity, and by nothing that they are called."""
+VALUE: Final = "value"
+"""The kind of an instance that is told from others by what it is equal to."""
+SEVERAL: Final = 8
+"""So many places of a value tell whether it is the same ones before and after."""
 
 
 class Places:
@@ -51,11 +55,18 @@ class Places:
 
 
 def _steps_to(graph: Graph) -> dict[int, list[str]]:
-    """The steps by which each shared thing is reached, and from what."""
+    """The steps by which each shared thing is reached, and from what.  What a value consists of stands where
+    that one stands: of one that two places have, each may become another."""
     found: dict[int, list[str]] = {i: ["root"] for i in graph.roots.values() if graph.kind(i) in SHARED}
-    for kind, head, kids, _ in graph.nodes:
+    of_values: list[tuple[int, str, int]] = []
+    for i, (kind, head, kids, _) in enumerate(graph.nodes):
         whose: Any = head if kind == "module" else head[1] if kind == "class" else kind
         for step, child in kids:
-            if graph.kind(child) in SHARED:
+            if kind == VALUE and graph.kind(child) in SHARED:
+                of_values.append((child, f"{whose} {step!r}", i))
+            elif graph.kind(child) in SHARED or graph.kind(child) == VALUE:
                 found.setdefault(child, []).append(f"{whose} {step!r}")
+    for child, step, parent in of_values:
+        above = found.get(parent, [""])[:SEVERAL]
+        found.setdefault(child, []).extend(f"{step} of {place}" for place in above)
     return found

@@ -59,8 +59,9 @@ def describe_live(
     return graph
 
 
-def prove(staged: Staged) -> tuple[str, ...]:
-    """What is unlike a fresh start, by name; empty if nothing is.
+def prove(staged: Staged, remade: Collection[str] = ()) -> tuple[str, ...]:
+    """What is unlike a fresh start, by name; empty if nothing is.  `remade` are attributes of classes that
+    refresh handlers have made anew from what is compared.
 
     To be called after the commit of `staged.ops`, where nothing else runs: they are taken back for a moment,
     to see what was state before.
@@ -72,7 +73,7 @@ def prove(staged: Staged) -> tuple[str, ...]:
         apply(staged.ops, forward=True)
     lost = _methods_of_the_gone(staged) | _overloads_that_went(staged)
     after = describe_live(staged.root, staged.app, staged.measurement.opened, staged.view, lost)
-    findings = compare(staged, before, after)
+    findings = compare(staged, before, after, remade)
     unlinked = _unlinked(before, after)
     del before, after
     gc.collect()  # what staging and describing held on to is no holder of the program's
@@ -81,14 +82,16 @@ def prove(staged: Staged) -> tuple[str, ...]:
     return findings + of_the_heap(staged, unlinked)
 
 
-def compare(staged: Staged, before: Graph, after: Graph) -> tuple[str, ...]:
+def compare(staged: Staged, before: Graph, after: Graph, remade: Collection[str] = ()) -> tuple[str, ...]:
     proof = staged.measurement.proof
-    were = Match(before, proof.old, here=True)
+    graphs = (before, after, proof.old, proof.new)
+    before, after, old, new = (graph.without(remade) for graph in graphs)
+    were = Match(before, old, here=True)
     state = unlike(were)
-    match = Match(after, proof.new, proof.noise, here=True)
+    match = Match(after, new, proof.noise, here=True)
     if _items_come_and_go(match):
-        known = _known_again(were, Match(proof.old, proof.new, proof.noise), after)
-        match = Match(after, proof.new, proof.noise, here=True, known=known)
+        known = _known_again(were, Match(old, new, proof.noise), after)
+        match = Match(after, new, proof.noise, here=True, known=known)
     left = unlike(match, carried(staged, match))
     edited, kept = places_of_edit(staged), places_kept(staged)
     copied = copies(staged.measurement.difference, match)

@@ -32,9 +32,11 @@ itself runs its old code in `before` and its new code afterwards.
 Handlers for `functools` caches, Jinja, Django, Flask, Starlette and pydantic come with hotpatch
 (`plugins`); others are found by the entry point group `hotpatch.refresh` (`discover`).  What a plugin needs
 of what the program holds it names (`Handler.looks_for`), and asks for by `Update.held`.
+What it compiles into classes it names too (`Handler.remakes`): that can't be compared with a fresh start's.
 """
 
 from hotpatch.refresh.discover import find as find_plugins
+from hotpatch.refresh.discover import remade
 from hotpatch.refresh.leads import Leads
 from hotpatch.refresh.registry import Handler, Registration, Step, add, collecting, register, registered
 from hotpatch.refresh.rounds import Failure, Report, Round, begin
@@ -58,4 +60,5 @@ __all__ = [
     "instances",
     "register",
     "registered",
+    "remade",
 ]

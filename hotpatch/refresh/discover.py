@@ -60,6 +60,11 @@ def plugins() -> tuple[tuple[Handler, ...], tuple[tuple[str, str], ...]]:
     return tuple(_loaded.values()), tuple(_failed.items())
 
 
+def remade() -> frozenset[str]:
+    """The attributes of classes that handlers make anew (`Handler.remakes`)."""
+    return frozenset().union(*(handler.remakes for handler in plugins()[0]))
+
+
 def find() -> dict[str, Callable[[], object]]:
     """All plugins that are installed, by name, unloaded."""
     global _found

@@ -32,6 +32,9 @@ class Handler:
     the change, and once more before it is settled."""
     looks_in: Callable[[], Iterable[object]] | None = None
     """Where they are to be found as well, besides what the program holds."""
+    remakes: frozenset[str] = frozenset()
+    """Attributes of classes that its `rebuild` makes anew, of all that a change reaches: compiled from what
+    the proof compares, which leaves them out."""
 
 
 _handlers: tuple[Handler, ...] = ()

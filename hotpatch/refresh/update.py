@@ -74,12 +74,25 @@ class Update:
 
     @cached_property
     def classes(self) -> Mapping[int, type]:
-        """id to class, for all classes that get, lose or change an attribute, a base or a method's code."""
+        """id to class, for all classes that get, lose or change an attribute, a base or a method's code, and
+        those that take the place of another of their name."""
         found = {id(op.owner): op.owner for op in self.ops if op.kind in _ON_CLASS}
+        found |= self.successors
         for function in self.functions.values():
             owner = _class_of(function)
             if owner is not None:
                 found[id(owner)] = owner
+        return found
+
+    @cached_property
+    def successors(self) -> Mapping[int, type]:
+        """id to class, for all classes that take the place of another of their name."""
+        found = {}
+        for op in self.ops:
+            went, comes = (op.after, op.before) if self.undo else (op.before, op.after)
+            classes = issubclass(type(comes), type) and issubclass(type(went), type)
+            if classes and went.__qualname__ == comes.__qualname__:
+                found[id(comes)] = comes
         return found
 
     @cached_property

@@ -361,14 +361,14 @@ BASE = "def g(): return 2\n"
 @pytest.mark.parametrize(
     ("instead", "seconds", "said"),
     [
-        (lambda staged: os.kill(os.getpid(), signal.SIGKILL), 60.0, "the child ended with -9"),
-        (lambda staged: signal.pause(), 0.2, "it took longer than 0.2 s"),
+        (lambda *_: os.kill(os.getpid(), signal.SIGKILL), 60.0, "the child ended with -9"),
+        (lambda *_: signal.pause(), 0.2, "it took longer than 0.2 s"),
     ],
 )
 def test_a_proof_that_gives_no_answer_says_why(
     program: Program,
     monkeypatch: pytest.MonkeyPatch,
-    instead: Callable[[object], None],
+    instead: Callable[..., None],
     seconds: float,
     said: str,
 ) -> None:

@@ -113,3 +113,40 @@ def test_an_answer_of_another_type_is_checked_as_what_it_is_now(
     assert outcome.undo is not None
     outcome.undo.revert()
     assert client.get("/x").json() == old
+
+
+BODIES = """
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+app = FastAPI()
+class Item(BaseModel):
+    name: str
+class User(BaseModel):
+    id: int
+class Made(BaseModel):
+    name: str
+
+@app.post("/items")
+def create(item: Item) -> Made: return Made(name=item.name)
+"""
+
+
+def test_an_endpoint_takes_a_second_model_and_answers_with_another(program: Program) -> None:
+    """What stood in the route once, for the body and for its one parameter, is two things now."""
+    program.runs({"site_of_bodies.py": BODIES})
+    site = program.module("site_of_bodies")
+    client = TestClient(site.app)
+    assert client.post("/items", json={"name": "a"}).json() == {"name": "a"}
+    new = BODIES.replace("def create(item: Item) -> Made: return Made(name=item.name)", "").replace(
+        '@app.post("/items")',
+        'class Owned(Made):\n    owner: int\n@app.post("/items")\n'
+        "def create(item: Item, user: User) -> Owned: return Owned(name=item.name, owner=user.id)",
+    )
+    outcome = program.patch({"site_of_bodies.py": new}, app=site.app, app_target="site_of_bodies:app")
+    assert outcome, outcome.reasons
+    both = {"item": {"name": "a"}, "user": {"id": 3}}
+    assert client.post("/items", json=both).json() == {"name": "a", "owner": 3}
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert client.post("/items", json={"name": "a"}).json() == {"name": "a"}

@@ -265,7 +265,7 @@ class Steps:
 
     def prove(self) -> Sequence[str]:
         """What is unlike a fresh start."""
-        return engine.prove(self.staged)
+        return engine.prove(self.staged, refresh.remade())
 
 
 def _side_by_side(ops: Sequence[Op]) -> epochs.Version:

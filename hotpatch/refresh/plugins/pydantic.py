@@ -13,7 +13,8 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Any, get_args
+from typing import Any, Final, get_args
+from weakref import WeakKeyDictionary, WeakSet
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic._internal._mock_val_ser import set_dataclass_mocks, set_model_mocks
@@ -21,6 +22,13 @@ from pydantic.dataclasses import is_pydantic_dataclass, rebuild_dataclass
 
 from hotpatch.refresh.registry import Handler
 from hotpatch.refresh.update import Update
+
+SCHEMA: Final = "__pydantic_core_schema__"
+
+
+_found: Final[WeakKeyDictionary[Update, list[Any]]] = WeakKeyDictionary()
+_anew: Final[WeakSet[Any]] = WeakSet()
+"""The classes that were ever compiled anew: to take a change back says nothing of what they have now."""
 
 
 def forget(update: Update) -> None:
@@ -37,12 +45,13 @@ def stand_in(place: Callable[..., None], cls: type) -> None:
 
 def rebuild(update: Update) -> None:
     classes = stale(update)
+    _anew.update(classes)
     for cls in classes:
         if issubclass(cls, BaseModel):
             cls.model_rebuild(force=True, _parent_namespace_depth=0)
         else:
             rebuild_dataclass(cls, force=True, _parent_namespace_depth=0)
-    held = set(map(id, classes))
+    held = {*map(id, classes), *update.classes}
     for adapter in update.held(TypeAdapter):
         # One that is given another type keeps the validators that were compiled of the one before.
         if id(adapter) in update.owners or any(id(part) in held for part in mentioned(adapter._type)):
@@ -50,9 +59,21 @@ def rebuild(update: Update) -> None:
 
 
 def stale(update: Update) -> list[Any]:
-    """The classes that change and all that are compiled with one of them inside."""
+    """The classes that change and all that are compiled with one of them inside: as they were found at first,
+    before what they were compiled to was forgotten."""
+    if update not in _found:
+        _found[update] = _stale(update)
+    return _found[update]
+
+
+def _stale(update: Update) -> list[Any]:
     classes: list[Any] = [*models(), *filter(is_pydantic_dataclass, update.classes.values())]
-    found = [cls for cls in classes if changed(cls, update)]
+    inside = any(SCHEMA in op.where for op in update.ops)
+    found = [
+        cls
+        for cls in classes
+        if changed(cls, update) or (inside and _is_written_in(cls, update)) or (update.undo and cls in _anew)
+    ]
     for cls in found:  # grows as it goes
         found += [other for other in classes if other not in found and _holds(other, cls)]
     return found
@@ -65,10 +86,26 @@ def models(cls: type[BaseModel] = BaseModel) -> Iterator[type[BaseModel]]:
         yield from models(sub)
 
 
+def _is_written_in(cls: Any, update: Update) -> bool:
+    """Does the change write into the schema that the class was compiled from?"""
+    todo = [vars(cls).get(SCHEMA)]
+    while todo:
+        part = todo.pop()
+        if id(part) in update.owners:
+            return True
+        if type(part) is dict:
+            todo += part.values()
+        elif type(part) in (list, tuple):
+            todo += part
+    return False
+
+
 def changed(cls: Any, update: Update) -> bool:
     """Whether the class itself, one of its fields, or a validator or serialiser of it changes."""
     fields = cls.__pydantic_fields__
-    if id(cls) in update.owners or id(fields) in update.owners or any(map(update.concerns, fields.values())):
+    if id(cls) in update.owners or id(cls) in update.successors or id(fields) in update.owners:
+        return True
+    if any(map(update.concerns, fields.values())):
         return True
     decorators = cls.__pydantic_decorators__
     kinds = (getattr(decorators, kind.name) for kind in dataclasses.fields(decorators))
@@ -89,4 +126,16 @@ def mentioned(annotation: Any) -> Iterator[Any]:
         yield from mentioned(part)
 
 
-HANDLER = Handler("pydantic", forget=forget, rebuild=rebuild, looks_for=(TypeAdapter,))
+COMPILED: Final = frozenset(
+    {
+        SCHEMA,
+        "__pydantic_validator__",
+        "__pydantic_serializer__",
+        "__pydantic_complete__",
+        "__signature__",
+    }
+)
+"""What compiling leaves on a class: of one whose annotations can't be resolved yet pydantic leaves it to the
+first use, so that two processes may differ in it."""
+
+HANDLER = Handler("pydantic", forget=forget, rebuild=rebuild, looks_for=(TypeAdapter,), remakes=COMPILED)
