@@ -45,9 +45,11 @@ class Difference:
     """Objects that change where they are, in the order in which they were found."""
     stale_caches: frozenset[Pair]
     """lru_caches whose function leads, by the names it uses, to something that changes."""
-
     stale_dispatch: frozenset[Pair]
     """Functions of `functools.singledispatch` near which something changes."""
+    remade: frozenset[Pair] = frozenset()
+    """Of the stale caches, those whose function makes its answers otherwise: not only what is done with them
+    changes."""
     reordered: frozenset[Pair] = frozenset()
     """Mappings whose keys come in another order."""
     heirs: frozenset[Pair] = frozenset()
@@ -58,7 +60,8 @@ class Difference:
     """Nodes of old that are evaluated when they are first asked for something: what is there then (`awake`).
     Others take their places, even where they look alike: what has been evaluated is not."""
     recalled: tuple[tuple[int, str], ...] = ()
-    """(node of old, name): what the object may have been asked for since, and was made of what changes."""
+    """(node of old, name): what the object, or an object of the class, may have been asked for since, and was
+    made of what changes."""
     filled: tuple[tuple[int, str, str, bool], ...] = ()
     """(node of old, "attr" or "name", name, whether None stands there): what may have been filled since, and
     from what changes."""

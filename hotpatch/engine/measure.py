@@ -24,7 +24,7 @@ from .planning import Foresee, explain_it
 from .process_settings import FINALIZERS, settings_problems
 from .prune import prune
 from .reach import Reach
-from .stale import recalled
+from .stale import recalled, remade
 from .start import Start, Started, run
 
 Sources = Mapping[str, tuple[str, bytes]]
@@ -64,7 +64,7 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
         difference = evolve(derive(match), awake=became)
     reach = Reach(match, (set(difference.visits) | difference.replaced) - difference.moved)
     kept = recalled(match, difference, reach), filled(match, reach)
-    difference = evolve(difference, recalled=kept[0], filled=kept[1])
+    difference = evolve(difference, recalled=kept[0], filled=kept[1], remade=remade(difference, reach))
     problems = [*seen, *effects, *(Problem("", "", why) for why in _compiled(old_root, new_root, old))]
     problems += [Problem("", "", why) for why in _other_names(old.graph, new.graph)]
     if doubled := _doubled(old.graph) or _doubled(new.graph):

@@ -188,6 +188,7 @@ PAIR_SETS: Final = (
     "renamed",
     "moved",
     "stale_caches",
+    "remade",
     "stale_dispatch",
     "reordered",
     "heirs",

@@ -17,7 +17,8 @@ from typing import Any, Final
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from . import codes
+from . import answers, codes
+from .answers import Written
 from .awake import told
 from .difference import Difference
 from .graph import Graph
@@ -29,8 +30,11 @@ from .shape import Shapes
 from .world import World
 
 
-def stale_caches(names: frozenset[str], world: World, objects: Sequence[Any], known: set[int]) -> list[Op]:
-    """lru_caches that a function of the program made at run time, in front of something that changes."""
+def stale_caches(
+    names: frozenset[str], written: Written, objects: Sequence[Any], known: set[int]
+) -> list[Op]:
+    """lru_caches that a function of the program made at run time, in front of something that changes.  Raises
+    PatchRefused where one keeps what may hold more than it was made of."""
     ops = []
     for cache in objects:
         if type(cache) is not LRU or id(cache) in known:
@@ -38,7 +42,12 @@ def stale_caches(names: frozenset[str], world: World, objects: Sequence[Any], kn
         f = vars(cache).get("__wrapped__")
         if type(f) is types.MethodType:  # one for each object: `self.get = lru_cache(self._get)`
             f = f.__func__
-        if type(f) is types.FunctionType and f.__code__.co_name in names and world.is_local(f):
+        if type(f) is types.FunctionType and f.__code__.co_name in names and written.is_ours(f):
+            if (kept := answers.state_in(cache, written)) is not None:
+                raise PatchRefused(
+                    f"a cache of {f.__qualname__} that was made at run time keeps a {kept}, which may hold "
+                    "what came since"
+                )
             ops.append(Op(cache, SlotKind.CALL, None, cache.cache_clear, cache.cache_clear, "cache"))
     return ops
 
@@ -70,13 +79,13 @@ def _finds_none(name: str) -> None:
     return None
 
 
-def cached_properties(functions: Functions, world: World) -> dict[int, set[str]]:
-    """id of a class of the program: names of its cached properties whose function changes.
+def cached_properties(functions: Functions, world: World) -> dict[int, dict[str, types.CodeType]]:
+    """id of a class of the program: names of its cached properties whose function changes, and what that was.
 
     A cached property, of whatever make, is a descriptor that holds the function, and leaves the answer in the
     instance's dictionary under its own name.
     """
-    found: dict[int, set[str]] = {}
+    found: dict[int, dict[str, types.CodeType]] = {}
     # One that only moved to other lines would answer as it did.
     body = {i: [codes.key_of(code).body for code in (old, new)] for i, (_, old, new) in functions.items()}
     changed = {i for i, (old, new) in body.items() if old != new}
@@ -86,13 +95,10 @@ def cached_properties(functions: Functions, world: World) -> dict[int, set[str]]
             if not issubclass(type(value), type) or not is_python_class(value):
                 continue
             for name, held in list(world.view.attributes(value).items()):
-                if name in names and _caches(held, changed):
-                    found.setdefault(id(value), set()).add(name)
+                part = next((part for part in _asked(held) if id(part) in changed), None)
+                if name in names and part is not None:
+                    found.setdefault(id(value), {})[name] = functions[id(part)][1]
     return found
-
-
-def _caches(held: Any, changed: set[int]) -> bool:
-    return any(id(part) in changed for part in _asked(held))
 
 
 def _asked(held: Any) -> list[Any]:
@@ -106,32 +112,65 @@ def _asked(held: Any) -> list[Any]:
     return parts
 
 
-def drop_cached(properties: Mapping[int, set[str]], objects: Sequence[Any]) -> list[Op]:
-    """Forget, on every instance that lives, what a cached property answered."""
+def drop_cached(
+    properties: Mapping[int, dict[str, types.CodeType]], objects: Sequence[Any], written: Written
+) -> list[Op]:
+    """Forget, on every instance that lives, what a cached property answered.  Raises PatchRefused where that
+    may hold more than it was made of."""
     ops = []
-    wanted: dict[int, set[str]] = {}
+    wanted: dict[int, dict[str, types.CodeType]] = {}
     for obj in objects:
         cls = type(obj)
         if id(cls) not in wanted:
-            wanted[id(cls)] = {n for base in mro_of(cls) for n in properties.get(id(base), ())}
+            above = (properties.get(id(base), {}) for base in reversed(mro_of(cls)))
+            wanted[id(cls)] = {name: code for found in above for name, code in found.items()}
         if not wanted[id(cls)]:
             continue
         space = raw_dict(obj) or {}
-        for name in wanted[id(cls)] & space.keys():
+        for name in wanted[id(cls)].keys() & space.keys():
             where = f"cached {qualname_of(cls)}.{name}"
+            if answers.may_hold_more(space[name], written, wanted[id(cls)][name]):
+                raise PatchRefused(
+                    f"{where} of an object that lives may hold what came since, and the new code makes it "
+                    "otherwise"
+                )
             ops.append(Op(obj, SlotKind.INSTANCE, name, space[name], ABSENT, where))
     return ops
 
 
-def drop_recalled(recalled: Sequence[tuple[int, str]], locator: Locator, shapes: Shapes) -> list[Op]:
+Recalled = tuple[list[tuple[Any, str]], dict[int, set[str]]]
+"""Objects with the names of answers of theirs, and classes' ids with those of their objects'."""
+
+
+def recalled(found: Sequence[tuple[int, str]], locator: Locator) -> Recalled:
+    """What `Difference.recalled` means here."""
+    of_objects, of_classes = list[tuple[Any, str]](), dict[int, set[str]]()
+    for o, name in found:
+        thing = locator.locate(o)
+        if issubclass(type(thing), type):
+            of_classes.setdefault(id(thing), set()).add(name)
+        elif thing is not MISSING:
+            of_objects.append((thing, name))
+    return of_objects, of_classes
+
+
+def drop_recalled(asked: Recalled, objects: Sequence[Any], known: Sequence[Op], shapes: Shapes) -> list[Op]:
     """Forget answers that were made of what changes, where they are plain data.  Raises PatchRefused where
     one is more: it may hold what came since.  Modules, classes and functions are what they are."""
-    ops = []
-    for o, name in recalled:
-        obj = locator.locate(o)
-        space = {} if obj is MISSING else raw_dict(obj) or {}
-        if name not in space or shapes.expand(space[name])[0] in (*_FETCHED, "logger"):
+    of_objects, of_classes = asked
+    ops, wanted = list[Op](), dict[int, set[str]]()
+    dropped = {(id(op.owner), op.key) for op in known if op.kind is SlotKind.INSTANCE}
+    for obj in objects if of_classes else ():
+        cls = type(obj)
+        if id(cls) not in wanted:
+            wanted[id(cls)] = {name for base in mro_of(cls) for name in of_classes.get(id(base), ())}
+        of_objects += [(obj, name) for name in wanted[id(cls)]]
+    for obj, name in of_objects:
+        space = raw_dict(obj) or {}
+        is_known = name not in space or (id(obj), name) in dropped
+        if is_known or shapes.expand(space[name])[0] in (*_FETCHED, "logger"):
             continue
+        dropped.add((id(obj), name))
         where = f"cached {qualname_of(type(obj))}.{name}"
         if told(space[name], shapes.expand) is None:
             raise PatchRefused(f"{where} of an object that lives was made of what the new code changes")

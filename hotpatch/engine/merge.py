@@ -17,7 +17,7 @@ from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 from hotpatch.pace import breathe
 
-from . import codes, locks, memo
+from . import answers, codes, locks, memo
 from .alike import Alike
 from .build import Builder, Unbuildable, make_outside_module
 from .difference import Difference, hidden
@@ -60,6 +60,10 @@ class Merger:
         """id of a live object whose place another takes: itself, as a `Note`."""
         self.exchanged_keys: dict[Pair, dict[int, Any]] = {}
         """Of a mapping: the key that takes the place of one that lives, by the id of that one."""
+        spaces = [vars(module) for module in builder.world.local.values()]
+        self.written = answers.Written(builder.world.is_local, spaces)
+        self.caches: set[int] = set()
+        """ids of the caches whose answers have been seen to."""
         self.kept: set[str] = set()
         """Where the process and the new code disagree, and the author chose what lives."""
         self.unloaded = builder.unloaded
@@ -76,9 +80,23 @@ class Merger:
             self._visit(pair)
         for pair in self.difference.stale_caches:
             if (live := self.locator.locate(pair[0])) is not MISSING:
-                self.call(live.cache_clear, f"{self.old.path(pair[0])} cache", live)
+                self._forget_answers(pair, live)
         self.ops += memo.levels(self.ops)
         self.ops += memo.codecs_found(self.ops)
+
+    def _forget_answers(self, pair: Pair, cache: Any) -> None:
+        """Of a cache in front of something that changes, or that leads there."""
+        where = f"{self.old.path(pair[0])} cache"
+        self.caches.add(id(cache))
+        kept = answers.state_in(cache, self.written)
+        choice = self.choices.get(where)
+        if kept is None or choice == "rebuild":
+            self.call(cache.cache_clear, where, cache)
+        elif pair in self.difference.remade and choice != "keep":
+            raise PatchRefused(
+                f"{where}: it keeps a {kept}, which may hold what came since, and which the new code makes "
+                f"otherwise: {KEEP_OR_REBUILD}"
+            )
 
     def _new_module(self, name: str, n: int) -> None:
         if name in self.builder.world.local:

@@ -106,7 +106,8 @@ def _memoised(difference: Difference) -> Iterator[str]:
     for pair in sorted(difference.stale_caches):
         yield (
             f"{difference.old.path(pair[0])}: the answers that it has memoised are forgotten at the commit, "
-            "and again when no request runs the old code any more; in between both versions share them"
+            "and again when no request runs the old code any more; in between both versions share them (a "
+            "cache whose answers may hold what came since stays as it is)"
         )
 
 

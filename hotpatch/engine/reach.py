@@ -26,7 +26,9 @@ OBJECTS: Final = frozenset({"instance", "value"})
 _CONTAINERS: Final = frozenset(
     {"dict", "ordereddict", "defaultdict", "list", "deque", "set", "tuple", "frozenset", "mappingproxy"}
 )
-_MADE_BY: Final = ("__new__", "__init__", "__post_init__")
+MADE_BY: Final = ("__new__", "__init__", "__post_init__", "__attrs_post_init__", "model_post_init")
+FIELDS: Final = ("__dataclass_fields__", "__pydantic_fields__")
+"""Where a class keeps what its objects are made of, if no function of it says so."""
 _READS: Final = ("LOAD_ATTR", "LOAD_METHOD")
 
 
@@ -124,6 +126,46 @@ def cached_function(graph: Graph, i: int, name: str) -> int | None:
     return next((j for j in held if graph.kind(j) == "function" and graph.nodes[j][1][1] == name), None)
 
 
+def makers(graph: Graph, cls: int) -> Iterator[int]:
+    """The functions that run when an object of the class is made: its own, a base's, those that its fields'
+    defaults come from."""
+    for name in MADE_BY:
+        made = _member(graph, cls, name)
+        if made is not None and graph.kind(made) == "function":
+            yield made
+    for table in tables_of_fields(graph, cls):
+        yield from (i for i in _below_fields(graph, table) if graph.kind(i) == "function")
+
+
+def tables_of_fields(graph: Graph, cls: int) -> Iterator[int]:
+    found = (_member(graph, cls, name) for name in FIELDS)
+    return (table for table in found if table is not None)
+
+
+def _below_fields(graph: Graph, table: int) -> Iterator[int]:
+    todo, seen = [table], {table}
+    while todo:
+        for step, child in graph.nodes[todo.pop()][2]:
+            if child not in seen and step != "class":
+                seen.add(child)
+                yield child
+                if graph.kind(child) in _CONTAINERS | OBJECTS:
+                    todo.append(child)
+
+
+def classes(graph: Graph) -> Iterator[tuple[str, frozenset[str]]]:
+    """Classes by name, as the functions that they are called as: with the names that their makers use."""
+    for i, node in enumerate(graph.nodes):
+        if node[0] == "class":
+            used = (graph.uses(maker)[1] for maker in makers(graph, i))
+            yield _last(node), frozenset[str]().union(*used)
+
+
+def _last(node: Any) -> str:
+    name: str = node[1][1]
+    return name.rpartition(".")[2]
+
+
 def ways_up(match: Match) -> Ways:
     ways: dict[Pair, list[tuple[Pair, Step]]] = defaultdict(list)
     for pair, edges in match.edges.items():
@@ -187,8 +229,17 @@ class Reach:
             str(step[-1]) for pair in self.changing for _, step in ways.get(pair, ()) if type(step) is tuple
         }
         names |= holders(self._match, ways, self.changing)
-        functions = ((name, used) for _, name, used in self._match.new.functions())
-        return led_to(names, by_name(functions))
+        names |= set(self.made_otherwise())
+        functions = [(name, used) for _, name, used in self._match.new.functions()]
+        return led_to(names, by_name([*functions, *classes(self._match.new)]))
+
+    def made_otherwise(self) -> Iterator[str]:
+        """Names of the classes whose objects are made otherwise."""
+        for i, node in enumerate(self._match.new.nodes):
+            if node[0] == "class" and (
+                any(map(self.changes, makers(self._match.new, i))) or self.fields_change(i)
+            ):
+                yield _last(node)
 
     def by_function(self, function: int, own: Pair | None) -> bool:
         """Does what it reads change, asked for this object (or class)?  Not whether its own code does."""
@@ -237,27 +288,45 @@ class Reach:
         """Something of which it matters what is read of it."""
         return self._match.new.kind(new) in (*OBJECTS, "module", "class")
 
+    def changes(self, function: int) -> bool:
+        """Its code, or what it takes where it is given nothing, or what it closes over."""
+        pair = self._match.origin.get(function, -1), function
+        parts = (
+            child
+            for step, _, child in self._match.edges.get(pair, ())
+            if step in ("defaults", "kwdefaults") or step[0] == "closure"
+        )
+        return pair in self.changing or any(
+            part in self.changing or self.changes_inside(part) for part in parts
+        )
+
     def _called(self, function: int, own: Pair | None) -> bool:
-        changed = (self._match.origin.get(function, -1), function) in self.changing
-        return changed or self.by_function(function, own)
+        return self.changes(function) or self.by_function(function, own)
 
     def _at_end(self, pair: Pair) -> bool:
         kind = self._match.new.kind(pair[1])
         if kind == "function":
             return self._called(pair[1], None)
         if kind == "class":
-            made = (_member(self._match.new, pair[1], name) for name in _MADE_BY)
-            functions = (i for i in made if i is not None and self._match.new.kind(i) == "function")
-            return any(self._called(function, pair) for function in functions)
-        return kind in _CONTAINERS and self._changes_inside(pair)
+            made = makers(self._match.new, pair[1])
+            return any(self._called(i, pair) for i in made) or self.fields_change(pair[1])
+        return kind in _CONTAINERS and self.changes_inside(pair)
 
-    def _changes_inside(self, pair: Pair) -> bool:
+    def fields_change(self, cls: int) -> bool:
+        """Those of a class of the new start, as far as no function of it tells of them."""
+        return any(
+            self.changes_inside((self._match.origin.get(table, -1), table), _CONTAINERS | OBJECTS)
+            for table in tables_of_fields(self._match.new, cls)
+        )
+
+    def changes_inside(self, pair: Pair, into: Set[str] = _CONTAINERS) -> bool:
+        """Does something change that is in this, or in things of the kinds `into` that are in it?"""
         seen, todo = {pair}, [pair]
         while todo:
             for _, _, child in self._match.edges.get(todo.pop(), ()):
                 if child in self.changing:
                     return True
-                if child not in seen and self._match.new.kind(child[1]) in _CONTAINERS:
+                if child not in seen and self._match.new.kind(child[1]) in into:
                     seen.add(child)
                     todo.append(child)
         return False

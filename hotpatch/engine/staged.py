@@ -26,7 +26,7 @@ from .graph import APP
 from .locate import Locator
 from .measurement import Measurement
 from .merge import Merger
-from .reading import LRU, MISSING
+from .reading import MISSING
 from .recorded import Note
 from .shape import Shapes
 from .statement import Statements
@@ -132,7 +132,6 @@ def _stage(
     merger = Merger(difference, shapes, locator, builder, statements, Choices(choices, transformers))
     merger.run()
     _clear_dispatch(merger, difference, locator)
-    merger.ops += memo.drop_recalled(difference.recalled, locator, shapes)
     filled.of_old_code(difference.filled, merger)
     _drop_modules(merger, measurement)
     breathe()
@@ -194,7 +193,8 @@ def _scan(
     search = quiet.needs_search(exchange, incompatible)
     cached = memo.cached_properties(merger.functions, world)
     caches = bool(measurement.stale_names)
-    if not (exchanged or search or cached or caches or heap.needs_scan(merger.functions)):
+    asked = memo.recalled(measurement.difference.recalled, merger.locator)
+    if not (exchanged or search or cached or caches or any(asked) or heap.needs_scan(merger.functions)):
         return ()
     following = list[Op]()
     if exchanged:
@@ -205,9 +205,9 @@ def _scan(
     if exchanged:
         merger.ops += following
         merger.ops += heap.variables(exchanged, world.local, world.view)
-    known = {id(op.owner) for op in merger.ops if op.kind is SlotKind.CALL and type(op.owner) is LRU}
-    merger.ops += memo.stale_caches(measurement.stale_names, world, objects, known)
-    merger.ops += memo.drop_cached(cached, objects)
+    merger.ops += memo.stale_caches(measurement.stale_names, merger.written, objects, merger.caches)
+    merger.ops += memo.drop_cached(cached, objects, merger.written)
+    merger.ops += memo.drop_recalled(asked, objects, merger.ops, merger.shapes)
     return quiet.suspended_in(objects) if search else ()
 
 

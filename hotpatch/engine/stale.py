@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Final
 
 from .graph import Graph
 from .match import Match, Pair
-from .reach import OBJECTS, Reach, by_name, cached_function, holders, led_to, ways_up
+from .reach import (
+    OBJECTS,
+    Reach,
+    by_name,
+    cached_function,
+    classes,
+    holders,
+    led_to,
+    ways_up,
+)
 
 if TYPE_CHECKING:
     from .difference import Difference
@@ -30,7 +39,7 @@ def stale_caches(match: Match, different: set[Pair], replaced: set[Pair]) -> set
     ]
     if not caches:
         return set()
-    functions = [(name, used) for _, name, used in match.new.functions()]
+    functions = [(name, used) for _, name, used in match.new.functions()] + list(classes(match.new))
     attributes, readers = _of_objects(match, different, replaced, functions)
     changed = _changed_names(match, different, replaced) | readers
     uses = by_name(functions)
@@ -50,6 +59,7 @@ def _changed_names(match: Match, different: set[Pair], replaced: set[Pair]) -> s
     names: set[str] = set()
     tables = [pair for pair in different if match.old.kind(pair[0]) in TABLES]
     names |= holders(match, ways_up(match) if tables else {}, tables)
+    names |= set(Reach(match, (different | replaced) - match.moved).made_otherwise())
     for pair in (different | replaced) - match.moved:
         node = match.old.nodes[pair[0]]
         if node[0] == "function":
@@ -94,27 +104,45 @@ def _methods(graph: Graph, cls: int) -> Iterator[str]:
             yield from _methods(graph, child)
 
 
+def remade(difference: Difference, reach: Reach) -> frozenset[Pair]:
+    """Of the stale caches, those whose function makes its answers otherwise: its code changes, or what it
+    makes them of.  The others lead to the change by what is done with an answer."""
+
+    def makes_otherwise(function: int | None) -> bool:
+        if function is None or difference.new.kind(function) != "function":
+            return True
+        return reach.changes(function) or reach.by_function(function, None)
+
+    return frozenset(
+        pair
+        for pair in difference.stale_caches
+        if difference.new.kind(pair[1]) == "lru_cache"
+        and makes_otherwise(difference.new.kids(pair[1]).get("wrapped"))
+    )
+
+
 def recalled(match: Match, difference: Difference, reach: Reach) -> tuple[tuple[int, str], ...]:
     """Answers that objects of the start may keep since somebody asked for them, and that were made of what
     changes: (node of old, name).
 
     Of descriptors that hold a function which stays and comes to what changes.  By where its names lead, not
-    by the names alone, for such an answer may be state.  One that a start itself has asked for is measured;
-    objects made since the start are let be.
+    by the names alone, for such an answer may be state.  One that a start itself has asked for is measured.
+    Of objects made since the start the class is given: what they come to by way of it and of the module.
     """
     found, asked = list[tuple[int, str]](), dict[int, list[tuple[str, int]]]()
     for pair in sorted(match.edges) if reach.changing else ():
-        if match.old.kind(pair[0]) not in OBJECTS or pair in difference.replaced:
+        kind = match.old.kind(pair[0])
+        if kind not in (*OBJECTS, "class") or kind != match.new.kind(pair[1]) or pair in difference.replaced:
             continue
         old, new = match.old.kids(pair[0]), match.new.kids(pair[1])
-        if new["class"] not in asked:
-            asked[new["class"]] = list(_asked(match.new, new["class"]))
-        for name, function in asked[new["class"]]:
+        cls = pair[1] if kind == "class" else new["class"]
+        if cls not in asked:
+            asked[cls] = list(_asked(match.new, cls))
+        for name, function in asked[cls]:
             step = ("attr", name)
             stays = match.origin.get(function, -1), function
             if (
-                step not in old
-                and step not in new
+                (kind == "class" or (step not in old and step not in new))
                 and stays not in reach.changing
                 and reach.by_function(function, pair)
             ):

@@ -135,6 +135,12 @@ class Update:
             and (name in self.modules or not (file.startswith(installed) or "-packages/" in file))
         }
 
+    def is_of_the_program(self, thing: Any) -> bool:
+        """Is this class or function written in the program?"""
+        if type(thing) is types.FunctionType:
+            return thing.__globals__.get("__name__") in self.program
+        return class_module(thing) in self.program
+
     def concerns(self, value: object) -> bool:
         """Whether this very object changes, or is a wrapping of one that does, or an instance of a class
         that does.

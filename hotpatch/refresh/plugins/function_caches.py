@@ -1,5 +1,7 @@
 """`functools.lru_cache` and `cache`, and what does as they do, in front of functions that changed, or that
-lead to changed ones by name: whatever has a `cache_clear` and keeps the function as `__wrapped__`.
+lead to changed ones by name: whatever has a `cache_clear` and keeps the function as `__wrapped__`.  One whose
+answers may hold what came since (`@cache def hub(): return Hub()`) is let be: what becomes of it the engine
+has decided.
 
 Emptying a cache again is the inverse of emptying it: what the new code computed is as wrong after an undo
 as what the old code had computed is after a commit.  Caches are found as variables of the program's modules
@@ -12,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from hotpatch.engine.answers import Written, state_in
 from hotpatch.engine.reading import LRU, MISSING, class_attribute, class_module, raw_dict
 from hotpatch.refresh.leads import Leads
 from hotpatch.refresh.registry import Handler
@@ -46,8 +49,9 @@ def _is_cache(value: object) -> bool:
 
 def forget(update: Update) -> None:
     leads = Leads(update)
+    written = Written(update.is_of_the_program, [vars(module) for module in update.program.values()])
     for cache in caches(update):
-        if leads.to_change(cache.__wrapped__):
+        if leads.to_change(cache.__wrapped__) and state_in(cache, written) is None:
             cache.cache_clear()
 
 
