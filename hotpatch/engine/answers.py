@@ -101,8 +101,9 @@ def _set_on_others(code: types.CodeType) -> Iterator[str]:
     for step in dis.get_instructions(code):
         if step.opname == "STORE_ATTR" and (top is None or top != me):
             yield step.argval
-        loaded = step.argval[-1] if type(step.argval) is tuple else step.argval  # 3.13: two in one
-        top = loaded if step.opname.endswith("LOAD_FAST") else None
+        top = step.argval if step.opname.endswith("LOAD_FAST") else None
+        if type(top) is tuple:  # 3.13: two in one
+            top = top[-1]
 
 
 def state_in(cache: Any, written: Written) -> str | None:
