@@ -6,6 +6,8 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from . import codes
+
 
 def label(thing: Any, expand: Callable[[Any], Any], depth: int = 0) -> Any:
     """Plain data.  `thing` is an object and `expand` that of its process, or an index and the look-up in
@@ -41,14 +43,19 @@ def label(thing: Any, expand: Callable[[Any], Any], depth: int = 0) -> Any:
 
 def contents(thing: Any, expand: Callable[[Any], Any], depth: int = 3) -> Any:
     """Plain data that tells more than a label, to tell things of one label apart."""
-    kind, _, kids, _ = expand(thing)
-    if not depth or kind in ("plain", "class", "function", "code", "outside"):
+    kind, _, kids, code = expand(thing)
+    if kind == "function":
+        body = codes.key_of(code).body if type(code) is types.CodeType else code.body
+        kids = [kid for kid in kids if depth and (kid[0] in GIVEN or kid[0][0] == "closure")]
+        return label(thing, expand), body, *((step, contents(kid, expand, depth - 1)) for step, kid in kids)
+    if not depth or kind in ("plain", "class", "code", "outside"):
         return label(thing, expand)
     parts = [(step, contents(child, expand, depth - 1)) for step, child in kids if not _by_object(step)]
     return label(thing, expand), *sorted(parts[:MOST_PARTS], key=repr)
 
 
 MOST_PARTS = 16
+GIVEN = ("defaults", "kwdefaults")
 
 
 def _by_object(step: Any) -> bool:

@@ -66,6 +66,7 @@ IN_FRONT: Final = frozenset({"instance", "value", "partial", "lru_cache"})
 UNORDERED: Final = frozenset({"kwdefaults", "globals", KEPT_BY_FLAG})
 """Where mappings stand whose order nobody goes by, or that come by it while the program runs."""
 HEAD_ONLY: Final = NAMELESS | {"opaque", "object"}
+NAMED: Final = frozenset({"function", "class"})
 NOTHING_KNOWN: Final[Mapping[int, int]] = {}
 
 
@@ -115,7 +116,7 @@ class Match:
         """Methods that a class hands to another."""
         self._likeness = Likeness(old, new)
         self._often = self._names_borne_by_several()
-        self._places = Places(old, new)
+        self._places = Places(old, new, (self._namesakes(old), self._namesakes(new)))
         self._run()
 
     # -- the walk --------------------------------------------------------------------
@@ -186,14 +187,23 @@ class Match:
     def _names_borne_by_several(self) -> set[Any]:
         often: set[Any] = set()
         for graph in (self.old, self.new):
-            count = Counter(name_of(graph, i) for i, node in enumerate(graph.nodes) if node[0] == "function")
+            count = Counter(name_of(graph, i) for i, node in enumerate(graph.nodes) if node[0] in NAMED)
             often |= {name for name, number in count.items() if number > 1}
         return often
 
-    def _rank(self, pair: Pair) -> tuple[bool, int, float]:
+    def _namesakes(self, graph: Graph) -> set[int]:
+        nodes = enumerate(graph.nodes)
+        return {i for i, node in nodes if node[0] in NAMED and name_of(graph, i) in self._often}
+
+    def _rank(self, pair: Pair) -> tuple[bool, int, int, float]:
         o, n = pair
-        weight = self._places.weight(pair) if self.old.kind(o) in SHARED else 0
-        return not self._keys_in_doubt(pair), weight, self._likeness.degree(o, n)
+        weight = self._places.weight(pair) if self.old.kind(o) in SHARED | NAMED else 0
+        return (
+            not self._keys_in_doubt(pair),
+            weight,
+            self._places.beside_variables(pair),
+            self._likeness.degree(o, n),
+        )
 
     # -- two things that are one -------------------------------------------------------
 
@@ -381,20 +391,3 @@ class Match:
             lambda i: repr(contents(left[i][1], old)),
             lambda j: repr(contents(right[j][1], new)),
         )
-
-
-def noise_between(graph: Graph, again: Graph) -> frozenset[tuple[int, Step]]:
-    """Places of `graph` that are never the same twice: two starts of the same sources differ there."""
-    match = Match(again, graph)
-    other_code = {p for p in match.different if graph.nodes[p[1]][0] == "function"} - match.moved
-    unsteady = match.replaced | other_code
-    noisy = {
-        (pair[1], step)
-        for pair, edges in match.edges.items()
-        for _, step, child in edges
-        if child in unsteady
-    }
-    noisy |= {(pair[1], order.STEP) for pair in match.reordered}
-    for changes in (match.added, match.removed):
-        noisy |= {(pair[1], step) for pair, steps in changes.items() for step, _ in steps}
-    return frozenset(noisy)

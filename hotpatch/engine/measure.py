@@ -18,8 +18,9 @@ from .graph import Graph
 from .heap import names_of
 from .late import changed_modules, imports_of, late_modules, module_name, sources_below
 from .libraries import counts, stored
-from .match import Match, noise_between
+from .match import Match
 from .measurement import Measurement, Problem, Proof, this_python
+from .noise import noise_between
 from .planning import Foresee, explain_it
 from .process_settings import FINALIZERS, settings_problems
 from .prune import prune
