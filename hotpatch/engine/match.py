@@ -195,14 +195,14 @@ class Match:
         nodes = enumerate(graph.nodes)
         return {i for i, node in nodes if node[0] in NAMED and name_of(graph, i) in self._often}
 
-    def _rank(self, pair: Pair) -> tuple[bool, int, int, float]:
+    def _rank(self, pair: Pair) -> tuple[bool, int, float, int]:
         o, n = pair
         weight = self._places.weight(pair) if self.old.kind(o) in SHARED | NAMED else 0
         return (
             not self._keys_in_doubt(pair),
             weight,
-            self._places.beside_variables(pair),
             self._likeness.degree(o, n),
+            self._places.beside_variables(pair),
         )
 
     # -- two things that are one -------------------------------------------------------

@@ -159,6 +159,8 @@ def expand_class(shapes: Shapes, cls: Any) -> Shape:
 
 def expand_instance(shapes: Shapes, obj: Any, cls: type) -> Shape:
     base, members, kind = shapes.of_class(cls)
+    if id(obj) in shapes.world.opened:
+        kind = "instance"  # known by where it stands, whatever it says that it is equal to
     kids: list[tuple[Step, Any]] = [("class", cls)]
     head: Any = None
     if base in PAYLOADS:

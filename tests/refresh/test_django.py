@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -287,5 +288,62 @@ def test_a_route_that_was_asked_and_changes_is_matched_as_it_is_now(
     command = [sys.executable, "-c", dedent(code)]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path, env=home
+    )
+    assert done.returncode == 0, done.stderr
+
+
+PAGES = """
+    import os
+    from django.conf import settings
+    import django
+    os.environ["DJANGO_SETTINGS_MODULE"] = "shop_settings"
+    django.setup()
+    from django.core.handlers.wsgi import WSGIHandler
+    app = WSGIHandler()
+    import shop_pages
+"""
+
+
+def test_a_module_reads_the_settings_that_it_did_not_know(tmp_path: Path) -> None:
+    """They have been asked for more since the start; that is no other value, but the one object that all
+    have."""
+    pages = (
+        "from django.http import HttpResponse\nfrom django.urls import path\n{}"
+        "def page(request): return HttpResponse({})\nurlpatterns = [path('', page)]\n"
+    )
+    files = {
+        "main.py": dedent(PAGES),
+        "shop_settings.py": "ROOT_URLCONF, ALLOWED_HOSTS, SECRET_KEY, SIZE = 'shop_pages', ['*'], 'x', 5\n",
+    }
+    new = pages.format(
+        "from django.conf import settings\nSIZE = settings.SIZE\n", "f'{SIZE} {settings.SIZE}'"
+    )
+    for folder, text in (("old", pages.format("", "'none'")), ("new", new)):
+        (tmp_path / folder).mkdir()
+        for name, source in (files | {"shop_pages.py": text}).items():
+            (tmp_path / folder / name).write_text(source)
+    shutil.copytree(tmp_path / "old", tmp_path / "run")
+    code = """
+        import sys
+        sys.path[:0] = ["run"]
+        import main
+        from django.test import Client
+        assert Client().get("/").content == b"none"
+        import hotpatch
+        outcome = hotpatch.patch("old", "new", root="run", modules=["main"])
+        assert outcome, outcome.reasons
+        from django.conf import settings
+        assert Client().get("/").content == b"5 5"
+        assert sys.modules["shop_pages"].settings is settings
+    """
+    home = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=tmp_path,
+        env=home,
     )
     assert done.returncode == 0, done.stderr
