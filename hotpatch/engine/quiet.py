@@ -11,13 +11,13 @@ from __future__ import annotations
 import sys
 import time
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from . import codes
+from . import codes, constructors
 from .collector import youngest_alone
 from .commit import Undo
 from .frames import Blocker, blockers, may_never_return
@@ -41,15 +41,35 @@ def incompatible_names(functions: Functions, ops: Sequence[Op], view: View = PLA
     by_owner: dict[int, list[Op]] = {}
     for op in ops:
         by_owner.setdefault(id(op.owner), []).append(op)
+
+    def defaults(f: types.FunctionType) -> tuple[int, frozenset[str]]:
+        return _defaults(f, by_owner.get(id(f), ()), view)
+
+    broken: dict[int, Any] = {}
     for f, old, new in functions.values():
-        if not codes.accepts_same_calls(old, new, *_defaults(f, by_owner.get(id(f), ()), view)):
-            names.add(new.co_name)
-            if new.co_name in MAKERS:
-                names.add(new.co_qualname.rpartition(".")[0].rpartition(".")[2])
+        if not codes.accepts_same_calls(old, new, *defaults(f)):
+            broken[id(f)] = f
+            names |= {new.co_name, f.__name__}
+            if f.__name__ in MAKERS:
+                names.add(f.__qualname__.rpartition(".")[0].rpartition(".")[2])
+    for cls in constructors.outdated(functions, broken, ops, defaults, view):
+        broken[id(cls)] = cls
+        names.add(constructors.name_of(cls))
     for op in ops:
         if op.after is ABSENT and op.kind in (SlotKind.GLOBAL, SlotKind.CLASS, SlotKind.INSTANCE):
             names.add(str(op.key))
-    return frozenset(names)
+    return frozenset(names | _other_names(broken, functions))
+
+
+def _other_names(broken: Mapping[int, Any], functions: Functions) -> set[str]:
+    """Those by which modules with code that changes have what can't be called as before."""
+    spaces = {id(f.__globals__): f.__globals__ for f, _, _ in functions.values()}
+    return {
+        name
+        for space in (spaces.values() if broken else ())
+        for name, value in list(space.items())
+        if id(value) in broken and type(name) is str
+    }
 
 
 def _defaults(f: types.FunctionType, ops: Sequence[Op], view: View) -> tuple[int, frozenset[str]]:
