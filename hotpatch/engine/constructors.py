@@ -42,6 +42,12 @@ def name_of(cls: type) -> str:
     return qualname_of(cls).rpartition(".")[2]
 
 
+def makers_of(cls: type) -> list[Any]:
+    """The functions of Python that are given what the class is called with, as things are."""
+    found = [_plain(class_attribute(cls, name)) for name in MAKERS]
+    return [maker for maker in found if type(maker) is types.FunctionType]
+
+
 class _Makers:
     """What an edit makes of `__init__` and `__new__`."""
 

@@ -135,7 +135,7 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note]) -> tuple[str, ...]
     findings += shadowed.in_front(staged.ops, objects)
     findings += shadowed.behind(staged.ops, objects)
     findings += kept_under.lost(staged.functions, staged.ops, objects, is_ours)
-    findings += bound_arguments.refused(staged.functions, objects)
+    findings += bound_arguments.refused(staged.functions, staged.ops, objects)
     findings += bound_arguments.outdated(staged.ops, objects)
     findings += hashed.lost(staged.functions, staged.ops, objects, lambda forward: apply(staged.ops, forward))
     del asked, objects  # they hold classes, and are no holders of the program's

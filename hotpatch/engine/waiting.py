@@ -1,0 +1,122 @@
+"""What waits to be called: where libraries keep that, and what looks like a job in a queue."""
+
+from __future__ import annotations
+
+import atexit
+import collections
+import enum
+import functools
+import gc
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from .frozen import thawed
+from .settings import exit_hooks
+
+_KNOWN: Final[Mapping[tuple[str, str], tuple[str, str, str, str]]] = {
+    ("threading", "Timer"): ("a Timer", "function", "args", "kwargs"),
+    ("concurrent.futures.thread", "_WorkItem"): ("a _WorkItem", "fn", "args", "kwargs"),
+    ("asyncio.events", "Handle"): ("a Handle", "_callback", "_args", ""),
+    ("asyncio.events", "TimerHandle"): ("a TimerHandle", "_callback", "_args", ""),
+    ("sched", "Event"): ("an event of a scheduler", "action", "argument", "kwargs"),
+    ("weakref", "finalize._Info"): ("a finalizer", "func", "args", "kwargs"),
+}
+"""By module and class: what it is called, and where it has the function and its arguments."""
+_IN_EXIT_STACKS: Final = (
+    "_BaseExitStack._create_cb_wrapper.<locals>._exit_wrapper",
+    "AsyncExitStack._create_async_cb_wrapper.<locals>._exit_wrapper",
+)
+"""Functions of `contextlib` that have a callback and its arguments as free variables."""
+_LONGEST_JOB: Final = 6
+"""Items of a tuple that may be a job: a priority, a number, a time may stand before the function."""
+
+
+class Sort(enum.Enum):
+    """How much is known of a call."""
+
+    WHOLE = "all its arguments"
+    PARTLY = "more may come when it is called"
+    JOB = "a tuple looks like it"
+    HIDDEN = "C does not show its arguments"
+
+
+@frozen
+class Call:
+    """`what` waits with it."""
+
+    what: str
+    function: Any
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(factory=dict)
+    sort: Sort = Sort.WHOLE
+    job: Any = None
+    """The tuple."""
+
+
+def calls(objects: Sequence[Any], concerns: Callable[[Any], bool]) -> Iterator[Call]:
+    """Those among `objects`, and the hooks of the process's exit.  `concerns` tells whether a function
+    matters: of a tuple it has to."""
+    known = {
+        id(kind): parts for (home, name), parts in _KNOWN.items() if (kind := _class(home, name)) is not None
+    }
+    for obj in objects:
+        kind = type(obj)
+        if kind is tuple:
+            if 2 <= len(obj) <= _LONGEST_JOB:
+                yield from _job(obj, concerns)
+        elif kind is functools.partial:
+            yield Call("a partial", obj.func, obj.args, obj.keywords, Sort.PARTLY)
+        elif kind is types.FunctionType:
+            if obj.__code__.co_qualname in _IN_EXIT_STACKS:
+                yield _of_exit_stack(obj)
+        elif id(kind) in known:
+            what, *parts = known[id(kind)]
+            function, args, kwargs = (getattr(obj, part, None) if part else None for part in parts)
+            yield Call(what, function, tuple(args or ()), kwargs or {})
+    for hook in exit_hooks(atexit):
+        yield Call("an exit hook", hook, sort=Sort.HIDDEN)
+
+
+def _class(home: str, name: str) -> Any:
+    found: Any = sys.modules.get(home)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def _of_exit_stack(wrapper: types.FunctionType) -> Call:
+    cells = zip(wrapper.__code__.co_freevars, wrapper.__closure__ or (), strict=True)
+    held = {name: cell.cell_contents for name, cell in cells}
+    return Call("an exit stack", held.get("callback"), held.get("args", ()), held.get("kwds", {}))
+
+
+def _job(items: tuple[Any, ...], concerns: Callable[[Any], bool]) -> Iterator[Call]:
+    """A function, its arguments, perhaps those by keyword."""
+    for i, args in enumerate(items[1:], 1):
+        if type(args) in (tuple, list) and concerns(items[i - 1]):
+            more = items[i + 1] if i + 1 < len(items) else None
+            kwargs = more if type(more) is dict and all(type(key) is str for key in more) else {}
+            yield Call("a job", items[i - 1], tuple(args), kwargs, Sort.JOB, items)
+            return
+
+
+def is_queued(job: Any, objects: Sequence[Any], deep: bool = True) -> bool:
+    """Does a list, a queue or a table have it?  `objects` is the list of all objects, which is none of the
+    program's."""
+    with thawed():
+        holders = gc.get_referrers(job)
+    for holder in holders:
+        kind = type(holder)
+        if holder is objects:
+            continue
+        if issubclass(kind, (list, collections.deque)) or kind.__name__ == "SimpleQueue":
+            return True
+        if issubclass(kind, dict) and any(value is job for value in dict.values(holder)):
+            return True
+        if deep and kind is tuple and is_queued(holder, objects, False):
+            return True
+    return False
