@@ -13,8 +13,9 @@ from __future__ import annotations
 import collections
 import operator
 import sys
+import types
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -23,8 +24,9 @@ from attrs import evolve
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 
+from .carried_items import carried
 from .order import keys_of, putting_in_order, stands_in_order, those_in
-from .reading import MAPPINGS, MISSING, raw_dict, slot_value, solid_base
+from .reading import MAPPINGS, MISSING, class_module, qualname_of, raw_dict, slot_value, solid_base
 from .view import PLAIN_VIEW, View
 
 Call = Callable[[], Any]
@@ -51,7 +53,8 @@ class Undo:
         later change stands in the way."""
         if self.done:
             raise PatchRefused("this change has been taken back already")
-        ops = tuple(_followed(op, forward=False) for op in self.ops)
+        stand_ins = _stand_ins(self.ops)
+        ops = tuple(_followed(op, False, stand_ins) for op in self.ops)
         moved = [op.where for op in ops if _stands_in_the_way(op, self._view)]
         if moved:
             raise PatchRefused(
@@ -268,31 +271,32 @@ def _same_defaults(wanted: Any, found: Any) -> bool:
     return all(name in found and found[name] is value for name, value in wanted.items())
 
 
-def _followed(op: Op, forward: bool) -> Op:
+def _followed(op: Op, forward: bool, stand_ins: Mapping[int, Any] | None = None) -> Op:
     """A list that has gained or lost items meanwhile: the same change of it as it is now."""
     if op.kind is not SlotKind.ELEMENTS or isinstance(op.owner, set) or _as_expected(op, forward):
         return op
     source, target = (op.before, op.after) if forward else (op.after, op.before)
     now = current(op)
-    changed = _carried(list(source), list(target), now)
+    changed = carried(list(source), list(target), now, stand_ins or {})
     return evolve(op, before=now, after=changed) if forward else evolve(op, after=now, before=changed)
 
 
-def _carried(source: list[Any], target: list[Any], now: list[Any]) -> list[Any]:
-    """What turns `source` into `target`, done to `now`; items by identity."""
-    kept = {id(item) for item in target}
-    gone = {id(item) for item in source} - kept
-    result = [item for item in now if id(item) not in gone]
-    have = {id(item) for item in source}
-    last: Any = None
-    for item in target:
-        if id(item) not in have:
-            at = next(
-                (i + 1 for i, other in enumerate(result) if other is last), 0 if last is None else len(result)
-            )
-            result.insert(at, item)
-        last = item
-    return result
+def _stand_ins(ops: Sequence[Op]) -> dict[int, Any]:
+    """What took the place of a function or class under the name that it was made with: by its id, what it
+    stands for.  Whoever has got it by that name since would have got that."""
+    return {
+        id(op.after): op.before
+        for op in ops
+        if op.kind is SlotKind.GLOBAL
+        and op.after is not ABSENT
+        and _own_name(op.before) == (vars(op.owner).get("__name__"), op.key)
+    }
+
+
+def _own_name(made: Any) -> tuple[str, str] | None:
+    if type(made) is types.FunctionType:
+        return made.__module__, made.__qualname__
+    return (class_module(made), qualname_of(made)) if issubclass(type(made), type) else None
 
 
 # -- the order of mappings ------------------------------------------------------------------------
