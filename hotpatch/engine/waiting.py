@@ -74,9 +74,7 @@ def calls(objects: Sequence[Any], concerns: Callable[[Any], bool]) -> Iterator[C
             if obj.__code__.co_qualname in _IN_EXIT_STACKS:
                 yield _of_exit_stack(obj)
         elif id(kind) in known:
-            what, *parts = known[id(kind)]
-            function, args, kwargs = (getattr(obj, part, None) if part else None for part in parts)
-            yield Call(what, function, tuple(args or ()), kwargs or {})
+            yield from _kept(obj, *known[id(kind)])
     for hook in exit_hooks(atexit):
         yield Call("an exit hook", hook, sort=Sort.HIDDEN)
 
@@ -86,6 +84,14 @@ def _class(home: str, name: str) -> Any:
     for part in name.split("."):
         found = getattr(found, part, None)
     return found
+
+
+def _kept(obj: Any, what: str, *parts: str) -> Iterator[Call]:
+    """What can't be a call's arguments is none: who keeps it will fail on it in any version."""
+    function, args, kwargs = (getattr(obj, part, None) if part else None for part in parts)
+    args, kwargs = args or (), kwargs or {}
+    if issubclass(type(args), (tuple, list)) and issubclass(type(kwargs), dict):
+        yield Call(what, function, tuple(args), kwargs)
 
 
 def _of_exit_stack(wrapper: types.FunctionType) -> Call:

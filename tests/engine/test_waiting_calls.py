@@ -101,6 +101,12 @@ def test_an_event_of_a_scheduler_whose_arguments_are_taken_is_called(program: Pr
     assert jobs.S.run() is None
 
 
+def test_what_can_be_no_arguments_is_passed_over(program: Program) -> None:
+    work = "import sched\nS = sched.scheduler()\n" + WORK + "def later(a): S.enter(9, 1, work, a)\n"
+    _, outcome = begun(program, work.format(""), work.format(", b"))
+    assert outcome, outcome.reasons
+
+
 def test_a_callback_of_an_exit_stack_has_the_old_arguments(program: Program) -> None:
     work = "import contextlib\nS = contextlib.ExitStack()\n" + WORK + "def later(a): S.callback(work, {})\n"
     old, new = work.format("", "a"), work.format(", b", "a, 2")
