@@ -10,9 +10,9 @@ from starlette.testclient import TestClient
 
 from hotpatch.engine.commit import commit
 from hotpatch.errors import PatchRefused
-from hotpatch.ops import Op, SlotKind
+from hotpatch.ops import ABSENT, Op, SlotKind
 from hotpatch.refresh import begin
-from tests.refresh.programs import Programs, elements, item, new_code, new_global
+from tests.refresh.programs import Programs, elements, item, new_code, new_global, on_class
 
 SOURCE = """
     from starlette.applications import Starlette
@@ -139,10 +139,13 @@ STARTING = """
     from contextlib import asynccontextmanager
     from starlette.applications import Starlette
 
-    SIZE = 4
+    class Settings:
+        wait = 1
+    SIZE, settings = 4, Settings()
     @asynccontextmanager
-    async def lifespan(app):
+    async def lifespan(app, tries=3):
         app.state.pool = [None] * SIZE
+        app.state.wait = settings.wait * tries
         yield
     APP = Starlette(lifespan=lifespan)
 """
@@ -155,7 +158,13 @@ MORE = """
 
 def test_what_ran_when_the_worker_started_is_not_changed_live(program: Programs) -> None:
     m = program.load("hp_starlette_starting", STARTING)
-    for op in (new_code(m.lifespan.__wrapped__, MORE), new_global(m, "SIZE", 8)):
+    ran = m.lifespan.__wrapped__
+    more_tries = Op(ran, SlotKind.FUNCTION, "__defaults__", (3,), (5,), "lifespan defaults")
+    longer = (
+        on_class(m.Settings, "wait", 2),
+        Op(m.settings, SlotKind.INSTANCE, "wait", ABSENT, 2, "settings"),
+    )
+    for op in (new_code(ran, MORE), new_global(m, "SIZE", 8), more_tries, *longer):
         with pytest.raises(PatchRefused, match="lifespan changes, and ran when the worker started"):
             begin([op], root=program.root)
 

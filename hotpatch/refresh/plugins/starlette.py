@@ -4,8 +4,10 @@ A route settles when it is made whether its endpoint is awaited or run in a thre
 turned from one into the other would be called the wrong way.  The choice sits in a closure variable, `f` of
 `request_response`, and is made again; a route that has something of its own called there is let be.  The
 stack of middleware is built at the first request from the list of middleware and of exception handlers; it
-is built again, and put in place with one assignment, where these changed.  Middleware then begins with fresh
-state.
+is built again, and put in place with one assignment, where these changed.  Where the list is the same, only
+the layers that would be made otherwise now (of another option, by another `__init__`) are made again, each
+put in place with one assignment to the `app` of the one around it.  What is made again begins with fresh
+state, as it would in a new worker.
 
 What runs once, before the first request, is not run again: where that changes, the worker has to be another.
 """
@@ -16,33 +18,63 @@ import contextlib
 import functools
 import types
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from starlette._utils import is_async_callable
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.routing import Route, Router
 
 from hotpatch.engine.codes import same_body, walk
+from hotpatch.engine.reading import class_dict, mro_of, raw_dict
 from hotpatch.errors import PatchRefused
-from hotpatch.ops import SlotKind
+from hotpatch.ops import Op, SlotKind
 from hotpatch.refresh.registry import Handler
 from hotpatch.refresh.update import Update, unwrapped
+
+_MAKING: Final = ("__new__", "__init__", "__post_init__")
+_NAMED: Final = frozenset({SlotKind.GLOBAL, SlotKind.CLASS, SlotKind.INSTANCE})
+
+
+class Ran:
+    """Which functions would do something else if they ran again: those that change, and that read by name
+    what does."""
+
+    def __init__(self, update: Update) -> None:
+        self._view = update.view
+        self._named = [(op.key, _owners(op)) for op in update.ops if op.kind in _NAMED]
+        self._changed = {
+            id(op.owner)
+            for op in update.ops
+            if op.kind is SlotKind.CELL
+            or (op.kind is SlotKind.CODE and not same_body(op.before, op.after))
+            or (op.kind is SlotKind.FUNCTION and op.key in ("__defaults__", "__kwdefaults__"))
+        }
+
+    def otherwise(self, function: types.FunctionType) -> bool:
+        if any(id(part) in self._changed for part in (function, *(function.__closure__ or ()))):
+            return True
+        space = function.__globals__
+        names = {name for part in walk(self._view.code(function)) for name in part.co_names}
+        values = [space[name] for name in names & space.keys()]
+        read = {id(space), *map(id, values), *(id(type(value)) for value in values)}
+        return any(key in names and read & owners for key, owners in self._named)
+
+
+def _owners(op: Op) -> set[int]:
+    """Whose name it is that changes: a module's is also that of the functions in it."""
+    return {id(op.owner), id(vars(op.owner))} if op.kind is SlotKind.GLOBAL else {id(op.owner)}
 
 
 def refuse_what_ran(update: Update) -> None:
     """Raises PatchRefused if what an application runs when it starts changes, or reads a name that does."""
     if update.undo:
         return
-    changed = {
-        id(op.owner) for op in update.ops if op.kind is SlotKind.CODE and not same_body(op.before, op.after)
-    }
-    names = {(id(vars(op.owner)), op.key) for op in update.ops if op.kind is SlotKind.GLOBAL}
+    ran = Ran(update)
     for router in update.held(Router):
         for function in _run_at_start(router, update):
-            parts = walk(update.view.code(function))
-            read = {(id(function.__globals__), name) for part in parts for name in part.co_names}
-            if id(function) in changed or read & names:
+            if ran.otherwise(function):
                 raise PatchRefused(f"{function.__qualname__} changes, and ran when the worker started")
 
 
@@ -67,11 +99,12 @@ def _closed_over(function: types.FunctionType) -> Iterator[Any]:
 
 
 def rebuild(update: Update) -> None:
+    ran = Ran(update)
     for found in update.held(Route, Starlette):
         if isinstance(found, Route) and update.concerns(found.endpoint):
             renew_endpoint(found)
-        elif isinstance(found, Starlette) and stack_concerned(found, update):
-            found.middleware_stack = found.build_middleware_stack()
+        elif isinstance(found, Starlette) and found.middleware_stack is not None:
+            renew_stack(found, update, ran)
 
 
 def renew_endpoint(route: Route) -> None:
@@ -101,20 +134,29 @@ def _cells(app: Any) -> dict[str, types.CellType]:
     return dict(zip(app.__code__.co_freevars, app.__closure__ or (), strict=True))
 
 
-def stack_concerned(app: Starlette, update: Update) -> bool:
-    if app.middleware_stack is None:
-        return False
-    tables = (app.user_middleware, app.exception_handlers, app)
-    if any(id(table) in update.owners for table in tables):
-        return True
-    built = []
+def renew_stack(app: Starlette, update: Update, ran: Ran) -> None:
+    """One by one where the list is the same: a layer that nothing concerns keeps its state."""
+    layers = layers_of(app)
+    concerned = [entry for entry in app.user_middleware if built_otherwise(entry, update, ran)]
+    if list_concerned(app, update, layers) or not all(renew_layer(entry, layers) for entry in concerned):
+        app.middleware_stack = app.build_middleware_stack()
+
+
+def layers_of(app: Starlette) -> list[Any]:
+    """The stack from outside inwards, as far as each layer tells what it calls."""
+    layers: list[Any] = []
     layer: Any = app.middleware_stack
     while layer is not None and layer is not app.router:
-        built.append(type(layer))
+        layers.append(layer)
         layer = getattr(layer, "app", None)
+    return layers
+
+
+def list_concerned(app: Starlette, update: Update, layers: list[Any]) -> bool:
+    tables = (app.user_middleware, app.exception_handlers, app, *app.user_middleware)
     wanted = [middleware.cls for middleware in app.user_middleware]
-    return any(update.concerns(middleware) for middleware in app.user_middleware) or not _contains(
-        built, wanted
+    return any(id(table) in update.owners for table in tables) or not _contains(
+        [type(layer) for layer in layers], wanted
     )
 
 
@@ -122,6 +164,74 @@ def _contains(built: list[type], wanted: list[Any]) -> bool:
     """Whether the classes stand in the stack, in this order; functions that make middleware can't be told."""
     left = iter(built)
     return all(any(cls is layer for layer in left) for cls in wanted if isinstance(cls, type))
+
+
+def built_otherwise(entry: Middleware, update: Update, ran: Ran) -> bool:
+    """Whether a layer that is made now is given something else, or makes something else of it."""
+    given = any(id(part) in update.owners for part in _options(entry))
+    return given or any(map(ran.otherwise, _makes(entry)))
+
+
+def _options(entry: Middleware) -> Iterator[object]:
+    """What a layer is given, and what plain containers among it hold."""
+    todo: list[Any] = [entry.args, entry.kwargs]
+    seen: dict[int, Any] = {}
+    while todo:
+        part = todo.pop()
+        if id(part) in seen or type(part) is types.FunctionType or issubclass(type(part), type):
+            continue  # what changes in those is met when they are called
+        seen[id(part)] = part
+        yield part
+        if type(part) is dict:
+            todo += part.values()
+        elif type(part) in (list, tuple, set, frozenset):
+            todo += part
+
+
+def _makes(entry: Middleware) -> Iterator[types.FunctionType]:
+    """The functions that run when a layer is made."""
+    factory: Any = entry.cls
+    own = [class_dict(base) for base in mro_of(factory)] if issubclass(type(factory), type) else []
+    for value in (factory, *(space.get(name) for space in own for name in _MAKING)):
+        yield from (part for part in unwrapped(value) if type(part) is types.FunctionType)
+
+
+def renew_layer(entry: Middleware, layers: list[Any]) -> bool:
+    """Make a layer anew, around what it is around, and have the one outside call it.  False where it can't be
+    told which one that is, or how it calls."""
+    made: Any = entry.cls
+    places = [place for place, layer in enumerate(layers) if type(layer) is made]
+    if len(places) != 1 or places[0] == 0:
+        return False
+    outside, layer = layers[places[0] - 1], layers[places[0]]
+    if not _calls_by_app_alone(outside, layer):
+        return False
+    layers[places[0]] = outside.app = made(layer.app, *entry.args, **entry.kwargs)
+    return True
+
+
+def _calls_by_app_alone(outside: Any, layer: Any) -> bool:
+    """Middleware may have wrapped what it was given in something else of its own besides."""
+    space = raw_dict(outside)
+    if space is None or "app" not in space:
+        return False
+    ahead = [value for name, value in space.items() if name != "app"]
+    for _ in range(3):
+        if any(value is layer for value in ahead):
+            return False
+        ahead = [part for value in ahead if value is not outside for part in _wrapped_in(value)]
+    return True
+
+
+def _wrapped_in(value: Any) -> Iterator[Any]:
+    if type(value) is functools.partial:
+        yield from (value.func, *value.args, *value.keywords.values())
+    elif type(value) is types.FunctionType:
+        yield from _closed_over(value)
+    elif type(value) is types.MethodType:
+        yield value.__self__
+    elif not issubclass(type(value), type | types.ModuleType):
+        yield from (raw_dict(value) or {}).values()
 
 
 HANDLER = Handler("starlette", before=refuse_what_ran, rebuild=rebuild, looks_for=(Starlette, Router, Route))
