@@ -50,6 +50,7 @@ class Counter(Plain):
 async def place(request): return PlainTextResponse("a" * 500)
 
 app = Starlette(routes=[Route("/", place)])
+app.version = "1"
 app.add_middleware(GZipMiddleware, minimum_size=1000)
 app.add_middleware(TrustedHostMiddleware, allowed_hosts=["testserver"])
 app.add_middleware(Limit)
@@ -132,18 +133,25 @@ def test_the_other_layers_keep_their_state(program: Program) -> None:
     assert answers(site) == {"status": 200, "limit": "1 0.1 2", "counter": "2", "coded": "gzip"}
 
 
+def test_an_attribute_of_the_application_that_the_stack_is_built_of_makes_it_another(
+    program: Program,
+) -> None:
+    site, _ = change(program, ('app.version = "1"', "app.debug = True"))
+    assert site.app.middleware_stack.debug
+    assert answers(site) == OLD
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
         ("return str(self.count)", "return str(self.count + 100)"),
         ('"a" * 500', '"b" * 500'),
         ("SHARE = 10", "\n\nSHARE = 10"),
+        ('app.version = "1"', 'app.version = "2"'),
     ],
-    ids=["method", "endpoint", "moved lines"],
+    ids=["method", "endpoint", "moved lines", "attribute of the application"],
 )
-def test_a_change_of_what_runs_at_each_request_leaves_every_layer(
-    program: Program, old: str, new: str
-) -> None:
+def test_what_no_layer_is_made_of_leaves_every_layer_as_it_is(program: Program, old: str, new: str) -> None:
     program.runs({"site_of_layers.py": SITE})
     site = program.module("site_of_layers")
     answers(site)

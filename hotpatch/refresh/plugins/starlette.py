@@ -153,11 +153,20 @@ def layers_of(app: Starlette) -> list[Any]:
 
 
 def list_concerned(app: Starlette, update: Update, layers: list[Any]) -> bool:
-    tables = (app.user_middleware, app.exception_handlers, app, *app.user_middleware)
+    tables = (app.user_middleware, app.exception_handlers, *app.user_middleware)
     wanted = [middleware.cls for middleware in app.user_middleware]
-    return any(id(table) in update.owners for table in tables) or not _contains(
-        [type(layer) for layer in layers], wanted
+    return (
+        any(id(table) in update.owners for table in tables)
+        or any(op.owner is app and op.key in _read_by_building(app) for op in update.ops)
+        or not _contains([type(layer) for layer in layers], wanted)
     )
+
+
+def _read_by_building(app: Starlette) -> frozenset[str]:
+    """What an application is asked for when its stack is built: not its title, its version, its routes."""
+    builders = (class_dict(base).get("build_middleware_stack") for base in mro_of(type(app)))
+    codes = [builder.__code__ for builder in builders if type(builder) is types.FunctionType]
+    return frozenset(name for code in codes for part in walk(code) for name in part.co_names)
 
 
 def _contains(built: list[type], wanted: list[Any]) -> bool:
