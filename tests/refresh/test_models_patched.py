@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from pydantic import ValidationError
 
+from hotpatch.patching import Outcome
 from tests.engine.conftest import Program, program
 
 __all__ = ["program"]
@@ -105,3 +107,81 @@ def test_a_validator_that_takes_another_s_place_is_asked(program: Program) -> No
     assert refused(models.Row.model_validate, row)
     assert refused(models.Table.model_validate, {"rows": [row]})
     assert refused(models.ROWS.validate_python, [row])
+
+
+NUMBERS = """
+from typing import Annotated
+from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass
+Small = Annotated[int, Field(gt=0, lt=50)]
+ONE = TypeAdapter(Annotated[int, Field(gt=0)])
+MANY = TypeAdapter(dict[str, list[Small]])
+NAMED = TypeAdapter("list[Pair]")
+WORD = TypeAdapter(str, config=ConfigDict(str_max_length=9))
+@dataclass(config=ConfigDict(title="a"))
+class Pair:
+    name: str = ""
+    count: int = 1
+@dataclass
+class Pairs:
+    all: list[Pair]
+NAMED.rebuild()
+"""
+
+
+def numbers_become(program: Program, old: str, new: str) -> tuple[Any, Outcome]:
+    program.runs({"numbers_of_pairs.py": NUMBERS})
+    assert old in NUMBERS
+    numbers = program.module("numbers_of_pairs")
+    outcome = program.patch({"numbers_of_pairs.py": NUMBERS.replace(old, new)})
+    assert outcome, outcome.reasons
+    return numbers, outcome
+
+
+def undo(outcome: Outcome) -> None:
+    assert outcome.undo is not None
+    outcome.undo.revert()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "adapter", "value"),
+    [
+        ("Field(gt=0)]", "Field(gt=5)]", "ONE", 3),
+        ("lt=50", "lt=5", "MANY", {"a": [1, 9]}),
+        ("int, Field(gt=0)]", "int, Field(gt=0), Field(multiple_of=2)]", "ONE", 3),
+        ("str_max_length=9", "str_max_length=2", "WORD", "aaa"),
+        ('title="a"', 'title="a", str_max_length=2', "NAMED", [{"name": "aaa"}]),
+    ],
+    ids=["option", "option of a name", "another option", "configuration", "dataclass by its name"],
+)
+def test_a_type_adapter_asks_what_its_type_says_now_and_back(
+    program: Program, old: str, new: str, adapter: str, value: object
+) -> None:
+    numbers, outcome = numbers_become(program, old, new)
+    validate = getattr(numbers, adapter).validate_python
+    assert refused(validate, value)
+    undo(outcome)
+    assert not refused(validate, value)
+
+
+def test_a_type_adapter_that_nothing_concerns_is_kept(program: Program) -> None:
+    program.runs({"numbers_of_pairs.py": NUMBERS})
+    numbers = program.module("numbers_of_pairs")
+    kept = numbers.MANY.validator, numbers.WORD.validator
+    assert program.patch({"numbers_of_pairs.py": NUMBERS.replace("Field(gt=0)]", "Field(gt=5)]")})
+    assert (numbers.MANY.validator, numbers.WORD.validator) == kept
+
+
+def test_a_dataclass_whose_configuration_alone_changes_takes_it_and_back(program: Program) -> None:
+    numbers, outcome = numbers_become(program, 'title="a"', 'title="a", str_max_length=2')
+    assert refused(lambda name: numbers.Pair(name=name), "aaa")
+    undo(outcome)
+    assert numbers.Pair(name="aaa").name == "aaa"
+
+
+def test_a_dataclass_that_holds_one_that_changed_is_compiled_again_too_and_back(program: Program) -> None:
+    numbers, outcome = numbers_become(program, "count: int = 1", "count: str = '1'")
+    pairs = [{"count": "three"}]
+    assert not refused(lambda pairs: numbers.Pairs(all=pairs), pairs)
+    undo(outcome)
+    assert refused(lambda pairs: numbers.Pairs(all=pairs), pairs)
