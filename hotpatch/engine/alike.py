@@ -64,6 +64,10 @@ class Alike:
         now?"""
         return self._goes(self.old, o) and self.locator.locate(o) is live and not self.as_before(live, o)
 
+    def stays(self, live: Any, n: int) -> bool:
+        """Is it what the node's original is found as, and is edited where it is?"""
+        return self._itself(live, self.new, n)
+
     def _itself(self, live: Any, graph: Graph, i: int) -> bool:
         """Does the live object stand where the node's untouched original was found?  A plain value is the
         same wherever it stands."""

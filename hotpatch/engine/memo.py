@@ -52,6 +52,11 @@ def stale_caches(
     return ops
 
 
+def keeps_its_answer(held: Any) -> bool:
+    """Is this a cached property, of whatever make?"""
+    return bool(_asked(held))
+
+
 def levels(ops: Sequence[Op]) -> list[Op]:
     """Loggers keep which levels they let through, and `setLevel`, which an edit does not call, has all of
     them forget it."""

@@ -23,6 +23,7 @@ from .build import Builder, Unbuildable, make_outside_module
 from .difference import Difference, hidden
 from .locate import Locator
 from .match import Pair
+from .merge_asked import additions, is_answer
 from .merge_keys import Keys, exchange_keys, merge_order
 from .merge_objects import exchange_table, merge_class, merge_function, merge_instance, merge_lru_cache
 from .merge_sequences import merge_list
@@ -259,6 +260,12 @@ class Merger:
     def _add(self, owner: Any, slot: SlotKind, key: Any, current: Any, child: int, where: str) -> None:
         if current is not MISSING and self.alike.as_after(current, child):
             return
+        if current is not MISSING and where not in self.choices and is_answer(owner, slot, key):
+            added = additions(self, current, child, where)
+            if added is not None:
+                self.ops += added
+                return
+            raise PatchRefused(f"{where} is new, and lives here already: {KEEP_OR_REBUILD}")
         if issubclass(type(owner), types.ModuleType):
             value = self.builder.make_named(child, owner, key)
         else:
