@@ -34,6 +34,7 @@ from .view import View
 
 FEW: Final = 50
 FIELDS: Final = "__pydantic_fields__"
+FIELD: Final = "FieldInfo"
 
 Functions = Mapping[int, tuple[types.FunctionType, types.CodeType, types.CodeType]]
 
@@ -74,7 +75,7 @@ class Lacking:
         """Sentences, one for each class of which an object lacks something.  `passed` are ids of what holds
         the objects for the sake of this question; what only the records of changes hold lives no more."""
         found: dict[tuple[str, tuple[str, ...]], list[Any]] = {}
-        if not self.read and not self._removed:
+        if not self.read and not self._removed and not self._fields:
             return []
         for obj in objects:
             cls = type(obj)
@@ -91,15 +92,17 @@ class Lacking:
 
     def wanted(self, cls: type) -> frozenset[str]:
         """Attributes that code which changed sets on objects of this class, no old code did, and new code
-        reads; or any code, where the class had something of that name so far."""
+        reads; or any code, where the class had something of that name so far.  C reads every field of a
+        model: to dump it, to compare it, to show it."""
         known = self._by_class.get(id(cls))
         if known is None:
             names: set[str] = set(self._given.get(id(cls), ()))
             read = set(self._of_any)
             if is_python_class(cls):
                 for base in mro_of(cls):
-                    names |= self._newly_set(base)
-                    read |= self._removed.get(id(base), set())
+                    fields = self._fields_of(base)
+                    names |= fields | self._newly_set(base)
+                    read |= fields | self._removed.get(id(base), set())
             known = self._by_class[id(cls)] = cls, frozenset(names & (read | self._read_by(cls, names)))
         return known[1]
 
@@ -117,13 +120,15 @@ class Lacking:
                     found |= _asked_for(f.__code__)
         return found
 
+    def _fields_of(self, cls: type) -> set[str]:
+        return self._fields.get(id(cls), set()) | self._fields.get(id(class_dict(cls).get(FIELDS)), set())
+
     def _newly_set(self, cls: type) -> set[str]:
         """Of what old code set elsewhere than where it made the object, an object may lack it all the same:
         that counts where code reads it that did not before."""
         methods = methods_of(cls)
-        fields = self._fields.get(id(cls), set()) | self._fields.get(id(class_dict(cls).get(FIELDS)), set())
         if not any(id(f) in self.functions or id(f) in self.added for f in methods):
-            return fields
+            return set()
         before, after = set[str](), set[str]()
         made_before, made_after = set[str](), set[str]()
         for f in methods:
@@ -135,7 +140,7 @@ class Lacking:
             if f.__name__ in MAKERS:
                 made_before |= kept
                 made_after |= sets
-        return fields | (after - before) | ((made_after - made_before) & self._newly_read)
+        return (after - before) | ((made_after - made_before) & self._newly_read)
 
     def _given_from_outside(self, changed: Sequence[types.FunctionType]) -> dict[int, set[str]]:
         """Attributes that a changed function sets on something it may have made: any class that it names."""
@@ -168,7 +173,7 @@ def _fields_added(ops: Sequence[Op]) -> dict[int, set[str]]:
     for op in ops:
         if op.kind is SlotKind.CLASS and op.key == FIELDS and type(op.before) is type(op.after) is dict:
             found[id(op.owner)] = op.after.keys() - op.before.keys()
-        elif type(op.owner) is dict and op.before is ABSENT and type(op.key) is str:
+        elif type(op.owner) is dict and op.before is ABSENT and qualname_of(type(op.after)) == FIELD:
             found.setdefault(id(op.owner), set()).add(op.key)
     return found
 
