@@ -100,15 +100,19 @@ def set_where_missing(code: CodeType) -> set[str]:
 
 
 def may_fill_dictionary(code: CodeType) -> bool:
-    """Does the code take an object's `__dict__` for more than to read in it, or to hand it on?"""
-    steps = itertools.pairwise(_steps(code))
+    """Does the code take an object's `__dict__` for more than to read in it, or to hand it on?  What it does
+    with what `vars` gives is taken from whether it fills anything."""
+    steps = list(_steps(code))
+    if "vars" in code.co_names and any(s.opname == "STORE_SUBSCR" or s.argval in _FILLING for s in steps):
+        return True
     return any(
         taken.argval == "__dict__" and after.opname not in _HANDED_ON and after.argval not in _READING
-        for taken, after in steps
+        for taken, after in itertools.pairwise(steps)
     )
 
 
 _HANDED_ON: Final = frozenset({"PRECALL", "CALL", "GET_ITER", "CONTAINS_OP", "RETURN_VALUE"})
+_FILLING: Final = frozenset({"update", "setdefault"})
 _READING: Final = frozenset({"get", "items", "keys", "values", "copy"})
 
 

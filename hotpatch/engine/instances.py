@@ -8,16 +8,15 @@ alone.
 
 from __future__ import annotations
 
-import dis
-import inspect
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from . import attribute_use, codes
+from . import attribute_use, making
 from .frozen import thawed
+from .making import MAKERS
 from .reading import (
     MISSING,
     class_attribute,
@@ -37,8 +36,6 @@ FIELDS: Final = "__pydantic_fields__"
 FIELD: Final = "FieldInfo"
 
 Functions = Mapping[int, tuple[types.FunctionType, types.CodeType, types.CodeType]]
-
-MAKERS = ("__init__", "__new__", "__post_init__", "__attrs_post_init__", "__setstate__")
 
 
 class Lacking:
@@ -140,21 +137,36 @@ class Lacking:
             if f.__name__ in MAKERS:
                 made_before |= kept
                 made_after |= sets
-        return (after - before) | ((made_after - made_before) & self._newly_read)
+        given = self._given_by_its_own(cls, methods)
+        made_after |= given
+        return ((after | given) - before) | ((made_after - made_before) & self._newly_read)
+
+    def _given_by_its_own(self, cls: type, methods: Sequence[types.FunctionType]) -> set[str]:
+        """What methods of the class came to set on its objects otherwise than on `self`."""
+        values = [value for value in class_dict(cls).values() if type(value) is classmethod]
+        of_class = {id(f) for value in values for f in functions_in(value)}
+        given = set[str]()
+        for f in methods:
+            if id(f) in self.added:
+                given |= making.given_to_its_own(cls, f.__code__, id(f) in of_class)
+            elif id(f) in self.functions:
+                old, new = self.functions[id(f)][1:]
+                before = making.given_to_its_own(cls, old, id(f) in of_class)
+                given |= making.given_to_its_own(cls, new, id(f) in of_class) - before
+        return given
 
     def _given_from_outside(self, changed: Sequence[types.FunctionType]) -> dict[int, set[str]]:
         """Attributes that a changed function sets on something it may have made: any class that it names."""
         given: dict[int, set[str]] = {}
         for f in changed:
             old, new = self.functions.get(id(f), (f, None, f.__code__))[1:]
-            names = _stored(new) - (set() if old is None else _stored(old))
-            passed = _keywords(new) - (set() if old is None else _keywords(old))
+            names = making.set_on_others(new) - (set() if old is None else making.set_on_others(old))
+            passed = making.passed(new) - (set() if old is None else making.passed(old))
             if not names | passed or new.co_name in MAKERS:
                 continue
-            for used in _called(new):
-                cls: Any = f.__globals__.get(used)
-                if issubclass(type(cls), type) and is_python_class(cls):
-                    given.setdefault(id(cls), set()).update(names | _taken_as_they_come(cls, passed))
+            for cls in making.classes_made(new, f.__globals__):
+                taken = making.taken_as_they_come(cls, passed)
+                given.setdefault(id(cls), set()).update(names | taken)
         return given
 
 
@@ -204,47 +216,6 @@ def _asked_for(code: types.CodeType) -> set[str]:
 def _of_its_own(code: types.CodeType) -> set[str]:
     """What a method reads of its own object alone."""
     return attribute_use.used_on_self_alone(code) if "." in code.co_qualname else set()
-
-
-def _stored(code: types.CodeType) -> set[str]:
-    me = attribute_use.stored_on_self(code) if "." in code.co_qualname else set[str]()
-    return (attribute_use.given(code) - me) | _named_as_text(code)
-
-
-def _named_as_text(code: types.CodeType) -> set[str]:
-    """Attributes that code sets by their names as text: every text, where it does so at all."""
-    if "setattr" not in code.co_names and not attribute_use.may_fill_dictionary(code):
-        return set()
-    consts = [const for part in codes.walk(code) for const in part.co_consts]
-    texts = [t for const in consts for t in (const if type(const) is tuple else (const,))]
-    return {text for text in texts if type(text) is str and text.isidentifier()}
-
-
-def _keywords(code: types.CodeType) -> set[str]:
-    """Names by which the code passes arguments."""
-    if not any(step.opname in ("KW_NAMES", "CALL_KW") for step in dis.get_instructions(code)):
-        return set()
-    tuples = [const for const in code.co_consts if type(const) is tuple]
-    return {name for const in tuples for name in const if type(name) is str}
-
-
-def _taken_as_they_come(cls: type, names: set[str]) -> set[str]:
-    """Of these arguments, those that the class's `__init__` takes by two stars: they may become
-    attributes."""
-    init = class_attribute(cls, "__init__")
-    if type(init) is not types.FunctionType or not init.__code__.co_flags & inspect.CO_VARKEYWORDS:
-        return set()
-    return names - set(init.__code__.co_varnames[: init.__code__.co_argcount])
-
-
-def _called(code: types.CodeType) -> set[str]:
-    """Globals that the code calls by name: the low bit of LOAD_GLOBAL's argument says so (3.11 to 3.13)."""
-    return {
-        s.argval
-        for part in codes.walk(code)
-        for s in dis.get_instructions(part)
-        if s.opname == "LOAD_GLOBAL" and s.arg is not None and s.arg & 1
-    }
 
 
 def _unset(found: Any, obj: Any) -> bool:

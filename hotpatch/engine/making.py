@@ -1,0 +1,97 @@
+"""What code sets on objects that it makes, in whatever way, and of which classes these may be.
+
+`self.x = ...` in `__init__` is the plain way, which `attribute_use` tells.  Others are an alternative
+constructor that sets attributes of what it has just made, names as text in a loop of `setattr` or in an update
+of the object's dictionary, and arguments that an `__init__` takes as they come.  All of it is taken for more
+rather than less: whether an object lacks a name is seen on the object.
+"""
+
+from __future__ import annotations
+
+import dis
+import inspect
+import types
+from collections.abc import Iterator
+from typing import Any
+
+from . import attribute_use, codes
+from .reading import class_attribute, is_python_class, mro_of
+
+MAKERS = ("__init__", "__new__", "__post_init__", "__attrs_post_init__", "__setstate__")
+SETTERS = frozenset({"setattr", "__setattr__"})
+
+
+def named_as_text(code: types.CodeType) -> set[str]:
+    """Attributes that code sets by their names as text: every text, where it does so at all."""
+    if not SETTERS & {*code.co_names} and not attribute_use.may_fill_dictionary(code):
+        return set()
+    consts = [const for part in codes.walk(code) for const in part.co_consts]
+    texts = [t for const in consts for t in (const if type(const) is tuple else (const,))]
+    return {text for text in texts if type(text) is str and text.isidentifier()}
+
+
+def set_on_others(code: types.CodeType) -> set[str]:
+    """Attributes that code sets on something else than its own object, which it may have made."""
+    me = attribute_use.stored_on_self(code) if "." in code.co_qualname else set[str]()
+    return (attribute_use.given(code) - me) | named_as_text(code)
+
+
+def passed(code: types.CodeType) -> set[str]:
+    """Names by which the code passes arguments."""
+    if not any(step.opname in ("KW_NAMES", "CALL_KW") for step in dis.get_instructions(code)):
+        return set()
+    tuples = [const for const in code.co_consts if type(const) is tuple]
+    return {name for const in tuples for name in const if type(name) is str}
+
+
+def taken_as_they_come(cls: type, names: set[str]) -> set[str]:
+    """Of these arguments, those that the class's `__init__` takes by two stars: they may become
+    attributes."""
+    init = class_attribute(cls, "__init__")
+    if type(init) is not types.FunctionType or not init.__code__.co_flags & inspect.CO_VARKEYWORDS:
+        return set()
+    return names - set(init.__code__.co_varnames[: init.__code__.co_argcount])
+
+
+def given_to_its_own(cls: type, code: types.CodeType, is_of_class: bool) -> set[str]:
+    """What a method of `cls` with this code gives to objects of the class otherwise than by `self.x = ...`.
+    `is_of_class` says that it is a class method, one that makes objects if it sets anything."""
+    if is_of_class or code.co_name == "__new__" or _asks_for_its_class(code):
+        found = set_on_others(code)
+    elif code.co_name in MAKERS:
+        found = named_as_text(code)
+    else:
+        return set()
+    names = passed(code)
+    return found.union(*(taken_as_they_come(base, names) for base in mro_of(cls))) if names else found
+
+
+def _asks_for_its_class(code: types.CodeType) -> bool:
+    return "__class__" in code.co_names or "type" in _globals_of(code, called=True)
+
+
+def classes_made(code: types.CodeType, space: dict[str, Any]) -> Iterator[type]:
+    """Classes of the program of which the code may make objects: those that it calls by a global name; all
+    that it names, where it goes past `__init__`; and those of a module that it names, as a call of what was
+    imported is compiled like any other look at it."""
+    named = codes.names_in(code)
+    for name in _globals_of(code, called="__new__" not in named):
+        yield from _python_class(space.get(name))
+    for name in _globals_of(code, called=False):
+        module = space.get(name)
+        if type(module) is types.ModuleType:
+            for other in named:
+                yield from _python_class(module.__dict__.get(other))
+
+
+def _python_class(value: Any) -> Iterator[type]:
+    if issubclass(type(value), type) and is_python_class(value):
+        yield value
+
+
+def _globals_of(code: types.CodeType, called: bool) -> set[str]:
+    """Globals that the code names; or only those that it calls: the low bit of LOAD_GLOBAL's argument says so
+    (3.11 to 3.13)."""
+    steps = [step for part in codes.walk(code) for step in dis.get_instructions(part)]
+    loads = [step for step in steps if step.opname == "LOAD_GLOBAL" and step.arg is not None]
+    return {step.argval for step in loads if not called or (step.arg or 0) & 1}
