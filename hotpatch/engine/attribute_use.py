@@ -59,6 +59,38 @@ def stored_on_self(code: CodeType) -> set[str]:
     return {step.argval for step in _stores_on_self(code, _steps(code))}
 
 
+def set_to_none(code: CodeType) -> set[str]:
+    """Attributes that a method sets on its first argument to None, and to nothing else."""
+    me, steps = code.co_varnames[:1], list(_steps(code))
+    mine = {step.offset for step in _stores_on_self(code, steps)}
+    is_none, found, others = False, set[str](), set[str]()
+    for step in steps:
+        if step.offset in mine:
+            (found if is_none else others).add(step.argval)
+        elif step.opname == "LOAD_CONST":
+            is_none = step.argval is None
+        elif step.opname != "COPY" and not (type(step.argval) is str and me and _loads(step, me[0])):
+            is_none = False
+    return found - others
+
+
+def asked_whether_set(code: CodeType) -> set[str]:
+    """Names of attributes that the code looks at for whether there is something: `if x.a`, `x.a or b`,
+    `x.a is None`."""
+    found = set[str]()
+    for part in codes.walk(code):
+        steps = list(_steps(part))
+        for step, after, last in zip(steps, steps[1:], steps[2:], strict=False):
+            is_none = after.opname == "LOAD_CONST" and after.argval is None and last.opname == "IS_OP"
+            goes = after.opcode in _JUMPS or after.opname in _ASKS
+            if step.opname == "LOAD_ATTR" and (is_none or goes):
+                found.add(step.argval)
+    return found
+
+
+_ASKS: Final = frozenset({"COPY", "TO_BOOL", "UNARY_NOT"})
+
+
 def given(code: CodeType) -> set[str]:
     """Attributes that code sets on what it may have made; not on what it was handed, nor where it adds to
     one, which has to be there."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hotpatch.ops import ABSENT, Op, SlotKind
 
@@ -38,6 +38,17 @@ FIELD: Final = "FieldInfo"
 Functions = Mapping[int, tuple[types.FunctionType, types.CodeType, types.CodeType]]
 
 
+class _Sets(NamedTuple):
+    """Attributes that the code of a class sets on its objects."""
+
+    newly: set[str]
+    """What no old code set."""
+    made: set[str]
+    """What is set where an object is made, be it new or not."""
+    made_of_worth: set[str]
+    """Of these, what is set to more than None."""
+
+
 class Lacking:
     """To be asked after the commit.  `functions` are those whose code changed, `ops` what was done;
     `is_ours` tells functions of the program from the standard library's, which Enum, for one, puts on
@@ -54,18 +65,23 @@ class Lacking:
         self.read, self._of_any, self._newly_read = set[str](), set[str](), set[str]()
         """Attributes that changed code reads: of whatever object, without what a method reads of its own, and
         those that it did not read before."""
+        self._counted_on = set[str]()
+        """Of these last, those of which it does not ask whether there is something."""
         self._written_in: dict[tuple[str, str], set[str]] = {}
         """By module and class: what methods that changed read, also those that stand behind a decorator."""
         for f, old, new in edits:
             asked = _asked_for(new)
             self.read |= asked
             self._of_any |= asked - _of_its_own(new)
-            self._newly_read |= asked if old is None else asked - _asked_for(old)
+            newly = asked if old is None else asked - _asked_for(old)
+            self._newly_read |= newly
+            self._counted_on |= newly - attribute_use.asked_whether_set(new)
             place = f.__module__, f.__qualname__.rpartition(".")[0]
             self._written_in.setdefault(place, set()).update(asked)
         self._removed = _removed_from_classes(ops)
+        self._of_classes = {(id(op.owner), op.key) for op in ops if op.kind is SlotKind.CLASS}
         self._fields = _fields_added(ops)
-        self._by_class: dict[int, tuple[type, frozenset[str]]] = {}
+        self._by_class: dict[int, tuple[type, frozenset[str], frozenset[str]]] = {}
         self._given = self._given_from_outside([f for f, _, _ in edits])
 
     def find(self, objects: Sequence[Any], passed: set[int], view: View) -> list[str]:
@@ -76,10 +92,10 @@ class Lacking:
             return []
         for obj in objects:
             cls = type(obj)
-            wanted = self.wanted(cls)
+            wanted, own = self.wanted(cls)
             if not wanted:
                 continue
-            if lacks := _lacks(obj, wanted):
+            if lacks := _lacks(obj, wanted, own):
                 found.setdefault((qualname_of(cls), tuple(lacks)), []).append(obj)
         return [
             f"objects of {name} that live lack {', '.join(lacks)}, which new code reads and no old code set"
@@ -87,21 +103,32 @@ class Lacking:
             if not _only_recorded(some, {id(objects), *map(id, found.values())}, passed, view)
         ]
 
-    def wanted(self, cls: type) -> frozenset[str]:
+    def wanted(self, cls: type) -> tuple[frozenset[str], frozenset[str]]:
         """Attributes that code which changed sets on objects of this class, no old code did, and new code
         reads; or any code, where the class had something of that name so far.  C reads every field of a
-        model: to dump it, to compare it, to show it."""
+        model: to dump it, to compare it, to show it.  And of these, those that an object must have of its
+        own."""
         known = self._by_class.get(id(cls))
         if known is None:
             names: set[str] = set(self._given.get(id(cls), ()))
-            read = set(self._of_any)
+            read, own = set(self._of_any), set[str]()
             if is_python_class(cls):
+                removed = set[str]().union(*(self._removed.get(id(base), ()) for base in mro_of(cls)))
+                read |= removed
                 for base in mro_of(cls):
-                    fields = self._fields_of(base)
-                    names |= fields | self._newly_set(base)
-                    read |= fields | self._removed.get(id(base), set())
-            known = self._by_class[id(cls)] = cls, frozenset(names & (read | self._read_by(cls, names)))
-        return known[1]
+                    fields, sets = self._fields_of(base), self._set_by(base)
+                    names |= fields | sets.newly | (sets.made & removed)
+                    read |= fields
+                    own |= sets.newly & sets.made_of_worth & self._counted_on
+            wanted = names & (read | self._read_by(cls, names))
+            own = {name for name in wanted & own if self._was_unset(cls, name)}
+            known = self._by_class[id(cls)] = cls, frozenset(wanted), frozenset(own)
+        return known[1:]
+
+    def _was_unset(self, cls: type, name: str) -> bool:
+        """Does the class say, as it did before the edit, that there is nothing yet?"""
+        came = any((id(base), name) in self._of_classes for base in mro_of(cls))
+        return not came and class_attribute(cls, name) is None
 
     def _read_by(self, cls: type, names: set[str]) -> set[str]:
         """What methods that changed read of their own object, where that is of this class."""
@@ -120,14 +147,14 @@ class Lacking:
     def _fields_of(self, cls: type) -> set[str]:
         return self._fields.get(id(cls), set()) | self._fields.get(id(class_dict(cls).get(FIELDS)), set())
 
-    def _newly_set(self, cls: type) -> set[str]:
+    def _set_by(self, cls: type) -> _Sets:
         """Of what old code set elsewhere than where it made the object, an object may lack it all the same:
         that counts where code reads it that did not before."""
         methods = methods_of(cls)
         if not any(id(f) in self.functions or id(f) in self.added for f in methods):
-            return set()
+            return _Sets(set(), set(), set())
         before, after = set[str](), set[str]()
-        made_before, made_after = set[str](), set[str]()
+        made_before, made_after, to_none = set[str](), set[str](), set[str]()
         for f in methods:
             old, new = self.functions.get(id(f), (f, f.__code__, f.__code__))[1:]
             kept = set() if id(f) in self.added else attribute_use.stored_on_self(old)
@@ -137,9 +164,11 @@ class Lacking:
             if f.__name__ in MAKERS:
                 made_before |= kept
                 made_after |= sets
+                to_none |= attribute_use.set_to_none(new)
         given = self._given_by_its_own(cls, methods)
         made_after |= given
-        return ((after | given) - before) | ((made_after - made_before) & self._newly_read)
+        newly = ((after | given) - before) | ((made_after - made_before) & self._newly_read)
+        return _Sets(newly, made_after, made_after - to_none)
 
     def _given_by_its_own(self, cls: type, methods: Sequence[types.FunctionType]) -> set[str]:
         """What methods of the class came to set on its objects otherwise than on `self`."""
@@ -190,12 +219,13 @@ def _fields_added(ops: Sequence[Op]) -> dict[int, set[str]]:
     return found
 
 
-def _lacks(obj: Any, wanted: frozenset[str]) -> list[str]:
+def _lacks(obj: Any, wanted: frozenset[str], own: frozenset[str]) -> list[str]:
     space = raw_dict(obj)
     return sorted(
         name
         for name in wanted
-        if (space is None or name not in space) and _unset(class_attribute(type(obj), name), obj)
+        if (space is None or name not in space)
+        and (name in own or _unset(class_attribute(type(obj), name), obj))
     )
 
 

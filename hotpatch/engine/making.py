@@ -1,9 +1,9 @@
 """What code sets on objects that it makes, in whatever way, and of which classes these may be.
 
 `self.x = ...` in `__init__` is the plain way, which `attribute_use` tells.  Others are an alternative
-constructor that sets attributes of what it has just made, names as text in a loop of `setattr` or in an update
-of the object's dictionary, and arguments that an `__init__` takes as they come.  All of it is taken for more
-rather than less: whether an object lacks a name is seen on the object.
+constructor that sets attributes of what it has just made, names as text in a loop of `setattr` or in an
+update of the object's dictionary, and arguments that an `__init__` takes as they come.  All of it is taken
+for more rather than less: whether an object lacks a name is seen on the object.
 """
 
 from __future__ import annotations

@@ -13,6 +13,14 @@ LACKS = {
         "class C:\n    x = []\n",
         "class C:\n    def __init__(self): self.x = []\n",
     ),
+    "a default of the class for what `__init__` has not always set": (
+        "class C:\n    x = None\n    def __init__(self, x=None):\n        if x: self.x = x\n",
+        "class C:\n    def __init__(self, x=None): self.x = x or 1\n",
+    ),
+    "a default of the class that `__init__` sets to None now": (
+        "class C:\n    x = None\n    def __init__(self, x=None):\n        if x: self.x = x\n",
+        "class C:\n    def __init__(self, x=None):\n        self.x = None\n        if x: self.x = x\n",
+    ),
     "a property that is an attribute now": (
         "class C:\n    def __init__(self): self._x = 1\n    @property\n    def x(self): return self._x\n",
         "class C:\n    def __init__(self): self.x = 1\n",
@@ -65,6 +73,53 @@ def test_without_such_objects_it_is_live(program: Program, what: str) -> None:
     outcome = program.patch({"m.py": new})
     assert outcome, outcome.reasons
     assert hasattr(m.C(), "x")
+
+
+UNSET = """
+class Client:
+    host = {default}
+    def __init__(self, name): self.name = name{sets}
+    def show(self): return {reads}
+"""
+SETS = "; self.host = name + '@x'"
+
+
+def test_what_no_object_has_set_yet_is_not_there_for_code_that_comes_to_read_it(program: Program) -> None:
+    program.runs({"m.py": UNSET.format(default=None, sets="", reads="self.name")})
+    made = program.module("m").Client("a")
+    outcome = program.patch({"m.py": UNSET.format(default=None, sets=SETS, reads="self.host.upper()")})
+    assert outcome.effect is Effect.RELOAD
+    lacking = "objects of Client that live lack host, which new code reads and no old code set"
+    assert outcome.reasons == (lacking,)
+    assert made.show() == "a"
+
+
+ENOUGH = {
+    "a default that is a value": (("30", "", "self.name"), ("30", SETS, "self.host"), 30),
+    "code that has read it so far": (("None", "", "self.host"), ("None", SETS, "self.host"), None),
+    "code that asks whether it is set": (
+        ("None", "", "self.name"),
+        ("None", SETS, "self.name if self.host is None else self.host"),
+        "a",
+    ),
+    "a default that comes with it": (("None", "", "self.name"), ("'-'", SETS, "self.host"), "-"),
+    "the same that it is set to": (
+        ("None", "", "self.name"),
+        ("None", "; self.host = None", "self.host"),
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ENOUGH)
+def test_a_default_of_the_class_is_enough(program: Program, what: str) -> None:
+    before, after, shown = ENOUGH[what]
+    names = ("default", "sets", "reads")
+    program.runs({"m.py": UNSET.format(**dict(zip(names, before, strict=True)))})
+    made = program.module("m").Client("a")
+    outcome = program.patch({"m.py": UNSET.format(**dict(zip(names, after, strict=True)))})
+    assert outcome, outcome.reasons
+    assert made.show() == shown
 
 
 KINDS = {
