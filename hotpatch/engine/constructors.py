@@ -16,7 +16,7 @@ from typing import Any, Final
 from hotpatch.ops import ABSENT, Op, SlotKind
 
 from . import codes
-from .instances import FIELDS, Functions
+from .instances import MODELS, Functions
 from .reading import MISSING, class_attribute, class_module, mro_of, qualname_of
 from .view import View
 
@@ -161,7 +161,7 @@ class _Models:
         self._parts: dict[tuple[int, str], Any] = {}
         """By the id of a field."""
         for op in ops:
-            if op.kind is SlotKind.CLASS and op.key == FIELDS and type(op.after) is dict:
+            if op.kind is SlotKind.CLASS and op.key == MODELS[0] and type(op.after) is dict:
                 self._tables[id(op.owner)] = op.after
             elif op.kind is SlotKind.ITEM and (_is_field(op.before) or _is_field(op.after)):
                 self._items.setdefault(id(op.owner), {})[op.key] = op.after
@@ -170,7 +170,7 @@ class _Models:
         self.any = bool(self._tables or self._items or self._parts)
 
     def break_calls_of(self, cls: type) -> bool:
-        table = self._view.attributes(cls).get(FIELDS)
+        table = self._view.attributes(cls).get(MODELS[0])
         if type(table) is not dict:
             return False
         later = self._tables.get(id(cls), {**table, **self._items.get(id(table), {})})

@@ -8,6 +8,7 @@ alone.
 
 from __future__ import annotations
 
+import dataclasses
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -29,11 +30,14 @@ from .reading import (
 )
 from .recorded import recorded
 from .stacks import known_to_frames
+from .taken_whole import NOBODY, takers
 from .view import View
 
 FEW: Final = 50
-FIELDS: Final = "__pydantic_fields__"
-FIELD: Final = "FieldInfo"
+MODELS: Final = "__pydantic_fields__", "FieldInfo"
+DATACLASSES: Final = "__dataclass_fields__", "Field"
+"""Where a class has its table of fields, and of what type each of them is."""
+PLAIN_FIELD: Final = getattr(dataclasses, "_FIELD", None)
 
 Functions = Mapping[int, tuple[types.FunctionType, types.CodeType, types.CodeType]]
 
@@ -80,7 +84,9 @@ class Lacking:
             self._written_in.setdefault(place, set()).update(asked)
         self._removed = _removed_from_classes(ops)
         self._of_classes = {(id(op.owner), op.key) for op in ops if op.kind is SlotKind.CLASS}
-        self._fields = _fields_added(ops)
+        self._fields = _fields_added(ops, *MODELS)
+        self._data_fields = _fields_added(ops, *DATACLASSES)
+        self._is_ours, self._takers = is_ours, NOBODY
         self._by_class: dict[int, tuple[type, frozenset[str], frozenset[str]]] = {}
         self._given = self._given_from_outside([f for f, _, _ in edits])
 
@@ -88,8 +94,10 @@ class Lacking:
         """Sentences, one for each class of which an object lacks something.  `passed` are ids of what holds
         the objects for the sake of this question; what only the records of changes hold lives no more."""
         found: dict[tuple[str, tuple[str, ...]], list[Any]] = {}
-        if not self.read and not self._removed and not self._fields:
+        if not self.read and not self._removed and not self._fields and not self._data_fields:
             return []
+        if self._data_fields:
+            self._takers = takers(objects, self._is_ours)
         for obj in objects:
             cls = type(obj)
             wanted, own = self.wanted(cls)
@@ -116,12 +124,13 @@ class Lacking:
                 removed = set[str]().union(*(self._removed.get(id(base), ()) for base in mro_of(cls)))
                 read |= removed
                 for base in mro_of(cls):
-                    fields, sets = self._fields_of(base), self._set_by(base)
+                    fields, sets = _of_table(self._fields, base, MODELS[0]), self._set_by(base)
                     names |= fields | sets.newly | (sets.made & removed)
                     read |= fields
                     own |= sets.newly & sets.made_of_worth & self._counted_on
             wanted = names & (read | self._read_by(cls, names))
-            own = {name for name in wanted & own if self._was_unset(cls, name)}
+            own = {name for name in wanted & own if self._was_unset(cls, name)} | self._taken_whole(cls)
+            wanted |= own
             known = self._by_class[id(cls)] = cls, frozenset(wanted), frozenset(own)
         return known[1:]
 
@@ -144,8 +153,12 @@ class Lacking:
                     found |= _asked_for(f.__code__)
         return found
 
-    def _fields_of(self, cls: type) -> set[str]:
-        return self._fields.get(id(cls), set()) | self._fields.get(id(class_dict(cls).get(FIELDS)), set())
+    def _taken_whole(self, cls: type) -> set[str]:
+        """Fields of a dataclass that objects must have in their dictionaries, for the program takes these
+        whole."""
+        if not self._data_fields or not is_python_class(cls) or not self._takers.take(cls):
+            return set()
+        return set().union(*(_of_table(self._data_fields, base, DATACLASSES[0]) for base in mro_of(cls)))
 
     def _set_by(self, cls: type) -> _Sets:
         """Of what old code set elsewhere than where it made the object, an object may lack it all the same:
@@ -207,16 +220,30 @@ def _removed_from_classes(ops: Sequence[Op]) -> dict[int, set[str]]:
     return found
 
 
-def _fields_added(ops: Sequence[Op]) -> dict[int, set[str]]:
-    """Of pydantic's models, by the id of the class or of its table of fields: what `__init__` sets is nowhere
-    in code."""
+def _fields_added(ops: Sequence[Op], table: str, kind: str) -> dict[int, set[str]]:
+    """Fields that came to classes, by the id of the class or of its table of fields: of pydantic's models,
+    what `__init__` sets is nowhere in code."""
     found: dict[int, set[str]] = {}
     for op in ops:
-        if op.kind is SlotKind.CLASS and op.key == FIELDS and type(op.before) is type(op.after) is dict:
-            found[id(op.owner)] = op.after.keys() - op.before.keys()
-        elif type(op.owner) is dict and op.before is ABSENT and qualname_of(type(op.after)) == FIELD:
+        if op.kind is SlotKind.CLASS and op.key == table and type(op.before) is type(op.after) is dict:
+            came = {name for name in op.after.keys() - op.before.keys() if _is_field(op.after[name], kind)}
+            found.setdefault(id(op.owner), set()).update(came)
+        elif type(op.owner) is dict and op.before is ABSENT and _is_field(op.after, kind):
             found.setdefault(id(op.owner), set()).add(op.key)
-    return found
+    return {i: names for i, names in found.items() if names}
+
+
+def _is_field(value: Any, kind: str) -> bool:
+    """A dataclass also enters what is no attribute of its objects: variables of the class, and what is for
+    `__post_init__` alone."""
+    if type(value) is dataclasses.Field and getattr(value, "_field_type", None) is not PLAIN_FIELD:
+        return False
+    return qualname_of(type(value)) == kind
+
+
+def _of_table(fields: Mapping[int, set[str]], cls: type, table: str) -> set[str]:
+    """What came to the class, known by itself or by its table."""
+    return fields.get(id(cls), set()) | fields.get(id(class_dict(cls).get(table)), set())
 
 
 def _lacks(obj: Any, wanted: frozenset[str], own: frozenset[str]) -> list[str]:
