@@ -87,6 +87,7 @@ class Lacking:
         self._fields = _fields_added(ops, *MODELS)
         self._data_fields = _fields_added(ops, *DATACLASSES)
         self._is_ours, self._takers = is_ours, NOBODY
+        self._texts_come = making.texts_come(ops)
         self._by_class: dict[int, tuple[type, frozenset[str], frozenset[str]]] = {}
         self._given = self._given_from_outside([f for f, _, _ in edits])
 
@@ -164,7 +165,7 @@ class Lacking:
         """Of what old code set elsewhere than where it made the object, an object may lack it all the same:
         that counts where code reads it that did not before."""
         methods = methods_of(cls)
-        if not any(id(f) in self.functions or id(f) in self.added for f in methods):
+        if not self._texts_come and not any(id(f) in self.functions or id(f) in self.added for f in methods):
             return _Sets(set(), set(), set())
         before, after = set[str](), set[str]()
         made_before, made_after, to_none = set[str](), set[str](), set[str]()
@@ -195,6 +196,8 @@ class Lacking:
                 old, new = self.functions[id(f)][1:]
                 before = making.given_to_its_own(cls, old, id(f) in of_class)
                 given |= making.given_to_its_own(cls, new, id(f) in of_class) - before
+            if self._texts_come and f.__name__ in MAKERS and making.sets_by_text(f.__code__):
+                given = given.union(*(self._texts_come.get(name, ()) for name in f.__code__.co_names))
         return given
 
     def _given_from_outside(self, changed: Sequence[types.FunctionType]) -> dict[int, set[str]]:

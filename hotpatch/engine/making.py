@@ -11,8 +11,10 @@ from __future__ import annotations
 import dis
 import inspect
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+from hotpatch.ops import Op, SlotKind
 
 from . import attribute_use, codes
 from .reading import class_attribute, is_python_class, mro_of
@@ -23,11 +25,28 @@ SETTERS = frozenset({"setattr", "__setattr__"})
 
 def named_as_text(code: types.CodeType) -> set[str]:
     """Attributes that code sets by their names as text: every text, where it does so at all."""
-    if not SETTERS & {*code.co_names} and not attribute_use.may_fill_dictionary(code):
+    if not sets_by_text(code):
         return set()
     consts = [const for part in codes.walk(code) for const in part.co_consts]
     texts = [t for const in consts for t in (const if type(const) is tuple else (const,))]
     return {text for text in texts if type(text) is str and text.isidentifier()}
+
+
+def sets_by_text(code: types.CodeType) -> bool:
+    return bool(SETTERS & {*code.co_names}) or attribute_use.may_fill_dictionary(code)
+
+
+def texts_come(ops: Sequence[Op]) -> dict[str, set[str]]:
+    """Texts that came to tuples, by the name of the variable or class attribute: code that sets attributes
+    by name may have the names from there."""
+    found: dict[str, set[str]] = {}
+    for op in ops:
+        named = op.kind is SlotKind.GLOBAL or op.kind is SlotKind.CLASS
+        if named and type(op.key) is str and type(op.after) is type(op.before) is tuple:
+            before = {text for text in op.before if type(text) is str}
+            came = {text for text in op.after if type(text) is str} - before
+            found.setdefault(op.key, set()).update(came)
+    return {name: texts for name, texts in found.items() if texts}
 
 
 def set_on_others(code: types.CodeType) -> set[str]:

@@ -102,6 +102,24 @@ class Event:
     def key(self): return self.nameREAD
 def make(): return Event(name="a")
 """,
+    "names that stand elsewhere": """
+OLD: NAMES = ("name",)
+NEW: NAMES = ("name", "stamp")
+class Event:
+    def __init__(self, **values):
+        for name in NAMES: setattr(self, name, values.get(name, "!"))
+    def key(self): return self.nameREAD
+def make(): return Event(name="a")
+""",
+    "names of the class": """
+class Event:
+    OLD: NAMES = ("name",)
+    NEW: NAMES = ("name", "stamp")
+    def __init__(self, **values):
+        for name in self.NAMES: setattr(self, name, values.get(name, "!"))
+    def key(self): return self.nameREAD
+def make(): return Event(name="a")
+""",
     "the object's dictionary, at once": """
 class Event:
     def __init__(self, name):
