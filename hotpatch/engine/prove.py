@@ -26,6 +26,7 @@ from . import (
     kinds,
     local_classes,
     order,
+    parts_lacking,
     rebound,
     records,
     shadowed,
@@ -127,9 +128,12 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note]) -> tuple[str, ...]
     left_out = passed | staged.built
     staying = [obj for obj in objects if id(type(obj)) not in staged.exchanged and id(obj) not in left_out]
     findings = asked.find(staying, {id(objects)}, staged.view)
-    del staying
     findings += records.lacking(staged.functions, asked.brought, objects, is_ours)
     findings += kinds.outdated(staged.functions, asked, objects)
+    findings += parts_lacking.lacking(
+        staged.functions, staged.ops, asked, staying, {id(objects)}, staged.view
+    )
+    del staying
     findings += tuples.outgrown(staged.functions, asked.brought, objects)
     findings += fields.outlived(staged.ops, objects, staged.view)
     findings += shadowed.in_front(staged.ops, objects)
