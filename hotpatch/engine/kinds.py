@@ -3,18 +3,22 @@ from now on.
 
 Objects that both starts made are part of the difference.  Of those that live alone a kind is held against
 the new code only if its own methods no longer set it, set another instead, all as the code itself says
-(`[]`, `{}`, `None`, a constant, `set()`, `threading.Lock()`), and some code that changed reads the attribute.
+(`[]`, `{}`, `None`, a constant, `set()`, `threading.Lock()`, `defaultdict(int)`), and some code that changed
+reads the attribute.  Where it is an object of a class from now on, or a member of an enum, that code also
+must not ask for the attribute's kind, test it, or make such an object of it.
 """
 
 from __future__ import annotations
 
 import dis
 import types
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from .instances import Functions, Lacking, methods_of
-from .reading import is_python_class, mro_of, qualname_of, raw_dict
+from .instances import MAKERS, Functions, Lacking, methods_of
+from .made_of import class_made, is_enum, takes_as_it_is
+from .reading import class_module, is_python_class, mro_of, qualname_of, raw_dict
 
 UNKNOWN: Final = ""
 _NUMBER: Final = "number"
@@ -35,15 +39,18 @@ _GIVEN: Final = frozenset(
 )
 """Whatever they are given; what copies another may be called otherwise."""
 _CALLED: Final = _GIVEN | {"list", "dict", "set", "tuple", "frozenset"}
+_OBJECT: Final = "object of "
+"""What precedes a class of the program: an object of it that lives may serve as that of another class, as far
+as can be told here."""
 _PASSED_OVER: Final = frozenset(("CACHE", "PRECALL", "PUSH_NULL", "EXTENDED_ARG", "NOP"))
 _NAMED_AS: Final = {"lock": "Lock"}
 """Types that are called otherwise than what makes them."""
 _NUMBERS: Final = frozenset(("int", "float", "bool", "complex"))
 
 
-def set_on_self(code: types.CodeType) -> dict[str, set[str]]:
+def set_on_self(code: types.CodeType, variables: Mapping[str, Any] | None = None) -> dict[str, set[str]]:
     """What kinds of things a method sets attributes of its first argument to; UNKNOWN where it doesn't
-    say."""
+    say.  `variables` are those of its module, where classes and enums are looked up."""
     found: dict[str, set[str]] = {}
     me = code.co_varnames[:1] if code.co_argcount else ()
     steps = [s for s in dis.get_instructions(code) if s.opname not in _PASSED_OVER]
@@ -51,20 +58,24 @@ def set_on_self(code: types.CodeType) -> dict[str, set[str]]:
         if step.opname == "STORE_ATTR" and i > 1:
             target = steps[i - 1]
             if target.opname.startswith("LOAD_FAST") and (target.argval,) == me:
-                found.setdefault(step.argval, set()).add(_kind(steps[: i - 1]))
+                found.setdefault(step.argval, set()).add(_kind(steps[: i - 1], variables or {}))
             elif target.opname.startswith("LOAD_FAST") and me and me[0] in str(target.argval):
                 found.setdefault(step.argval, set()).add(UNKNOWN)
     return found
 
 
-def _kind(steps: Sequence[dis.Instruction]) -> str:
+def _kind(steps: Sequence[dis.Instruction], variables: Mapping[str, Any]) -> str:
     """Of what the last of these steps leaves on the stack."""
     last = steps[-1]
     if last.opname in _BUILT:
         return _BUILT[last.opname]
     if last.opname == "LOAD_CONST":
         return _name(type(last.argval))
-    return _called(steps) if last.opname == "CALL" else UNKNOWN
+    told = _called(steps) if last.opname == "CALL" else UNKNOWN
+    cls = class_made(steps, variables) if told == UNKNOWN else None
+    if cls is None:
+        return told
+    return _of_class(cls) if is_enum(cls) or not is_python_class(cls) else f"{_OBJECT}{_of_class(cls)}"
 
 
 def _called(steps: Sequence[dis.Instruction]) -> str:
@@ -77,12 +88,32 @@ def _called(steps: Sequence[dis.Instruction]) -> str:
         return UNKNOWN
     by_name = called[-1].opname in ("LOAD_GLOBAL", "LOAD_ATTR", "LOAD_METHOD")
     known = _GIVEN if number else _CALLED
-    return str(called[-1].argval) if by_name and called[-1].argval in known else UNKNOWN
+    if not by_name or called[-1].argval not in known:
+        return UNKNOWN
+    name = str(called[-1].argval)
+    return _with_factory(name, str(arguments[0].argval)) if name == "defaultdict" and number else name
+
+
+def _with_factory(name: str, factory: str) -> str:
+    return f"{name}({_NUMBER if factory in _NUMBERS else factory})"
 
 
 def _name(kind: type) -> str:
     name = kind.__name__
     return _NUMBER if name in _NUMBERS else _NAMED_AS.get(name, name)
+
+
+def _of_class(cls: type) -> str:
+    """Told from the names above by its dot."""
+    return f"{class_module(cls)}.{qualname_of(cls)}"
+
+
+def _kinds_of(value: Any) -> tuple[str, str]:
+    """What a value that lives is called here, by itself and as one of a class."""
+    if type(value) is defaultdict and value.default_factory is not None:
+        factory = getattr(value.default_factory, "__name__", "")
+        return _with_factory("defaultdict", factory), ""
+    return _name(type(value)), _of_class(type(value))
 
 
 def outdated(functions: Functions, asked: Lacking, objects: Sequence[Any]) -> list[str]:
@@ -96,8 +127,8 @@ def outdated(functions: Functions, asked: Lacking, objects: Sequence[Any]) -> li
         stale = known[id(cls)][1]
         space = raw_dict(obj) if stale else None
         for name in stale.keys() & (space or {}).keys():
-            kind = _name(type((space or {})[name]))
-            if kind in stale[name]:
+            kind = next((kind for kind in _kinds_of((space or {})[name]) if kind in stale[name]), None)
+            if kind is not None:
                 found[
                     f"objects of {qualname_of(cls)} that live have a {kind} as {name}, which old code set; "
                     "new code reads it and sets another kind"
@@ -116,9 +147,16 @@ def _gone(cls: type, functions: Functions, asked: Lacking) -> Iterator[tuple[str
         for told, code in ((before, old), (after, new)):
             if told is before and id(f) in asked.added:
                 continue
-            for name, kinds in set_on_self(code).items():
+            for name, kinds in set_on_self(code, f.__globals__).items():
                 told.setdefault(name, set()).update(kinds)
     for name in before.keys() & after.keys() & asked.read:
         gone = before[name] - after[name] - {UNKNOWN}
-        if gone and UNKNOWN not in after[name] and after[name] != {"NoneType"}:
+        if not gone or UNKNOWN in after[name] or after[name] == {"NoneType"}:
+            continue
+        if not any("." in kind for kind in gone | after[name]) or _is_taken_as_it_is(name, functions, asked):
             yield name, gone
+
+
+def _is_taken_as_it_is(name: str, functions: Functions, asked: Lacking) -> bool:
+    edits = [(f, new) for f, _, new in functions.values()] + [(f, f.__code__) for f in asked.brought]
+    return any(code.co_name not in MAKERS and takes_as_it_is(code, name, f.__globals__) for f, code in edits)

@@ -38,6 +38,49 @@ CHANGES = {
         ("[]", "self.held.append(x)", "return self.held + []"),
     ),
 }
+MADE = (
+    "from decimal import Decimal\nfrom enum import Enum\nclass St(Enum): NEW = 'new'\nclass Top:\n    n = 1\n"
+)
+OF_CLASSES = {
+    "a number becomes one of another class": (
+        ("0.0", "self.held += 1.0", "return self.held + 1.0"),
+        ("Decimal('0')", "self.held += Decimal(1)", "return self.held + Decimal(1)"),
+    ),
+    "a text becomes a member of an enum": (
+        ("'new'", "pass", "return self.held == 'new'"),
+        ("St.NEW", "pass", "return self.held is St.NEW"),
+    ),
+    "a member of an enum becomes a text": (
+        ("St.NEW", "pass", "return self.held is St.NEW"),
+        ("'new'", "pass", "return self.held == 'new'"),
+    ),
+    "what a table makes by itself becomes another": (
+        ("defaultdict(int)", "self.held[x] += 1", "return self.held['a'] + 1"),
+        ("defaultdict(list)", "self.held[x].append(1)", "return self.held['a'] + [1]"),
+    ),
+}
+HARMLESS_OF_CLASSES = {
+    "it is made one of the new class": (
+        ("0.0", "self.held += 1.0", "return self.held + 1.0"),
+        ("Decimal('0')", "pass", "return Decimal(self.held) + 1"),
+    ),
+    "the code asks for its kind": (
+        ("'new'", "pass", "return self.held == 'new'"),
+        ("St.NEW", "pass", "return self.held is St.NEW if isinstance(self.held, St) else 2"),
+    ),
+    "the code asks for None": (
+        ("None", "pass", "return 1"),
+        ("Top()", "pass", "return 1 if self.held is None else self.held.n"),
+    ),
+    "one of the program's own classes becomes another": (
+        ("Top()", "pass", "return self.held"),
+        ("Sub()", "pass", "return [self.held]"),
+    ),
+    "a table makes another number by itself": (
+        ("defaultdict(int)", "self.held[x] += 1", "return self.held['a'] + 1"),
+        ("defaultdict(float)", "self.held[x] += 2", "return self.held['a'] + 1.5"),
+    ),
+}
 HARMLESS = {
     "a number becomes another": (
         ("0", "self.held += 1", "return self.held"),
@@ -86,6 +129,34 @@ def test_without_such_objects_the_same_edit_is_live(program: Program, name: str)
     made = m.Basket()
     made.put("a")
     assert made.tell()
+
+
+def with_classes(parts: tuple[str, str, str]) -> str:
+    return MADE + "class Sub(Top): pass\nfrom collections import defaultdict\n" + basket(parts)
+
+
+@pytest.mark.parametrize("name", OF_CLASSES)
+def test_objects_that_hold_no_object_of_a_new_class_are_the_reason(program: Program, name: str) -> None:
+    old, new = map(with_classes, OF_CLASSES[name])
+    program.runs({"m.py": old})
+    m = program.module("m")
+    held = m.Basket()
+    held.put("a")
+    outcome = program.patch({"m.py": new})
+    assert outcome.effect is Effect.RELOAD and "as held, which old code set" in outcome.reasons[0]
+    assert held.tell()
+
+
+@pytest.mark.parametrize("name", HARMLESS_OF_CLASSES)
+def test_objects_that_hold_no_object_of_a_new_class_are_no_reason_if(program: Program, name: str) -> None:
+    old, new = map(with_classes, HARMLESS_OF_CLASSES[name])
+    program.runs({"m.py": old})
+    m = program.module("m")
+    held = m.Basket()
+    held.put("a")
+    outcome = program.patch({"m.py": new})
+    assert outcome, outcome.reasons
+    assert held.tell()
 
 
 @pytest.mark.parametrize("name", HARMLESS)
