@@ -21,6 +21,7 @@ from .made_of import class_made, is_enum, takes_as_it_is
 from .reading import class_module, is_python_class, mro_of, qualname_of, raw_dict
 
 UNKNOWN: Final = ""
+NOTHING: Final[Mapping[str, Any]] = types.MappingProxyType({})
 _NUMBER: Final = "number"
 _BUILT: Final = {
     "BUILD_LIST": "list",
@@ -48,7 +49,7 @@ _NAMED_AS: Final = {"lock": "Lock"}
 _NUMBERS: Final = frozenset(("int", "float", "bool", "complex"))
 
 
-def set_on_self(code: types.CodeType, variables: Mapping[str, Any] | None = None) -> dict[str, set[str]]:
+def set_on_self(code: types.CodeType, variables: Mapping[str, Any] = NOTHING) -> dict[str, set[str]]:
     """What kinds of things a method sets attributes of its first argument to; UNKNOWN where it doesn't
     say.  `variables` are those of its module, where classes and enums are looked up."""
     found: dict[str, set[str]] = {}
@@ -58,19 +59,19 @@ def set_on_self(code: types.CodeType, variables: Mapping[str, Any] | None = None
         if step.opname == "STORE_ATTR" and i > 1:
             target = steps[i - 1]
             if target.opname.startswith("LOAD_FAST") and (target.argval,) == me:
-                found.setdefault(step.argval, set()).add(_kind(steps[: i - 1], variables or {}))
+                found.setdefault(step.argval, set()).add(kind_of(steps[: i - 1], variables))
             elif target.opname.startswith("LOAD_FAST") and me and me[0] in str(target.argval):
                 found.setdefault(step.argval, set()).add(UNKNOWN)
     return found
 
 
-def _kind(steps: Sequence[dis.Instruction], variables: Mapping[str, Any]) -> str:
+def kind_of(steps: Sequence[dis.Instruction], variables: Mapping[str, Any] = NOTHING) -> str:
     """Of what the last of these steps leaves on the stack."""
     last = steps[-1]
     if last.opname in _BUILT:
         return _BUILT[last.opname]
     if last.opname == "LOAD_CONST":
-        return _name(type(last.argval))
+        return kind_named(type(last.argval))
     told = _called(steps) if last.opname == "CALL" else UNKNOWN
     cls = class_made(steps, variables) if told == UNKNOWN else None
     if cls is None:
@@ -98,7 +99,7 @@ def _with_factory(name: str, factory: str) -> str:
     return f"{name}({_NUMBER if factory in _NUMBERS else factory})"
 
 
-def _name(kind: type) -> str:
+def kind_named(kind: type) -> str:
     name = kind.__name__
     return _NUMBER if name in _NUMBERS else _NAMED_AS.get(name, name)
 
@@ -113,7 +114,7 @@ def _kinds_of(value: Any) -> tuple[str, str]:
     if type(value) is defaultdict and value.default_factory is not None:
         factory = getattr(value.default_factory, "__name__", "")
         return _with_factory("defaultdict", factory), ""
-    return _name(type(value)), _of_class(type(value))
+    return kind_named(type(value)), _of_class(type(value))
 
 
 def outdated(functions: Functions, asked: Lacking, objects: Sequence[Any]) -> list[str]:

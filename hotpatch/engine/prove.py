@@ -19,6 +19,7 @@ from attrs import frozen
 
 from . import (
     bound_arguments,
+    factories,
     fields,
     hashed,
     heap,
@@ -135,6 +136,7 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note]) -> tuple[str, ...]
     )
     del staying
     findings += tuples.outgrown(staged.functions, asked.brought, objects)
+    findings += factories.outgrown(staged.functions, staged.ops, objects)
     findings += fields.outlived(staged.ops, objects, staged.view)
     findings += shadowed.in_front(staged.ops, objects)
     findings += shadowed.behind(staged.ops, objects)
