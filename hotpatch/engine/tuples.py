@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dis
 import types
-from collections import deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -22,7 +22,9 @@ from . import codes, reading
 from .keys import PUTS
 from .records import Functions
 
-CONTAINERS: Final = (list, set, frozenset, dict, deque)
+CONTAINERS: Final = (list, set, frozenset, dict, deque, defaultdict, OrderedDict)
+QUEUES: Final = {"queue": "queue", "asyncio.queues": "_queue"}
+"""Modules whose queues keep what waits in a container, and what that is called."""
 ROWS: Final = {"BUILD_TUPLE": tuple, "BUILD_LIST": list}
 MOST_ITEMS: Final = 10_000
 """Items looked at in one container: the first ones are the oldest."""
@@ -50,19 +52,19 @@ class Lengths:
         for part in codes.walk(code):
             keeps = _keeps(part)
             steps = list(dis.get_instructions(part))
-            for step, *after in zip(steps, [*steps[1:], None], [*steps[2:], None, None], strict=False):
-                following = after[0].opname if after[0] is not None else ""
-                row = _row(step)
+            for i, step in enumerate(steps):
+                after = steps[i + 1 : i + 3]
+                row = _row(steps, i)
                 if row is not None:
                     kept |= {row} if keeps else set()
-                    given |= {row} if following in ("RETURN_VALUE", "YIELD_VALUE") else set()
-                    named |= {(str(s.argval), row) for s in after if s is not None and s.opname in _STORES}
+                    given |= {row} if after and after[0].opname in ("RETURN_VALUE", "YIELD_VALUE") else set()
+                    named |= {(str(s.argval), row) for s in after if s.opname in _STORES}
                 elif step.opname == "UNPACK_SEQUENCE" and step.arg is not None:
                     read.add(step.arg)
-                elif (
-                    step.opname == "LOAD_CONST" and type(step.argval) is int and following == "BINARY_SUBSCR"
-                ):
+                elif step.opname == "LOAD_CONST" and type(step.argval) is int and _is_index(steps, i):
                     read.add(step.argval + 1)
+                if step.opname == "RETURN_CONST" and type(step.argval) is tuple:
+                    given.add((tuple, len(step.argval)))
         return Lengths(frozenset(kept), frozenset(named), frozenset(given), frozenset(read))
 
     def without(self, other: Lengths) -> Lengths:
@@ -79,12 +81,30 @@ class Lengths:
 _STORES: Final = ("STORE_ATTR", "STORE_GLOBAL")
 
 
-def _row(step: dis.Instruction) -> Row | None:
+def _row(steps: Sequence[dis.Instruction], i: int) -> Row | None:
+    """What this step leaves on the stack, if that is a row.  A list of three constants or more is an empty
+    one that takes in a tuple of them; a tuple may be there for other things, too."""
+    step = steps[i]
     if step.opname in ROWS and step.arg:
         return ROWS[step.opname], step.arg
-    if step.opname == "LOAD_CONST" and type(step.argval) is tuple:
+    following = steps[i + 1].opname if i + 1 < len(steps) else ""
+    if step.opname == "LOAD_CONST" and type(step.argval) is tuple and following not in _TAKING_TUPLES:
         return tuple, len(step.argval)
+    if step.opname == "LIST_EXTEND" and i > 1 and steps[i - 2].opname == "BUILD_LIST":
+        taken = steps[i - 1]
+        if not steps[i - 2].arg and taken.opname == "LOAD_CONST" and type(taken.argval) is tuple:
+            return list, len(taken.argval)
     return None
+
+
+_TAKING_TUPLES: Final = ("LIST_EXTEND", "BUILD_CONST_KEY_MAP", "CALL_KW")
+_AGAIN: Final = ("COPY", "COPY", "BINARY_SUBSCR")
+
+
+def _is_index(steps: Sequence[dis.Instruction], i: int) -> bool:
+    """Is this constant what something is read or set by?  `row[2] += 1` copies row and index first."""
+    after = tuple(step.opname for step in steps[i + 1 : i + 4])
+    return after[:1] in (("BINARY_SUBSCR",), ("STORE_SUBSCR",)) or after == _AGAIN
 
 
 def _keeps(code: types.CodeType) -> bool:
@@ -129,16 +149,23 @@ def _living(
 ) -> Iterator[tuple[str, str]]:
     """What holds rows as the function no longer makes them, by name."""
     for name, container in _named(function, old, objects) if stale.kept else ():
-        if any((type(row), len(row)) in stale.kept for row in _items(container) if _is_row(row)):
+        if _holds(container, stale.kept):
             yield name, "rows"
     names = {name: {row for n, row in stale.named if n == name} for name, _ in stale.named}
     for name, key, value in _values(function, names, objects):
         if _is_row(value) and (type(value), len(value)) in names[key]:
             yield name, "values"
+    tables = (obj for obj in objects if type(obj) is defaultdict and obj.default_factory is function)
+    if stale.given and any(_holds(table, stale.given) for table in tables):
+        yield "a defaultdict", "rows"
     for caller in _callers(function, objects) if stale.given else ():
         for name, container in _named(caller, caller.__code__, objects):
-            if any((type(row), len(row)) in stale.given for row in _items(container) if _is_row(row)):
+            if _holds(container, stale.given):
                 yield name, "rows"
+
+
+def _holds(container: Any, rows: frozenset[Row]) -> bool:
+    return any((type(row), len(row)) in rows for row in _items(container) if _is_row(row))
 
 
 def _is_row(value: Any) -> bool:
@@ -170,8 +197,15 @@ def _named(
     """Containers that go by a name which the code uses."""
     names = {name for part in codes.walk(old) for name in part.co_names}
     for name, _, value in _values(function, names, objects):
-        if type(value) in CONTAINERS:
-            yield name, value
+        container = _waiting(value)
+        if type(container) in CONTAINERS:
+            yield name, container
+
+
+def _waiting(value: Any) -> Any:
+    """What waits in a queue; anything else as it is."""
+    name = QUEUES.get(reading.class_module(type(value)))
+    return value if name is None else (reading.raw_dict(value) or {}).get(name)
 
 
 def _values(

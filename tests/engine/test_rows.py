@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hotpatch.engine.tuples import Lengths
 from hotpatch.plan import Effect
 from tests.engine.conftest import Program
 
@@ -177,6 +178,110 @@ def add(x): ROWS.append(R(x))
 def tell(): return [repr(r) for r in ROWS]
 """,
     ),
+    "lists of two numbers, one of which is added to": (
+        """
+class B:
+  def __init__(self): self.c=[0,0]
+  def hit(self): self.c[1]+=1; return len(self.c)
+BS=[]
+def add(x): BS.append(B())
+def tell(): return [b.hit() for b in BS]
+""",
+        """
+class B:
+  def __init__(self): self.c=[0,0,0]
+  def hit(self): self.c[2]+=1; return len(self.c)
+BS=[]
+def add(x): BS.append(B())
+def tell(): return [b.hit() for b in BS]
+""",
+    ),
+    "lists of three constants, one of which is set": (
+        """
+class B:
+  def __init__(self): self.c=[0,0,0]
+  def hit(self): self.c[1]=1; return len(self.c)
+BS=[]
+def add(x): BS.append(B())
+def tell(): return [b.hit() for b in BS]
+""",
+        """
+class B:
+  def __init__(self): self.c=[0,0,0,0]
+  def hit(self): self.c[3]=1; return len(self.c)
+BS=[]
+def add(x): BS.append(B())
+def tell(): return [b.hit() for b in BS]
+""",
+    ),
+    "lists that are there for who asks": (
+        """
+ROWS={}
+def row(x): return ROWS.setdefault(x,[0,0])
+def add(x): row(x)[1]+=1
+def tell(): return [add(x) or 1 for x in ROWS]
+""",
+        """
+ROWS={}
+def row(x): return ROWS.setdefault(x,[0,0,0])
+def add(x): row(x)[2]+=1
+def tell(): return [add(x) or 1 for x in ROWS]
+""",
+    ),
+    "lists that a defaultdict makes": (
+        """
+from collections import defaultdict
+ROWS=defaultdict(lambda: [0,0])
+def add(x): ROWS[x][1]+=1
+def tell(): return [add(x) or 1 for x in ROWS]
+""",
+        """
+from collections import defaultdict
+ROWS=defaultdict(lambda: [0,0,0])
+def add(x): ROWS[x][2]+=1
+def tell(): return [add(x) or 1 for x in ROWS]
+""",
+    ),
+    "tuples that wait in a queue": (
+        """
+import queue
+Q=queue.Queue()
+def add(x): Q.put((x,1))
+def tell():
+  a,b=Q.get()
+  Q.put((a,b))
+  return [a]
+""",
+        """
+import queue
+Q=queue.Queue()
+def add(x): Q.put((x,1,2))
+def tell():
+  a,b,c=Q.get()
+  Q.put((a,b,c))
+  return [a]
+""",
+    ),
+    "tuples that wait in a queue of asyncio": (
+        """
+import asyncio
+Q=asyncio.Queue()
+def add(x): Q.put_nowait((x,1))
+def tell():
+  a,b=Q.get_nowait()
+  Q.put_nowait((a,b))
+  return [a]
+""",
+        """
+import asyncio
+Q=asyncio.Queue()
+def add(x): Q.put_nowait((x,1,2))
+def tell():
+  a,b,c=Q.get_nowait()
+  Q.put_nowait((a,b,c))
+  return [a]
+""",
+    ),
 }
 ONLY_RETURNED = """
 def pair(x):
@@ -217,3 +322,36 @@ def test_a_tuple_that_is_only_returned_may_gain_an_item(program: Program) -> Non
     outcome = program.patch({"m.py": ONLY_RETURNED.replace("x, 1", "x, 1, 2").replace("a, b", "a, b, c")})
     assert outcome, outcome.reasons
     assert m.pair(3) == (3, 1, 2)
+
+
+def test_a_table_with_numbers_as_keys_is_no_row(program: Program) -> None:
+    text = """
+TABLES = []
+def add(): TABLES.append({0: 0, 1: 0})
+def hit(table): table[1] += 1
+def tell(): return [hit(t) or 1 for t in TABLES]
+"""
+    program.runs({"m.py": text})
+    m = program.module("m")
+    m.add()
+    outcome = program.patch({"m.py": text.replace("table[1] += 1", "table[2] = table.get(2, 0) + 1")})
+    assert outcome, outcome.reasons
+    assert m.tell() == [1]
+
+
+def test_rows_whose_length_the_code_knows_are_read_from_it() -> None:
+    text = """
+def f(self, x, row):
+    self.c = [0, 0, 0]
+    x.append([1, 2, 3, 4])
+    row[6] += 1
+    row[8]
+    row[10] = 1
+    return {"a": x, "b": x}, f(x=1, row=2)
+"""
+    space: dict[str, object] = {}
+    exec(text, space)
+    lengths = Lengths.of(space["f"].__code__)  # type: ignore[attr-defined]
+    assert lengths.named == {("c", (list, 3))}
+    assert lengths.kept == {(list, 3), (list, 4), (tuple, 2)}
+    assert lengths.read == {7, 9, 11}
