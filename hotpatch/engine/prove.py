@@ -28,6 +28,7 @@ from . import (
     local_classes,
     order,
     parts_lacking,
+    patterned,
     rebound,
     records,
     shadowed,
@@ -130,6 +131,7 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note]) -> tuple[str, ...]
     staying = [obj for obj in objects if id(type(obj)) not in staged.exchanged and id(obj) not in left_out]
     findings = asked.find(staying, {id(objects)}, staged.view)
     findings += records.lacking(staged.functions, asked.brought, objects, is_ours)
+    findings += patterned.lacking(staged.functions, staged.ops, asked.brought, objects, is_ours)
     findings += kinds.outdated(staged.functions, asked, objects)
     findings += parts_lacking.lacking(
         staged.functions, staged.ops, asked, staying, {id(objects)}, staged.view

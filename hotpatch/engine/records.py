@@ -69,8 +69,7 @@ def lacking(
     the edit brings; `objects` are all that the collector tracks."""
     before = {i: Keys.of(old) for i, (_, old, _) in functions.items()}
     after = {i: Keys.of(new) for i, (_, _, new) in functions.items()}
-    read = {key for i in functions for key in after[i].read - before[i].read}
-    read |= {key for f in added for key in Keys.of(f.__code__).read}
+    read = newly_read(before, after, added)
     if not read:
         return []
     found: dict[str, None] = {}
@@ -83,13 +82,21 @@ def lacking(
             found[f"{name} holds what {function.__qualname__} put there, which new code reads as records"] = (
                 None
             )
-    mentioned = _Mentioned(objects, is_ours)
+    mentioned = Mentioned(objects, is_ours)
     for growth, record in _suspects(growths, held, objects):
         keys = frozenset(record)
         if (lacks := growth.lacks(keys)) and growth.made(keys, mentioned.anywhere):
             gone, maker = ", ".join(sorted(lacks)), growth.maker
             found[f"records as {maker} made them live and lack {gone}, which new code reads"] = None
     return list(found)
+
+
+def newly_read(
+    before: Mapping[int, Keys], after: Mapping[int, Keys], added: Iterable[types.FunctionType]
+) -> set[str]:
+    """Keys that code comes to read by subscript."""
+    read = {key for i in after for key in after[i].read - before[i].read}
+    return read | {key for f in added for key in Keys.of(f.__code__).read}
 
 
 def _growths(f: types.FunctionType, before: Keys, after: Keys, read: set[str]) -> Iterator[Growth]:
@@ -147,7 +154,7 @@ def _suspects(
             values = _named(growth.record.place, growth.variables, held)
             yield from ((growth, value) for value in values if _is_record(value))
     nameless = [growth for growth in growths if growth.record.place is None]
-    for record in _records(objects) if nameless else ():
+    for record in records_in(objects) if nameless else ():
         for growth in nameless:
             yield growth, record
 
@@ -169,7 +176,7 @@ def _attributes(names: set[str], objects: Sequence[Any]) -> Held:
     return found
 
 
-def _records(objects: Sequence[Any]) -> Iterator[dict[str, Any]]:
+def records_in(objects: Sequence[Any]) -> Iterator[dict[str, Any]]:
     """Small dictionaries, those that the collector does not track among them: they hold plain values alone,
     and something else holds them."""
     seen: set[int] = set()
@@ -185,7 +192,7 @@ def _is_record(thing: Any) -> bool:
     return type(thing) is dict and 0 < len(thing) <= MOST_KEYS and all(type(key) is str for key in thing)
 
 
-class _Mentioned:
+class Mentioned:
     """Strings that functions of the program have among their constants."""
 
     def __init__(self, objects: Sequence[Any], is_ours: Callable[[types.FunctionType], bool]) -> None:
