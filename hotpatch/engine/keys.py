@@ -17,27 +17,10 @@ import types
 from collections.abc import Callable
 from typing import Any, Final
 
-from attrs import define, frozen
+from attrs import frozen
 
 from . import codes
-
-
-@frozen
-class Record:
-    """A kind of dictionary that a function makes or amends."""
-
-    certain: frozenset[str]
-    """Keys that it is made with."""
-    possible: frozenset[str]
-    """Keys stored into it afterwards."""
-    place: str | None
-    """The attribute or the global that it goes by, if the function says so."""
-    open: bool
-    """It takes in whatever keys another has (`{**other}`)."""
-
-    @property
-    def keys(self) -> frozenset[str]:
-        return self.certain | self.possible
+from .symbols import Built, Const, Made, Name, Record, Sum, Symbol, told
 
 
 @frozen
@@ -49,6 +32,8 @@ class Keys:
     records: tuple[Record, ...]
     items: frozenset[tuple[str, bool]]
     """What it puts into things that go by a name: the name, and whether that is a record it has made."""
+    kinds: frozenset[tuple[str, str]]
+    """The same, and what `symbols.told` calls it."""
 
     @staticmethod
     def of(code: types.CodeType) -> Keys:
@@ -56,7 +41,8 @@ class Keys:
         return Keys(
             frozenset(key for walk in walks for key in walk.read()),
             tuple(made.record() for walk in walks for made in walk.made if made.certain or made.possible),
-            frozenset(item for walk in walks for item in walk.items),
+            frozenset((name, type(symbol) is Made) for walk in walks for name, symbol in walk.items),
+            frozenset((name, told(symbol)) for walk in walks for name, symbol in walk.items),
         )
 
     @property
@@ -64,48 +50,6 @@ class Keys:
         return frozenset(key for record in self.records for key in record.keys)
 
 
-# -- what lies on the stack -----------------------------------------------------------------
-
-
-@define(eq=False)
-class _Made:
-    """A dictionary that the function makes, or one that it is given and stores into."""
-
-    certain: set[str]
-    possible: set[str]
-    place: str | None = None
-    open: bool = False
-
-    def record(self) -> Record:
-        return Record(frozenset(self.certain), frozenset(self.possible), self.place, self.open)
-
-    def take(self, other: Symbol) -> None:
-        """`update`, and the two stars of a display."""
-        if type(other) is _Made and not other.open:
-            self.possible |= other.certain | other.possible
-        else:
-            self.open = True
-
-
-@frozen
-class _Const:
-    value: Any
-
-
-@frozen
-class _Name:
-    name: str
-    lasting: bool
-    """A global's or an attribute's name; not a local variable's."""
-    owner: Symbol = None
-
-
-@frozen
-class _Sum:
-    """What `+=` and its like make."""
-
-
-Symbol = _Made | _Const | _Name | _Sum | None
 _INERT: Final = frozenset(
     ("RESUME", "NOP", "EXTENDED_ARG", "CACHE", "MAKE_CELL", "COPY_FREE_VARS", "TO_BOOL")
 )
@@ -128,13 +72,13 @@ class _Walk:
 
     def __init__(self, code: types.CodeType) -> None:
         self.code = code
-        self.made: list[_Made] = []
-        self.items: set[tuple[str, bool]] = set()
+        self.made: list[Made] = []
+        self.items: list[tuple[str, Symbol]] = []
         self._reads: list[tuple[str, Symbol]] = []
         self._asked: set[str] = set()
         self._stack: list[Symbol] = []
         self._locals: dict[str, Symbol] = {}
-        self._places: dict[tuple[str, bool], _Made] = {}
+        self._places: dict[tuple[str, bool], Made] = {}
         self._keywords: tuple[str, ...] = ()
         self._called: Symbol = None
         entries = dis.Bytecode(code).exception_entries  # type: ignore[attr-defined]  # not in typeshed
@@ -146,7 +90,7 @@ class _Walk:
             key
             for key, source in self._reads
             if key not in self._asked
-            and not (type(source) is _Made and key in source.certain | source.possible)
+            and not (type(source) is Made and key in source.certain | source.possible)
         }
 
     def run(self) -> _Walk:
@@ -191,11 +135,11 @@ class _Walk:
     # -- names
 
     def _load_const(self, step: dis.Instruction) -> None:
-        self._push(_Const(step.argval))
+        self._push(Const(step.argval))
 
     def _load_local(self, step: dis.Instruction) -> None:
         names = step.argval if type(step.argval) is tuple else (step.argval,)
-        self._push(*(self._locals.get(name, _Name(name, False)) for name in names))
+        self._push(*(self._locals.get(name, Name(name, False)) for name in names))
 
     def _store_local(self, step: dis.Instruction) -> None:
         self._locals[step.argval] = self._pop(1)[0]
@@ -207,20 +151,20 @@ class _Walk:
     def _store_and_load(self, step: dis.Instruction) -> None:
         stored, loaded = step.argval
         self._locals[stored] = self._pop(1)[0]
-        self._push(self._locals.get(loaded, _Name(loaded, False)))
+        self._push(self._locals.get(loaded, Name(loaded, False)))
 
     def _load_global(self, step: dis.Instruction) -> None:
         null_too = dis.stack_effect(step.opcode, step.arg, jump=False) == 2
-        self._push(*[_Name(step.argval, True)] * (2 if null_too else 1))
+        self._push(*[Name(step.argval, True)] * (2 if null_too else 1))
 
     def _load_attribute(self, step: dis.Instruction) -> None:
         owner = self._pop(1)[0]
         for_call = dis.stack_effect(step.opcode, step.arg, jump=False) == 1
-        self._push(*[_Name(step.argval, True, owner)] * (2 if for_call else 1))
+        self._push(*[Name(step.argval, True, owner)] * (2 if for_call else 1))
 
     def _store_lasting(self, step: dis.Instruction) -> None:
         value = self._pop(2 if step.opname == "STORE_ATTR" else 1)[0]
-        if type(value) is _Made:
+        if type(value) is Made:
             value.place = step.argval
             self._places[step.argval, True] = value
 
@@ -236,21 +180,25 @@ class _Walk:
 
     def _operate(self, step: dis.Instruction) -> None:
         self._pop(2)
-        self._push(_Sum() if step.arg is not None and step.arg >= _IN_PLACE else None)
+        self._push(Sum() if step.arg is not None and step.arg >= _IN_PLACE else None)
+
+    def _build_tuple(self, step: dis.Instruction) -> None:
+        self._pop(step.arg or 0)
+        self._push(Built(step.arg or 0))
 
     # -- dictionaries
 
     def _new(self, keys: Any) -> None:
-        made = _Made({key for key in keys if type(key) is str}, set())
+        made = Made({key for key in keys if type(key) is str}, set())
         self.made.append(made)
         self._push(made)
 
     def _build_map(self, step: dis.Instruction) -> None:
-        self._new([item.value for item in self._pop(2 * (step.arg or 0))[::2] if type(item) is _Const])
+        self._new([item.value for item in self._pop(2 * (step.arg or 0))[::2] if type(item) is Const])
 
     def _build_const_map(self, step: dis.Instruction) -> None:
         keys = self._pop((step.arg or 0) + 1)[-1]
-        self._new(keys.value if type(keys) is _Const else ())
+        self._new(keys.value if type(keys) is Const else ())
 
     def _at(self, depth: int) -> Symbol:
         return self._stack[-depth] if depth <= len(self._stack) else None
@@ -258,34 +206,34 @@ class _Walk:
     def _map_add(self, step: dis.Instruction) -> None:
         key, _ = self._pop(2)
         made = self._at(step.arg or 1)
-        if type(made) is _Made and type(key) is _Const and type(key.value) is str:
+        if type(made) is Made and type(key) is Const and type(key.value) is str:
             made.certain.add(key.value)
 
     def _take_in(self, step: dis.Instruction) -> None:
         other = self._pop(1)[0]
         made = self._at(step.arg or 1)
-        if type(made) is _Made:
-            if type(other) is _Made and not other.open:
+        if type(made) is Made:
+            if type(other) is Made and not other.open:
                 made.certain |= other.certain
                 self._forget(other)
             else:
                 made.open = True
 
-    def _forget(self, made: _Made) -> None:
+    def _forget(self, made: Made) -> None:
         """A part of another's display is no record of its own."""
         self.made = [one for one in self.made if one is not made]
 
     def _store_item(self, _: dis.Instruction) -> None:
         value, container, key = self._pop(3)
         self._put(container, value)
-        if type(value) is _Sum:  # `x[key] += 1`: it had the key
+        if type(value) is Sum:  # `x[key] += 1`: it had the key
             return
         if (name := _key(key)) is not None:
             self._amended(container).possible.add(name)
 
     def _put(self, container: Symbol, item: Symbol) -> None:
-        if type(container) is _Name and container.lasting:
-            self.items.add((container.name, type(item) is _Made))
+        if type(container) is Name and container.lasting:
+            self.items.append((container.name, item))
 
     def _read_item(self, step: dis.Instruction) -> None:
         container, key = self._pop(2)
@@ -300,13 +248,13 @@ class _Walk:
         if (name := _key(key)) is not None:
             self._asked.add(name)
 
-    def _amended(self, container: Symbol) -> _Made:
+    def _amended(self, container: Symbol) -> Made:
         """What stands for a dictionary into which something is stored."""
-        if type(container) is _Made:
+        if type(container) is Made:
             return container
-        place = (container.name, container.lasting) if type(container) is _Name else ("", False)
+        place = (container.name, container.lasting) if type(container) is Name else ("", False)
         if place not in self._places:
-            made = self._places[place] = _Made(set(), set(), place[0] if place[1] else None)
+            made = self._places[place] = Made(set(), set(), place[0] if place[1] else None)
             self.made.append(made)
         return self._places[place]
 
@@ -323,9 +271,9 @@ class _Walk:
             return
         if step.opname == "CALL_KW":
             names = self._pop(1)[0]
-            self._keywords = names.value if type(names) is _Const else ()
+            self._keywords = names.value if type(names) is Const else ()
         arguments = self._pop(step.arg or 0)
-        callee = next((s for s in reversed(self._stack[-2:]) if type(s) is _Name), None)
+        callee = next((s for s in reversed(self._stack[-2:]) if type(s) is Name), None)
         keywords, self._keywords = self._keywords, ()
         made = None if callee is None else self._meant(callee, arguments, keywords)
         if step.opname == "PRECALL":
@@ -334,10 +282,10 @@ class _Walk:
             self._pop(2)
             self._push(made)
 
-    def _meant(self, callee: _Name, arguments: list[Symbol], keywords: tuple[str, ...]) -> Symbol:
+    def _meant(self, callee: Name, arguments: list[Symbol], keywords: tuple[str, ...]) -> Symbol:
         """A call of `dict` makes a dictionary; methods of one ask for keys and store them."""
         if callee.name == "dict" and callee.owner is None:
-            made = _Made(set(keywords), set())
+            made = Made(set(keywords), set())
             for other in arguments[: len(arguments) - len(keywords)]:
                 made.take(other)
             self.made.append(made)
@@ -351,14 +299,14 @@ class _Walk:
             self._amended(callee.owner).possible.add(first)
         if callee.name == "update" and keywords:
             self._amended(callee.owner).possible.update(keywords)
-        elif callee.name == "update" and arguments and type(arguments[0]) is _Made:
+        elif callee.name == "update" and arguments and type(arguments[0]) is Made:
             self._amended(callee.owner).take(arguments[0])
             self._forget(arguments[0])
-        return None
+        return Built(callee.name) if callee.lasting and callee.owner is None else None
 
 
 def _key(symbol: Symbol) -> str | None:
-    return symbol.value if type(symbol) is _Const and type(symbol.value) is str else None
+    return symbol.value if type(symbol) is Const and type(symbol.value) is str else None
 
 
 _ACTS: Final[dict[str, Callable[[_Walk, dis.Instruction], None]]] = {
@@ -375,6 +323,7 @@ _ACTS: Final[dict[str, Callable[[_Walk, dis.Instruction], None]]] = {
     "BINARY_OP": _Walk._operate,
     "COPY": _Walk._copy,
     "SWAP": _Walk._swap,
+    "BUILD_TUPLE": _Walk._build_tuple,
     "BUILD_MAP": _Walk._build_map,
     "BUILD_CONST_KEY_MAP": _Walk._build_const_map,
     "MAP_ADD": _Walk._map_add,

@@ -52,7 +52,7 @@ def lacking(
     for obj in objects if used.any else ():
         for part, counts_none in used.of_class(type(obj)):
             value = _value(obj, part.attribute)
-            if value is MISSING or (value is None and not counts_none) or _has(value, part.part):
+            if value is MISSING or (value is None and not counts_none) or has(value, part.part):
                 continue
             if is_python_class(type(value)) and _is_given(part.part, objects):
                 continue
@@ -117,7 +117,7 @@ def _value(obj: Any, name: str) -> Any:
     return (raw_dict(obj) or {}).get(name, MISSING)
 
 
-def _has(value: Any, name: str) -> bool:
+def has(value: Any, name: str) -> bool:
     """Has it an attribute of this name, or may it answer for one, or come to have one by itself?"""
     cls = type(value)
     if class_attribute(cls, "__getattr__") is not MISSING or class_attribute(cls, name) is not MISSING:

@@ -20,9 +20,10 @@ from typing import Any, Final
 from hotpatch.ops import ABSENT, Op, SlotKind
 
 from . import codes
-from .keys import Keys, Record
+from .keys import Keys
 from .reading import class_dict, is_python_class, mro_of, qualname_of, raw_dict
 from .records import Functions, Growth, Mentioned, newly_read, records_in
+from .symbols import Record
 
 ANNOTATIONS: Final = "__annotations__"
 _DUMPING: Final = frozenset(("asdict", "model_dump", "_asdict"))

@@ -29,6 +29,7 @@ from . import (
     order,
     parts_lacking,
     patterned,
+    put_otherwise,
     rebound,
     records,
     shadowed,
@@ -138,6 +139,7 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note]) -> tuple[str, ...]
     )
     del staying
     findings += tuples.outgrown(staged.functions, asked.brought, objects)
+    findings += put_otherwise.outdated(staged.functions, asked.brought, objects)
     findings += factories.outgrown(staged.functions, staged.ops, objects)
     findings += fields.outlived(staged.ops, objects, staged.view)
     findings += shadowed.in_front(staged.ops, objects)

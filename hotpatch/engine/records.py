@@ -22,7 +22,8 @@ from typing import Any
 from attrs import frozen
 
 from . import codes, reading
-from .keys import Keys, Record
+from .keys import Keys
+from .symbols import Record
 
 Functions = Mapping[int, tuple[types.FunctionType, types.CodeType, types.CodeType]]
 MOST_KEYS = 64
@@ -76,9 +77,9 @@ def lacking(
     puts = [(f, n) for i, (f, _, _) in functions.items() for n in _put_as_records(before[i], after[i], read)]
     growths = [g for i, (f, _, _) in functions.items() for g in _growths(f, before[i], after[i], read)]
     places = {name for _, name in puts} | {g.record.place for g in growths if g.record.place is not None}
-    held = _attributes(places, objects)
+    held = attributes(places, objects)
     for function, name in puts:
-        if any(map(_holds_others, _named(name, function.__globals__, held))):
+        if any(map(_holds_others, named(name, function.__globals__, held))):
             found[f"{name} holds what {function.__qualname__} put there, which new code reads as records"] = (
                 None
             )
@@ -151,7 +152,7 @@ def _suspects(
 ) -> Iterator[tuple[Growth, dict[str, Any]]]:
     for growth in growths:
         if growth.record.place is not None:
-            values = _named(growth.record.place, growth.variables, held)
+            values = named(growth.record.place, growth.variables, held)
             yield from ((growth, value) for value in values if _is_record(value))
     nameless = [growth for growth in growths if growth.record.place is None]
     for record in records_in(objects) if nameless else ():
@@ -159,14 +160,14 @@ def _suspects(
             yield growth, record
 
 
-def _named(name: str, variables: Mapping[str, Any], held: Held) -> Iterator[Any]:
+def named(name: str, variables: Mapping[str, Any], held: Held) -> Iterator[Any]:
     """What goes by this name: a variable of the module, attributes of objects."""
     if name in variables:
         yield variables[name]
     yield from held.get(name, ())
 
 
-def _attributes(names: set[str], objects: Sequence[Any]) -> Held:
+def attributes(names: set[str], objects: Sequence[Any]) -> Held:
     """One look at the heap for all of these names."""
     found: dict[str, list[Any]] = {}
     for obj in objects if names else ():

@@ -165,7 +165,7 @@ def _living(
 
 
 def _holds(container: Any, rows: frozenset[Row]) -> bool:
-    return any((type(row), len(row)) in rows for row in _items(container) if _is_row(row))
+    return any((type(row), len(row)) in rows for row in items_of(container) if _is_row(row))
 
 
 def _is_row(value: Any) -> bool:
@@ -197,12 +197,12 @@ def _named(
     """Containers that go by a name which the code uses."""
     names = {name for part in codes.walk(old) for name in part.co_names}
     for name, _, value in _values(function, names, objects):
-        container = _waiting(value)
+        container = waiting_in(value)
         if type(container) in CONTAINERS:
             yield name, container
 
 
-def _waiting(value: Any) -> Any:
+def waiting_in(value: Any) -> Any:
     """What waits in a queue; anything else as it is."""
     name = QUEUES.get(reading.class_module(type(value)))
     return value if name is None else (reading.raw_dict(value) or {}).get(name)
@@ -223,7 +223,7 @@ def _values(
             yield f"{type(obj).__qualname__}.{name}", name, space[name]
 
 
-def _items(container: Any) -> Iterator[Any]:
+def items_of(container: Any) -> Iterator[Any]:
     items = container.values() if isinstance(container, dict) else container
     for count, item in enumerate(list(items)):
         if count == MOST_ITEMS:

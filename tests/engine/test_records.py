@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from hotpatch.engine.keys import Keys, Record
+from hotpatch.engine.keys import Keys
+from hotpatch.engine.symbols import Record
 from hotpatch.plan import Effect
 from tests.engine.conftest import Program
 
