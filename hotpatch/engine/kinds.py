@@ -16,8 +16,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from .instances import MAKERS, Functions, Lacking, methods_of
+from .instances import Functions, Lacking, methods_of
 from .made_of import class_made, is_enum, takes_as_it_is
+from .making import MAKERS
 from .reading import class_module, is_python_class, mro_of, qualname_of, raw_dict
 
 UNKNOWN: Final = ""

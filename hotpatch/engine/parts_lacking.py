@@ -18,7 +18,8 @@ from hotpatch.ops import Op
 
 from . import attribute_use, parts_used
 from .frozen import thawed
-from .instances import FEW, MAKERS, Functions, Lacking, methods_of
+from .instances import FEW, Functions, Lacking, methods_of
+from .making import MAKERS
 from .otherwise import Otherwise
 from .parts_used import Part
 from .reading import (

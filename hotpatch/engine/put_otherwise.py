@@ -17,8 +17,9 @@ from attrs import frozen
 
 from . import codes, parts_used
 from .attribute_use import stored_on_self
-from .instances import MAKERS, methods_of
+from .instances import methods_of
 from .keys import Keys
+from .making import MAKERS
 from .parts_lacking import has
 from .reading import MISSING, class_attribute, class_dict, is_python_class, mro_of
 from .records import Functions, attributes, named
