@@ -184,6 +184,10 @@ class PatchRefused(HotpatchError):
     exit_code = 32
 
 
+class NotStarted(PatchRefused):
+    """The program as it runs did not start in a clean process, so that nothing could be measured."""
+
+
 class PatchInvalid(HotpatchError):
     """The new sources are not a program: they do not compile or do not start.  Nothing was changed."""
 

@@ -18,11 +18,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from hotpatch import authored, engine, refresh
 from hotpatch.engine.world import absolute
-from hotpatch.errors import HotpatchError, PatchInvalid, PatchRefused
+from hotpatch.errors import HotpatchError, NotStarted, PatchInvalid, PatchRefused
 from hotpatch.foreseen import Foresight
 from hotpatch.ops import Op
 from hotpatch.plan import Edit, Effect, Plan
@@ -85,10 +85,10 @@ def patch(
 
     `old` holds the sources as they run, `new` the ones that shall run; `root` is the folder from which the
     program's modules were loaded (default: `new`).  `modules` are those that a clean start imports, in order
-    (default: all of the program that are loaded).  A program that makes its application by a
-    factory gives `app_target` (`module:factory()`) and the live object `app`; `setup` is source that runs
-    before anything is imported.  `transformers` is the source of a file of state transformers
-    (`hotpatch.transform`) and refresh callbacks.
+    (default: all of the program that are loaded; the last of them first, where they do not start
+    otherwise).  A program that makes its application by a factory gives `app_target` (`module:factory()`)
+    and the live object `app`; `setup` is source that runs before anything is imported.  `transformers` is
+    the source of a file of state transformers (`hotpatch.transform`) and refresh callbacks.
 
     Raises nothing but for misuse: the outcome tells.  One call at a time.
     """
@@ -98,12 +98,29 @@ def patch(
         nothing = f"no module that runs in this process was loaded from {home}: say by `root` where they were"
         return _failed(Effect.RELOAD, nothing)
     try:
-        measurement = engine.measure(absolute(old), absolute(new), start, Foresight)
+        measurement = _measured(absolute(old), absolute(new), start, modules is None and not app_target)
     except PatchInvalid as why:
         return _failed(Effect.REFUSE, str(why))
     except PatchRefused as why:
         return _failed(Effect.RELOAD, str(why))
     return apply(measurement, home, app, choices, transformers, seconds)
+
+
+def _measured(old: str, new: str, start: engine.Start, in_any_order: bool) -> engine.Measurement:
+    """Which of its modules a program imported first nobody can tell any more: one that is loaded stands
+    behind those that it imported.  Where they do not start in that order, the last may set up the others."""
+    try:
+        return engine.measure(old, new, start, Foresight)
+    except NotStarted as why:
+        if not in_any_order:
+            raise
+        first = why
+    try:
+        return engine.measure(old, new, evolve(start, modules=start.modules[::-1]), Foresight)
+    except (NotStarted, PatchInvalid):
+        raise NotStarted(
+            f"{first}: say by `modules`, or by `app_target`, what the program imports first"
+        ) from first
 
 
 def apply(

@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import evolve
 
-from hotpatch.errors import PatchInvalid, PatchRefused
+from hotpatch.errors import NotStarted, PatchInvalid, PatchRefused
 
 from . import awake
 from .difference import Difference, derive, unchangeable
@@ -146,7 +146,7 @@ def _woken(start: Start, root: str, old: Started, sleeping: list[int]) -> Mappin
 def _must_start(edited: Set[str], old: Started, new: Started, new_root: str) -> None:
     """`edited` are modules of the old sources; one that only the new ones have can't start from the old."""
     if old.problem:
-        raise PatchRefused(
+        raise NotStarted(
             f"the program as it runs does not start clean, so nothing can be measured: {old.problem}"
         )
     if new.problem:
@@ -156,7 +156,7 @@ def _must_start(edited: Set[str], old: Started, new: Started, new_root: str) -> 
             raise PatchInvalid(f"{name} can't be imported any more: {why}")
     for name, why in old.failed.items():
         if name in edited:
-            raise PatchRefused(f"{name} changes and does not start clean, so it can't be measured: {why}")
+            raise NotStarted(f"{name} changes and does not start clean, so it can't be measured: {why}")
 
 
 def _has_file(root: str, file: str) -> bool:

@@ -389,3 +389,31 @@ def test_a_program_that_was_loaded_from_elsewhere_is_not_said_to_be_patched(prog
     outcome = patching.patch(program.before, program.after)  # `root` is the folder of the new sources then
     assert not outcome and "say by `root` where they were" in outcome.reasons[0]
     assert elsewhere.X == 1
+
+
+def test_a_program_whose_first_module_sets_up_the_others_starts_by_it(program: Program) -> None:
+    """Python has it behind those that it imported."""
+    files = {
+        "entry.py": "import ready\nready.SET.append(1)\nimport table\n",
+        "ready.py": "SET = []\n",
+        "table.py": "import ready\nassert ready.SET, 'not set up'\nROWS = 1\n",
+    }
+    program.runs(files)
+    program.module("entry")
+    table = program.module("table")
+    outcome = program.patch({"table.py": files["table.py"].replace("ROWS = 1", "ROWS = 2")})
+    assert outcome, outcome.reasons
+    assert table.ROWS == 2
+
+
+def test_one_that_starts_in_no_order_says_what_would_help(program: Program) -> None:
+    files = {
+        "ready.py": "SET = []\n",
+        "table.py": "import ready\nassert ready.SET, 'not set up'\nROWS = 1\n",
+    }
+    program.runs(files)
+    program.module("ready").SET.append(1)
+    program.module("table")
+    outcome = program.patch({"table.py": files["table.py"].replace("ROWS = 1", "ROWS = 2")})
+    assert not outcome
+    assert "not set up" in outcome.reasons[0] and "say by `modules`" in outcome.reasons[0]
