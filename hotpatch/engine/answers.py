@@ -16,7 +16,7 @@ import pathlib
 import re
 import types
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from typing import Any, Final
 
@@ -77,17 +77,25 @@ class Written:
     spaces: Sequence[Mapping[str, Any]]
 
     @cached_property
-    def sets(self) -> frozenset[str]:
-        """Attributes that functions set on anything but the object that they are methods of."""
-        todo, found = [value for space in self.spaces for value in list(space.values())], set[str]()
+    def _codes(self) -> list[types.CodeType]:
+        todo = [value for space in self.spaces for value in list(space.values())]
+        found, seen = dict[int, types.CodeType](), set[int]()
         while todo:
             value = todo.pop()
+            if id(value) in seen:
+                continue
+            seen.add(id(value))
             if issubclass(type(value), type) and self.is_ours(value):
                 todo += map(_function_in, class_dict(value).values())
             elif _is_written(function := _function_in(value)):
-                for part in codes.walk(function.__code__):
-                    found |= set(_set_on_others(part))
-        return frozenset(found)
+                found |= {id(part): part for part in codes.walk(function.__code__)}
+        return list(found.values())
+
+    def sets_one_of(self, names: Set[str]) -> bool:
+        """Does a function set one of these attributes on anything but the object that it is a method of?  To
+        read the instructions of a whole program would take seconds: few functions have such a name."""
+        parts = (part for part in self._codes if not names.isdisjoint(part.co_names))
+        return any(name in names for part in parts for name in _set_on_others(part))
 
 
 def _function_in(held: Any) -> Any:
@@ -138,7 +146,7 @@ def _grows(thing: Any, written: Written, depth: int) -> bool:
     elif all(is_python_class(cls) or cls is object for cls in mro_of(kind)):
         named = dict(_values(thing))
         parts = list(named.values())
-        if named.keys() & written.sets or any(
+        if written.sets_one_of(named.keys()) or any(
             _changes_itself(cls, written) for cls in filter(written.is_ours, mro_of(kind))
         ):
             return True

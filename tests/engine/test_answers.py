@@ -157,3 +157,15 @@ def test_an_object_that_a_function_sets_something_on_may_hold_more_than_it_was_m
     assert not may_hold_more(Settings(), Written(ours, [{"Settings": Settings}]))
     assert may_hold_more(Settings(), Written(ours, [{"Settings": Settings, "hit": hit}]))
     assert may_hold_more(SimpleNamespace(), Written(ours, []))
+
+
+def test_classes_that_name_each_other_are_looked_at_once() -> None:
+    class Settings:
+        def __init__(self) -> None:
+            self.hits = 0
+
+    class Other:
+        of: Any = Settings
+
+    Settings.of = Other  # type: ignore[attr-defined]
+    assert not may_hold_more(Settings(), Written(lambda thing: True, [{"Settings": Settings}]))
