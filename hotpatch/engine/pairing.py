@@ -41,8 +41,8 @@ class Places:
     def settled(self, pair: _Pair) -> bool:
         """Do these two stand in the same places?"""
         o, n = pair
-        if o not in self._old or n not in self._new:
-            return True
+        if self.old.kind(o) == VALUE or o not in self._old or n not in self._new:
+            return True  # a value may be the origin of several
         before, after = self._old[o], self._new[n]
         return (len(before) == 1 == len(after)) or sorted(before) == sorted(after)
 

@@ -185,3 +185,15 @@ def test_a_dataclass_that_holds_one_that_changed_is_compiled_again_too_and_back(
     assert not refused(lambda pairs: numbers.Pairs(all=pairs), pairs)
     undo(outcome)
     assert refused(lambda pairs: numbers.Pairs(all=pairs), pairs)
+
+
+def test_a_class_whose_metaclass_answers_for_all_is_not_asked_what_it_is(program: Program) -> None:
+    text = (
+        "class Meta(type):\n    def __getattribute__(cls, name):\n        raise RuntimeError(name)\n"
+        "class Own(metaclass=Meta): pass\ndef f(): return 1\n"
+    )
+    program.runs({"of_a_metaclass.py": text})
+    m = program.module("of_a_metaclass")
+    outcome = program.patch({"of_a_metaclass.py": text.replace("return 1", "return 2")})
+    assert outcome, outcome.reasons
+    assert m.f() == 2

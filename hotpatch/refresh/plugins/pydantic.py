@@ -27,7 +27,7 @@ from pydantic._internal._config import ConfigWrapper
 from pydantic._internal._dataclasses import set_dataclass_fields
 from pydantic._internal._mock_val_ser import set_dataclass_mocks, set_model_mocks
 from pydantic._internal._namespace_utils import NsResolver
-from pydantic.dataclasses import is_pydantic_dataclass, rebuild_dataclass
+from pydantic.dataclasses import rebuild_dataclass
 
 from hotpatch.engine.reading import class_module
 from hotpatch.ops import SlotKind
@@ -36,6 +36,8 @@ from hotpatch.refresh.search import may_enter
 from hotpatch.refresh.update import Update
 
 SCHEMA: Final = "__pydantic_core_schema__"
+DATACLASS: Final = frozenset({"__is_pydantic_dataclass__", "__dataclass_fields__"})
+"""By which a dataclass of pydantic's is known."""
 ADAPTED: Final = frozenset({"core_schema", "validator", "serializer"})
 """What compiling leaves on an adapter."""
 
@@ -158,7 +160,9 @@ def dataclasses_of(update: Update) -> Iterator[type]:
         if id(cls) in seen or not issubclass(type(cls), type):
             continue
         seen.add(id(cls))
-        if is_pydantic_dataclass(cls):
+        if (
+            update.view.attributes(cls).keys() >= DATACLASS
+        ):  # not by asking the class, whose metaclass may mind
             yield cls
         if class_module(cls) in update.program:
             todo += list(update.view.attributes(cls).values())
