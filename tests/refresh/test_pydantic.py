@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from pydantic.fields import FieldInfo
 from hotpatch.engine.commit import commit
 from hotpatch.ops import Op
 from hotpatch.refresh import begin
+from hotpatch.refresh.plugins import pydantic as plugin
 from hotpatch.refresh.plugins.pydantic import stand_in
 from tests.refresh.programs import Programs, asked_for_ever, item, new_code, on_class
 
@@ -133,6 +135,29 @@ def test_requests_go_on_while_models_are_compiled_again(program: Programs) -> No
             fresh = FieldInfo(annotation=int, default=number)
             apply(program, item(m.Item.__pydantic_fields__, "count", fresh))
     assert m.Item().count == 19
+
+
+def test_a_request_that_compiles_a_model_meanwhile_leaves_no_stand_in_on_one_said_to_be_complete(
+    program: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request has met a stand-in before, and comes between the two steps of the next change."""
+    m = program.load("hp_pydantic_h", SOURCE)
+    asking: list[threading.Thread] = []
+    place = plugin.stand_in
+
+    def in_between(put: Any, cls: type) -> None:
+        if cls is m.Free:
+            thread = threading.Thread(target=m.Free.model_rebuild, kwargs={"_parent_namespace_depth": 0})
+            asking.append(thread)
+            thread.start()
+            thread.join(0.2)  # where it has to wait for the lock, it goes on later
+        place(put, cls)
+
+    monkeypatch.setattr(plugin, "stand_in", in_between)
+    plugin.incomplete(m.Free)
+    asking[0].join(60)
+    m.Free.model_rebuild(_parent_namespace_depth=0)
+    assert m.Free.model_validate({"x": 3}).x == 3
 
 
 def test_stand_ins_are_asked_for_as_each_version_of_pydantic_wants_it() -> None:

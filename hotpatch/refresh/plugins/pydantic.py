@@ -6,12 +6,13 @@ made, and those of the models that its fields name.  Models that changed, and al
 own stand-ins, or models that name each other would take over each other's old schema; whoever meets a
 stand-in waits, or compiles the model itself.  A type adapter is told by its schema as well: what its type
 says in `Annotated` is the adapter's alone.  (`_mock_val_ser`, `__pydantic_complete__`,
-`set_dataclass_fields`, and `_type`, `_config`, `_module_name` of `TypeAdapter`; pydantic 2.10 to 2.14.)  A
-`__pydantic_on_complete__` hook is called once more.
+`set_dataclass_fields`, `_rebuild_lock`, and `_type`, `_config`, `_module_name` of `TypeAdapter`; pydantic
+2.10 to 2.14.)  A `__pydantic_on_complete__` hook is called once more.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gc
 import inspect
@@ -22,6 +23,7 @@ from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Final, get_args, get_origin
 from weakref import WeakKeyDictionary, WeakSet
 
+import pydantic.main
 from pydantic import BaseModel, TypeAdapter
 from pydantic._internal._config import ConfigWrapper
 from pydantic._internal._dataclasses import set_dataclass_fields
@@ -38,6 +40,7 @@ from hotpatch.refresh.update import Update
 SCHEMA: Final = "__pydantic_core_schema__"
 DATACLASS: Final = frozenset({"__is_pydantic_dataclass__", "__dataclass_fields__"})
 """By which a dataclass of pydantic's is known."""
+BEING_COMPILED: Final[Any] = getattr(pydantic.main, "_rebuild_lock", contextlib.nullcontext())
 ADAPTED: Final = frozenset({"core_schema", "validator", "serializer"})
 """What compiling leaves on an adapter."""
 
@@ -57,8 +60,18 @@ def give_back(update: Update) -> None:
 
 def forget(update: Update) -> None:
     for cls in stale(update):
+        incomplete(cls)
+
+
+def incomplete(cls: Any) -> None:
+    """A request that compiles the class just now, having met a stand-in, says at its end that the class is
+    complete.  Said between the two steps here it would leave stand-ins on a class that is said to be
+    complete, who would ask each other for ever: hence the lock under which pydantic does it, where it has
+    one."""
+    with BEING_COMPILED:
         cls.__pydantic_complete__ = False
         stand_in(set_model_mocks if issubclass(cls, BaseModel) else set_dataclass_mocks, cls)
+        cls.__pydantic_complete__ = False
 
 
 def stand_in(place: Callable[..., None], cls: type) -> None:
