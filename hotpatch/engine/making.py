@@ -17,7 +17,7 @@ from typing import Any
 from hotpatch.ops import Op, SlotKind
 
 from . import attribute_use, codes
-from .reading import class_attribute, is_python_class, mro_of
+from .reading import class_attribute, class_dict, is_python_class, mro_of
 
 MAKERS = ("__init__", "__new__", "__post_init__", "__attrs_post_init__", "__setstate__")
 SETTERS = frozenset({"setattr", "__setattr__"})
@@ -64,10 +64,13 @@ def passed(code: types.CodeType) -> set[str]:
 
 
 def taken_as_they_come(cls: type, names: set[str]) -> set[str]:
-    """Of these arguments, those that the class's `__init__` takes by two stars: they may become
-    attributes."""
+    """Of these arguments, those that the class's `__init__` takes by two stars: they may become attributes,
+    if it or that of a base sets some by their names."""
     init = class_attribute(cls, "__init__")
     if type(init) is not types.FunctionType or not init.__code__.co_flags & inspect.CO_VARKEYWORDS:
+        return set()
+    makers = (class_dict(base).get("__init__") for base in mro_of(cls))
+    if not any(type(maker) is types.FunctionType and sets_by_text(maker.__code__) for maker in makers):
         return set()
     return names - set(init.__code__.co_varnames[: init.__code__.co_argcount])
 

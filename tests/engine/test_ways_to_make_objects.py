@@ -200,3 +200,17 @@ def test_what_is_set_in_this_way_and_not_read_is_live(program: Program, way: str
     outcome = program.patch({"events.py": after.replace(" + self.stamp", ' + "?"')})
     assert outcome, outcome.reasons
     assert event.key() == "a?"
+
+
+def test_what_is_passed_by_a_keyword_and_put_elsewhere_is_missed_by_nobody(program: Program) -> None:
+    text = (
+        "class Query:\n    def __init__(self, **terms): self.terms = sorted(terms.items())\n"
+        "class Row:\n    stamp = '!'\nQUERIES = []\nROW = Row()\n"
+        "def find(): return Query(name='a').terms{}\n"
+    )
+    program.runs({"m.py": text.format("")})
+    m = program.module("m")
+    m.QUERIES.append(m.Query(name="b"))
+    outcome = program.patch({"m.py": text.format(" + Query(stamp=1).terms + [ROW.stamp]")})
+    assert outcome, outcome.reasons
+    assert m.find() == [("name", "a"), ("stamp", 1), "!"]
