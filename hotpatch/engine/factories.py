@@ -51,8 +51,8 @@ def _changed(
         if op.kind is SlotKind.MEMBER and op.key is _FACTORY:
             told.add(id(op.owner))
             yield op.owner, op.where, _factory(op.before, codes), _factory(op.after, {})
-    for table in objects if codes else ():
-        if type(table) is defaultdict and id(table.default_factory) in codes and id(table) not in told:
+    for table in [obj for obj in objects if type(obj) is defaultdict] if codes else ():
+        if id(table.default_factory) in codes and id(table) not in told:
             factory = table.default_factory
             name = getattr(factory, "__qualname__", "")
             yield table, f"a defaultdict of {name}", codes[id(factory)], _factory(factory, {})

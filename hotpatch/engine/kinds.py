@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from .instances import Functions, Lacking, methods_of
+from .instances import Functions, Lacking, classes_of, methods_of
 from .made_of import class_made, is_enum, takes_as_it_is
 from .making import MAKERS
 from .reading import class_module, is_python_class, mro_of, qualname_of, raw_dict
@@ -120,16 +120,16 @@ def _kinds_of(value: Any) -> tuple[str, str]:
 
 def outdated(functions: Functions, asked: Lacking, objects: Sequence[Any]) -> list[str]:
     """Sentences, one for each class of which an object has an attribute of a kind that is no more."""
-    known: dict[int, tuple[type, dict[str, set[str]]]] = {}
     found: dict[str, None] = {}
-    for obj in objects if asked.read else ():
+    if not asked.read:
+        return []
+    classes = {i: cls for i, cls in classes_of(objects).items() if is_python_class(cls)}
+    known = {i: stale for i, cls in classes.items() if (stale := dict(_gone(cls, functions, asked)))}
+    for obj in [obj for obj in objects if id(type(obj)) in known] if known else ():
         cls = type(obj)
-        if id(cls) not in known:
-            known[id(cls)] = cls, dict(_gone(cls, functions, asked)) if is_python_class(cls) else {}
-        stale = known[id(cls)][1]
-        space = raw_dict(obj) if stale else None
-        for name in stale.keys() & (space or {}).keys():
-            kind = next((kind for kind in _kinds_of((space or {})[name]) if kind in stale[name]), None)
+        stale, space = known[id(cls)], raw_dict(obj) or {}
+        for name in stale.keys() & space.keys():
+            kind = next((kind for kind in _kinds_of(space[name]) if kind in stale[name]), None)
             if kind is not None:
                 found[
                     f"objects of {qualname_of(cls)} that live have a {kind} as {name}, which old code set; "

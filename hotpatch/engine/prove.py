@@ -124,12 +124,13 @@ def compare(staged: Staged, before: Graph, after: Graph, remade: Collection[str]
 
 def of_the_heap(staged: Staged, unlinked: Mapping[int, Note]) -> tuple[str, ...]:
     """Objects that live and lack what the new code reads; containers that hold on to a class that is gone."""
-    passed = _parts_of_the_dead(staged, unlinked)
+    left_out = _parts_of_the_dead(staged, unlinked) | staged.built
     objects = all_objects()
     is_ours = World(staged.root).is_local
     asked = Lacking(staged.functions, staged.ops, is_ours)
-    left_out = passed | staged.built
-    staying = [obj for obj in objects if id(type(obj)) not in staged.exchanged and id(obj) not in left_out]
+    changing, staying = staged.exchanged, objects
+    if changing or left_out:
+        staying = [obj for obj in objects if id(type(obj)) not in changing and id(obj) not in left_out]
     findings = asked.find(staying, {id(objects)}, staged.view)
     findings += records.lacking(staged.functions, asked.brought, objects, is_ours)
     findings += patterned.lacking(staged.functions, staged.ops, asked.brought, objects, is_ours)

@@ -63,12 +63,12 @@ def calls(objects: Sequence[Any], concerns: Callable[[Any], bool]) -> Iterator[C
     known = {
         id(kind): parts for (home, name), parts in _KNOWN.items() if (kind := _class(home, name)) is not None
     }
-    for obj in objects:
+    for obj in (obj for obj in objects if type(obj) is tuple and 2 <= len(obj) <= _LONGEST_JOB):
+        yield from _job(obj, concerns)
+    others = {id(functools.partial), id(types.FunctionType), *known}
+    for obj in (obj for obj in objects if id(type(obj)) in others):
         kind = type(obj)
-        if kind is tuple:
-            if 2 <= len(obj) <= _LONGEST_JOB:
-                yield from _job(obj, concerns)
-        elif kind is functools.partial:
+        if kind is functools.partial:
             yield Call("a partial", obj.func, obj.args, obj.keywords, Sort.PARTLY)
         elif kind is types.FunctionType:
             if obj.__code__.co_qualname in _IN_EXIT_STACKS:
