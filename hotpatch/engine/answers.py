@@ -23,7 +23,18 @@ from typing import Any, Final
 from attrs import frozen
 
 from . import codes
-from .reading import LRU, MISSING, PLAIN, class_dict, is_python_class, mro_of, raw_dict, slot_value, slots_of
+from .reading import (
+    LRU,
+    MISSING,
+    PLAIN,
+    class_dict,
+    held_by_method,
+    is_python_class,
+    mro_of,
+    raw_dict,
+    slot_value,
+    slots_of,
+)
 
 _DEEPEST: Final = 6
 _LINK: Final = "_lru_list_elem"
@@ -99,7 +110,7 @@ class Written:
 
 
 def _function_in(held: Any) -> Any:
-    inner = held.__func__ if type(held) in (classmethod, staticmethod) else held
+    inner = held_by_method(held)
     return vars(inner).get("__wrapped__") if type(inner) is LRU else inner
 
 
@@ -182,7 +193,7 @@ def _changes_itself(cls: type, written: Written) -> bool:
     """Does a method of the class set or fill something after the object was made?  Not one that a library
     has put there."""
     for name, held in class_dict(cls).items():
-        function = held.__func__ if type(held) in (classmethod, staticmethod) else held
+        function = held_by_method(held)
         is_method = _is_written(function) and name not in _MADE_BY
         if is_method and written.is_ours(function) and _fills(function.__code__):
             return True

@@ -17,6 +17,7 @@ from hotpatch.ops import Op, SlotKind
 
 from . import codes, constructors
 from .instances import Functions, functions_in
+from .reading import held_by_method
 from .waiting import Call, Sort, calls, is_queued
 
 _LOADS: Final = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_DEREF"})
@@ -143,7 +144,7 @@ def outdated(ops: Sequence[Op], objects: Sequence[Any]) -> list[str]:
         if type(before) is not functools.partialmethod:
             continue
         old = op.before if op.kind is SlotKind.INSTANCE and op.key == "func" else before.func
-        changed[id(_function(old))] = op.where
+        changed[id(held_by_method(old))] = op.where
     if not changed:
         return []
     found = {
@@ -155,10 +156,6 @@ def outdated(ops: Sequence[Op], objects: Sequence[Any]) -> list[str]:
         and (where := changed.get(id(obj.func.__func__))) is not None
     }
     return sorted(found)
-
-
-def _function(held: Any) -> Any:
-    return held.__func__ if type(held) in (staticmethod, classmethod) else held
 
 
 def _takes(signature: inspect.Signature, args: Any, kwargs: Mapping[str, Any]) -> bool:

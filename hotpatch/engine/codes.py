@@ -11,6 +11,7 @@ from `co_firstlineno`, so that a function moved as a whole differs in `co_firstl
 from __future__ import annotations
 
 import contextlib
+import dis
 import types
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -160,6 +161,15 @@ def walk(code: CodeType) -> Iterator[CodeType]:
     yield code
     for const in inner(code):
         yield from walk(const)
+
+
+PASSED_OVER: Final = frozenset(("CACHE", "PRECALL", "PUSH_NULL", "EXTENDED_ARG", "NOP", "TO_BOOL"))
+"""Instructions that leave on the stack what was there, and stand between others (3.11 to 3.13)."""
+
+
+def steps_of(code: CodeType) -> list[dis.Instruction]:
+    """Its instructions, without those that say nothing."""
+    return [step for step in dis.get_instructions(code) if step.opname not in PASSED_OVER]
 
 
 def names_in(code: CodeType) -> set[str]:

@@ -17,7 +17,7 @@ from hotpatch.ops import ABSENT, Op, SlotKind
 
 from . import codes
 from .instances import MODELS, Functions
-from .reading import MISSING, class_attribute, class_module, mro_of, qualname_of
+from .reading import MISSING, class_attribute, class_module, held_by_method, mro_of, qualname_of
 from .view import View
 
 MAKERS: Final = ("__init__", "__new__")
@@ -46,7 +46,7 @@ def name_of(cls: type) -> str:
 
 def makers_of(cls: type) -> list[Any]:
     """The functions of Python that are given what the class is called with, as things are."""
-    found = [_plain(class_attribute(cls, name)) for name in MAKERS]
+    found = [held_by_method(class_attribute(cls, name)) for name in MAKERS]
     return [maker for maker in found if type(maker) is types.FunctionType]
 
 
@@ -85,7 +85,7 @@ class _Makers:
             return True
         own = self._view.attributes(cls)
         init, new = own.get(MAKERS[0]), own.get(MAKERS[1])
-        return id(init) in self._broken or (new is not None and id(_plain(new)) in self._broken)
+        return id(init) in self._broken or (new is not None and id(held_by_method(new)) in self._broken)
 
     def break_calls_of(self, cls: type) -> bool:
         return any(self._breaks(cls, name) for name in MAKERS)
@@ -115,7 +115,7 @@ class _Makers:
 
         if later:
             cls = self._successors.get(id(cls), cls)
-        return _plain(class_attribute(cls, name, attributes))
+        return held_by_method(class_attribute(cls, name, attributes))
 
     def _other(self, cls: type, name: str, later: bool) -> Any:
         return self._found(cls, next(other for other in MAKERS if other != name), later)
@@ -137,10 +137,6 @@ class _Makers:
             return False
         code = self._code(held, False)
         return code.co_argcount + code.co_kwonlyargcount > 1 or bool(code.co_flags & ANY_ARGUMENTS)
-
-
-def _plain(held: Any) -> Any:
-    return held.__func__ if type(held) in (staticmethod, classmethod) else held
 
 
 def _asks_nothing(maker: Any, other: Any) -> bool:

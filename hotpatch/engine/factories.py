@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from hotpatch.ops import Op, SlotKind
 
+from .codes import steps_of
 from .instances import Functions
 from .kinds import UNKNOWN, kind_named, kind_of
-from .parts_used import steps_of
 from .reading import mro_of
 
 MOST_ENTRIES: Final = 10_000

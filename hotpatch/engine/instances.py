@@ -106,7 +106,7 @@ class Lacking:
         return [
             f"objects of {name} that live lack {', '.join(lacks)}, which new code reads and no old code set"
             for (name, lacks), some in found.items()
-            if not _only_recorded(some, {id(objects), *map(id, found.values())}, passed, view)
+            if not only_recorded(some, {id(objects), *map(id, found.values()), *passed}, view)
         ]
 
     def wanted(self, cls: type) -> tuple[frozenset[str], frozenset[str]]:
@@ -261,12 +261,13 @@ def _lacks(obj: Any, wanted: frozenset[str], own: frozenset[str]) -> list[str]:
     )
 
 
-def _only_recorded(objects: list[Any], ours: set[int], passed: set[int], view: View) -> bool:
-    """Many are not asked about: whoever has many uses them."""
+def only_recorded(objects: list[Any], passed: set[int], view: View) -> bool:
+    """Does nobody hold them but the records of changes?  `passed` are ids of what holds them for the sake of
+    this question.  Many are not asked about: whoever has many uses them."""
     if len(objects) > FEW:
         return False
     with thawed():
-        found = recorded(objects, ours | passed, view, elsewhere=known_to_frames())
+        found = recorded(objects, passed, view, elsewhere=known_to_frames())
     return len(found) == len(objects)
 
 

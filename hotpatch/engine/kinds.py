@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from . import codes
 from .instances import Functions, Lacking, classes_of, methods_of
 from .made_of import class_made, is_enum, takes_as_it_is
 from .making import MAKERS
@@ -44,7 +45,6 @@ _CALLED: Final = _GIVEN | {"list", "dict", "set", "tuple", "frozenset"}
 _OBJECT: Final = "object of "
 """What precedes a class of the program: an object of it that lives may serve as that of another class, as far
 as can be told here."""
-_PASSED_OVER: Final = frozenset(("CACHE", "PRECALL", "PUSH_NULL", "EXTENDED_ARG", "NOP"))
 _NAMED_AS: Final = {"lock": "Lock"}
 """Types that are called otherwise than what makes them."""
 _NUMBERS: Final = frozenset(("int", "float", "bool", "complex"))
@@ -55,7 +55,7 @@ def set_on_self(code: types.CodeType, variables: Mapping[str, Any] = NOTHING) ->
     say.  `variables` are those of its module, where classes and enums are looked up."""
     found: dict[str, set[str]] = {}
     me = code.co_varnames[:1] if code.co_argcount else ()
-    steps = [s for s in dis.get_instructions(code) if s.opname not in _PASSED_OVER]
+    steps = codes.steps_of(code)
     for i, step in enumerate(steps):
         if step.opname == "STORE_ATTR" and i > 1:
             target = steps[i - 1]

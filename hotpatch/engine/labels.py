@@ -46,7 +46,7 @@ def contents(thing: Any, expand: Callable[[Any], Any], depth: int = 3) -> Any:
     kind, _, kids, code = expand(thing)
     if kind == "function":
         body = codes.key_of(code).body if type(code) is types.CodeType else code.body
-        kids = [kid for kid in kids if depth and (kid[0] in GIVEN or kid[0][0] == "closure")]
+        kids = [kid for kid in kids if depth and (is_given(kid[0]))]
         return label(thing, expand), body, *((step, contents(kid, expand, depth - 1)) for step, kid in kids)
     if not depth or kind in ("plain", "class", "code", "outside"):
         return label(thing, expand)
@@ -55,7 +55,11 @@ def contents(thing: Any, expand: Callable[[Any], Any], depth: int = 3) -> Any:
 
 
 MOST_PARTS = 16
-GIVEN = ("defaults", "kwdefaults")
+
+
+def is_given(step: Any) -> bool:
+    """Of a function: is this what it takes where it is given nothing, or what it closes over?"""
+    return step in ("defaults", "kwdefaults") or step[0] == "closure"
 
 
 def _by_object(step: Any) -> bool:

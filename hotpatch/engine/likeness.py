@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any, Final
 
 from .graph import Graph
-from .labels import contents, label
+from .labels import contents, is_given, label
 from .pairing import SHARED
 from .reading import plain_same
 
@@ -58,7 +58,7 @@ class Likeness:
                 real = code.load()
                 features |= {*real.co_names, *real.co_varnames, *map(repr, real.co_consts)}
             for step, child in kids:
-                if step in ("defaults", "kwdefaults") or step[0] == "closure":
+                if is_given(step):
                     features.add((step, repr(contents(child, graph.nodes.__getitem__))))
                 if step == "annotations":
                     expand = graph.nodes.__getitem__

@@ -71,7 +71,7 @@ def takes_as_it_is(code: types.CodeType, attribute: str, variables: Mapping[str,
     """Does the code read this attribute of something, without asking for its kind, testing it or handing it
     to a class that makes an object of it?"""
     for part in codes.walk(code):
-        steps = parts_used.steps_of(part)
+        steps = codes.steps_of(part)
         if attribute in parts_used.asked_for(part, steps) | parts_used.tested(steps):
             continue
         for i, step in enumerate(steps):

@@ -63,9 +63,7 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
         became = _woken(start, old_root, old, [o for o, _ in sleeping])
         match.replaced |= {pair for pair in sleeping if pair[0] in became}
         difference = evolve(derive(match), awake=became)
-    reach = Reach(match, (set(difference.visits) | difference.replaced) - difference.moved)
-    kept = recalled(match, difference, reach), filled(match, reach)
-    difference = evolve(difference, recalled=kept[0], filled=kept[1], remade=remade(difference, reach))
+    difference = _with_what_was_kept(match, difference)
     problems = [*seen, *effects, *(Problem("", "", why) for why in _compiled(old_root, new_root, old))]
     problems += [Problem("", "", why) for why in _other_names(old.graph, new.graph)]
     if doubled := _doubled(old.graph) or _doubled(new.graph):
@@ -141,6 +139,17 @@ def _woken(start: Start, root: str, old: Started, sleeping: list[int]) -> Mappin
     except PatchRefused:
         return {}
     return awake.became(Match(old.graph, woken.graph), sleeping)
+
+
+def _with_what_was_kept(match: Match, difference: Difference) -> Difference:
+    """What was made of what changes, and may have been kept since."""
+    reach = Reach(match, (set(difference.visits) | difference.replaced) - difference.moved)
+    return evolve(
+        difference,
+        recalled=recalled(match, difference, reach),
+        filled=filled(match, reach),
+        remade=remade(difference, reach),
+    )
 
 
 def _must_start(edited: Set[str], old: Started, new: Started, new_root: str) -> None:

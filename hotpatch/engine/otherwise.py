@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from hotpatch.ops import Op, SlotKind
 
-from . import parts_used
+from . import codes
 from .instances import Functions
 from .reading import MISSING, class_attribute, class_dict, mro_of, plain_same
 
@@ -80,7 +80,7 @@ def _set_by(code: types.CodeType, given: Mapping[str, Any]) -> Mapping[str, set[
     found: dict[str, set[Expression]] = {}
     me = code.co_varnames[0] if code.co_argcount else None
     expression: list[Any] = []
-    for step in parts_used.steps_of(code):
+    for step in codes.steps_of(code):
         if step.opname == "STORE_ATTR" and me is not None and expression:
             found.setdefault(step.argval, set()).add(tuple(expression[:-1]))
         if step.opname.startswith(("STORE_", "POP_TOP", "RESUME")):

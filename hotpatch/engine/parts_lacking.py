@@ -16,9 +16,8 @@ from typing import Any, Final
 
 from hotpatch.ops import Op
 
-from . import attribute_use, parts_used
-from .frozen import thawed
-from .instances import FEW, Functions, Lacking, methods_of
+from . import attribute_use, codes, parts_used
+from .instances import Functions, Lacking, methods_of, only_recorded
 from .making import MAKERS
 from .otherwise import Otherwise
 from .parts_used import Part
@@ -33,8 +32,6 @@ from .reading import (
     raw_dict,
     slot_value,
 )
-from .recorded import recorded
-from .stacks import known_to_frames
 from .view import View
 
 
@@ -63,7 +60,7 @@ def lacking(
                 obj
             )
     ours = {id(objects), id(found), *map(id, found.values()), *passed}
-    return [told for told, some in found.items() if not _only_recorded(some, ours, view)]
+    return [told for told, some in found.items() if not only_recorded(some, ours, view)]
 
 
 class _Used:
@@ -152,17 +149,8 @@ def _is_given(name: str, objects: Sequence[Any]) -> bool:
     """Does some function set an attribute of this name on what is not its own object?"""
     for f in objects:
         if type(f) is types.FunctionType and name in f.__code__.co_names:
-            steps = parts_used.steps_of(f.__code__)
+            steps = codes.steps_of(f.__code__)
             mine = attribute_use.stored_on_self(f.__code__) if "." in f.__code__.co_qualname else set()
             if name not in mine and any(s.opname == "STORE_ATTR" and s.argval == name for s in steps):
                 return True
     return False
-
-
-def _only_recorded(objects: list[Any], passed: set[int], view: View) -> bool:
-    """Many are not asked about: whoever has many uses them."""
-    if len(objects) > FEW:
-        return False
-    with thawed():
-        found = recorded(objects, passed, view, elsewhere=known_to_frames())
-    return len(found) == len(objects)

@@ -18,7 +18,6 @@ from attrs import frozen
 
 from . import codes
 
-PASSED_OVER: Final = frozenset(("CACHE", "PRECALL", "PUSH_NULL", "EXTENDED_ARG", "NOP", "TO_BOOL"))
 READS: Final = frozenset(("LOAD_ATTR", "LOAD_METHOD"))
 _ASKS: Final = frozenset(("isinstance", "hasattr", "getattr", "type", "callable", "issubclass"))
 _TESTS: Final = ("POP_JUMP", "JUMP_IF", "COPY", "UNARY_NOT")
@@ -49,7 +48,7 @@ def parts_used(code: CodeType) -> set[Part]:
 
 
 def _used(code: CodeType, me: str | None) -> Iterator[Part]:
-    steps = steps_of(code)
+    steps = codes.steps_of(code)
     if any(step.opname == "MATCH_CLASS" for step in steps):
         return
     sure = asked_for(code, steps)
@@ -82,10 +81,6 @@ def asked_for(code: CodeType, steps: Sequence[dis.Instruction]) -> set[str]:
 def tested(steps: Sequence[dis.Instruction]) -> set[str]:
     """Attributes that the code tests."""
     return {step.argval for i, step in enumerate(steps) if step.opname in READS and _is_tested(steps, i)}
-
-
-def steps_of(code: CodeType) -> list[dis.Instruction]:
-    return [step for step in dis.get_instructions(code) if step.opname not in PASSED_OVER]
 
 
 def loads(step: dis.Instruction, name: str) -> bool:

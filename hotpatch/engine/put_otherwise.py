@@ -79,7 +79,7 @@ def _read_of_others(code: types.CodeType) -> set[str]:
     me = code.co_varnames[0] if code.co_argcount and "." in code.co_qualname else ""
     found = set[str]()
     for part in codes.walk(code):
-        steps = parts_used.steps_of(part)
+        steps = codes.steps_of(part)
         for i, step in enumerate(steps[1:], 1):
             if step.opname in parts_used.READS and not parts_used.loads(steps[i - 1], me):
                 found.add(step.argval)

@@ -19,6 +19,7 @@ from attrs import frozen
 
 from . import codes
 from .graph import Graph
+from .labels import is_given
 from .match import Match, Pair
 from .shape import Step
 
@@ -291,11 +292,7 @@ class Reach:
     def changes(self, function: int) -> bool:
         """Its code, or what it takes where it is given nothing, or what it closes over."""
         pair = self._match.origin.get(function, -1), function
-        parts = (
-            child
-            for step, _, child in self._match.edges.get(pair, ())
-            if step in ("defaults", "kwdefaults") or step[0] == "closure"
-        )
+        parts = (child for step, _, child in self._match.edges.get(pair, ()) if is_given(step))
         return pair in self.changing or any(
             part in self.changing or self.changes_inside(part) for part in parts
         )

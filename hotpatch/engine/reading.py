@@ -122,6 +122,11 @@ def slots_of(cls: type) -> Iterator[tuple[type, str, types.MemberDescriptorType]
                     yield base, name, member
 
 
+def held_by_method(held: Any) -> Any:
+    """What a static or class method holds; of anything else, itself."""
+    return held.__func__ if type(held) in (staticmethod, classmethod) else held
+
+
 def slot_value(member: Any, obj: Any) -> Any:
     try:
         return member.__get__(obj)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import gc
 import types
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from hotpatch.ops import ABSENT, Op, SlotKind
 
 from .heap import holders
 from .instances import Functions
-from .reading import class_dict, mro_of
+from .reading import class_dict, held_by_method, mro_of
 from .view import View
 
 BINDINGS: Final = (types.FunctionType, staticmethod, classmethod)
@@ -30,7 +30,9 @@ def held(ops: Sequence[Op], functions: Functions, ours: set[int], view: View) ->
     passed = {id(each) for op in turned for each in (op.before, op.after)}
     passed |= {id(space) for op in turned for space in gc.get_referents(class_dict(op.owner))}
     passed |= set(map(id, functions.values()))
-    gone = {id(f): (f, op.where) for op in turned if type(f := _function(op.before)) is types.FunctionType}
+    gone = {
+        id(f): (f, op.where) for op in turned if type(f := held_by_method(op.before)) is types.FunctionType
+    }
     return holders(gone, ours | passed, view)
 
 
@@ -47,7 +49,3 @@ def _shared_out(ops: Sequence[Op], functions: Functions) -> list[Op]:
 def _turns(op: Op) -> bool:
     before, after = type(op.before), type(op.after)
     return before is not after and before in BINDINGS and after in BINDINGS
-
-
-def _function(value: Any) -> Any:
-    return value.__func__ if type(value) in (staticmethod, classmethod) else value

@@ -20,7 +20,6 @@ from .reading import class_module, mro_of, qualname_of
 
 ONE: Final = frozenset({"BINARY_SUBSCR", "STORE_SUBSCR", "DELETE_SUBSCR", "CONTAINS_OP"})
 BY_NAME: Final = frozenset({"get", "pop", "setdefault", "update", "clear"})
-UNSEEN: Final = frozenset({"PRECALL", "CACHE", "PUSH_NULL"})
 Place = tuple[str, str]
 """A module, and a class in it."""
 
@@ -59,7 +58,7 @@ def _whose(f: types.FunctionType) -> Iterator[bool]:
     for part in codes.walk(f.__code__):
         if not {"vars", "__dict__"} & {*part.co_names}:
             continue
-        steps = [step for step in dis.get_instructions(part) if step.opname not in UNSEEN]
+        steps = codes.steps_of(part)
         for at, step in enumerate(steps):
             if step.opname == "LOAD_ATTR" and step.argval == "__dict__":
                 source, then = steps[:at], steps[at + 1 : at + 3]
