@@ -143,6 +143,23 @@ def test_a_reload_stops_at_the_first_new_worker_that_can_not_start() -> None:
     assert isinstance(the_record(decide(after, see(ONE, TWO, status(3)))), facts.Settled)
 
 
+@pytest.mark.parametrize(
+    ("failed", "told_as"),
+    [
+        ([("2-1", "OSError: no")], "a new worker could not start on release 1 (2-1): OSError: no"),
+        ([("2-1", ""), ("3-1", "no")], "2 new workers could not start on release 1 (2-1, 3-1): no"),
+    ],
+)
+def test_workers_that_can_not_start_are_told_with_why_however_many_there_are(
+    failed: list[tuple[str, str]], told_as: str
+) -> None:
+    crashes = [facts.Crashed(1, digest(1), worker, "never started", why) for worker, why in failed]
+    fact = the_record(decide(told(committed(how=How.RELOAD), *crashes, state=RELOAD), see(ONE, TWO)))
+
+    assert isinstance(fact, facts.RolledBack | facts.Quarantined)
+    assert fact.reason == told_as
+
+
 def test_debris_is_removed() -> None:
     assert decide(State(), see(ONE, debris=("4-1",))) == (Forget("4-1"),)
 

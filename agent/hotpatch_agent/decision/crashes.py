@@ -15,7 +15,7 @@ from hotpatch import errors
 from hotpatch_agent.decision.acts import Append, Decision, Forget
 from hotpatch_agent.decision.reloading import died_of_disk
 from hotpatch_agent.decision.states import Crash, Stage, State
-from hotpatch_agent.decision.trial import NEVER_STARTED, on_trial
+from hotpatch_agent.decision.trial import NEVER_STARTED, could_not_start, on_trial
 from hotpatch_agent.decision.view import View
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import How
@@ -83,16 +83,16 @@ def judge(view: View) -> tuple[Decision, ...]:
             return (Append(_quarantine(state, version, digest, crashes)),)
     if rollout is None or rollout.stage is not Stage.COMMITTED or rollout.how is not How.RELOAD:
         return ()
-    for one in state.crashes:
-        if one.digest == rollout.digest and one.phase == NEVER_STARTED:
-            reason = f"a new worker could not start on release {rollout.version} ({one.worker})"
-            return (Append(facts.RolledBack(rollout.version, state.way_back, reason)),)
+    if reason := could_not_start(state, rollout.version, rollout.digest):
+        return (Append(facts.RolledBack(rollout.version, state.way_back, reason)),)
     return ()
 
 
 def _quarantine(state: State, version: int, digest: str, crashes: list[Crash]) -> facts.Fact:
     told = ", ".join(f"{one.worker} ({one.phase})" for one in crashes)
     reason = f"{len(crashes)} workers crashed under release {version}: {told}"
+    if all(one.phase == NEVER_STARTED for one in crashes):
+        reason = could_not_start(state, version, digest)
     rollout = state.rollout
     if rollout is not None and rollout.stage in (Stage.OFFERED, Stage.REHEARSED) and rollout.digest != digest:
         # The release in progress was built on the one that has to go.

@@ -154,7 +154,7 @@ def _quarantined(state: State, fact: facts.Quarantined, at: Instant) -> State:
 
 
 def _crashed(state: State, fact: facts.Crashed, at: Instant) -> State:
-    crash = Crash(fact.digest, fact.worker, fact.phase)
+    crash = Crash(fact.digest, fact.worker, fact.phase, fact.reason)
     return evolve(state, crashes=_last((*state.crashes, crash), ANSWERS))
 
 

@@ -13,7 +13,13 @@ from hotpatch import errors
 from hotpatch_agent.decision.acts import Append, Decision
 from hotpatch_agent.decision.observe import BundleSeen, RequestSeen
 from hotpatch_agent.decision.states import Rollout, Stage, State
-from hotpatch_agent.decision.trial import NEVER_STARTED, gives_shares, has_a_say, needs_company, reached
+from hotpatch_agent.decision.trial import (
+    could_not_start,
+    gives_shares,
+    has_a_say,
+    needs_company,
+    reached,
+)
 from hotpatch_agent.decision.two_sets import has_two
 from hotpatch_agent.decision.view import View, names, runs_head
 from hotpatch_agent.home import facts
@@ -150,9 +156,8 @@ def _lost(view: View, progress: Progress) -> str:
 def _cannot_start(view: View, progress: Progress) -> str:
     """Why no worker can be started on the release on trial, if that has been found out."""
     version = progress.version
-    for crash in view.state.crashes:
-        if crash.digest == progress.digest and crash.phase == NEVER_STARTED:
-            return f"a new worker could not start on release {version} ({crash.worker})"
+    if failed := could_not_start(view.state, version, progress.digest):
+        return failed
     for one in view.in_phase(_rollout(view), Phase.FELL_BACK):
         told = one.adoption.reason if one.adoption else ""
         return f"worker {one.pid} {told}"

@@ -156,6 +156,7 @@ class Crash:
     digest: str
     worker: str
     phase: str
+    reason: str = ""
 
 
 @frozen

@@ -30,6 +30,19 @@ NEVER_STARTED: Final = "never started"
 """The phase of a worker that died, or gave up, while it was started on a release."""
 
 
+def could_not_start(state: State, version: int, digest: str) -> str:
+    """The workers that could not be started on this release, and why, in one sentence; empty: none is known.
+
+    However many there are by the time the release is taken back, and whoever takes it back, it says the same.
+    """
+    failed = [one for one in state.crashes if one.digest == digest and one.phase == NEVER_STARTED]
+    if not failed:
+        return ""
+    who = "a new worker" if len(failed) == 1 else f"{len(failed)} new workers"
+    why = next((f": {one.reason}" for one in failed if one.reason), "")
+    return f"{who} could not start on release {version} ({', '.join(one.worker for one in failed)}){why}"
+
+
 def has_a_say(strategy: Strategy) -> bool:
     """Does anything come between `every worker is ready` and `it is committed`, or after that?"""
     return strategy.kind is not Kind.ALL_AT_ONCE or bool(strategy.keep or strategy.gates or strategy.checks)
