@@ -90,12 +90,20 @@ def measure(server: Server, fault: Patch, options: argparse.Namespace) -> Measur
         )
         with Service(plan, server.command) as service:
             service.wait_until_ready()
-            return _under_load(server, service, operator, fault)
+            return _under_load(server, service, operator, fault, options)
 
 
-def _under_load(server: Server, service: Service, operator: Operator, fault: Patch) -> Measured:
+def _under_load(
+    server: Server, service: Service, operator: Operator, fault: Patch, options: argparse.Namespace
+) -> Measured:
     traffic = {"probes": [str(fault.folder)], "share": 0.5}
-    plan = LoadPlan(service.port, "hotpatch_agent.drill.traffic:Shop", traffic, clients=CLIENTS, pause=PAUSE)
+    plan = LoadPlan(
+        service.port,
+        "hotpatch_agent.drill.traffic:Shop",
+        traffic,
+        clients=options.clients,
+        pause=options.pause,
+    )
     with Load(plan) as load:
         time.sleep(WARM_SECONDS)
         with MemoryWatch(service) as memory:
@@ -202,6 +210,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--mib", type=int, default=300)
     parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--clients", type=int, default=CLIENTS)
+    parser.add_argument("--pause", type=float, default=PAUSE, help="of a client between requests, seconds")
     parser.add_argument("--only", default="", help="ways whose name holds this text")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)

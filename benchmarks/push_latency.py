@@ -70,17 +70,17 @@ def bundles(operator: Operator, folder: Path, number: int) -> list[Path]:
     return made
 
 
-def run_pairs(pairs: int, workers: int, mib: int, seconds: float) -> Report:
+def run_pairs(options: argparse.Namespace) -> Report:
     with tempfile.TemporaryDirectory(prefix="hotpatch-benchmark-") as name:
         folder = Path(name)
         operator = Operator(folder, copy_demo(folder / "deployed"))
         operator.set_up()
-        ready = bundles(operator, folder, pairs)
+        ready = bundles(operator, folder, options.pairs)
         plan = ServicePlan(
             folder,
             operator.deployed,
-            workers=workers,
-            index_mib=mib,
+            workers=options.workers,
+            index_mib=options.mib,
             index_seconds=0.0,
             arguments=operator.gunicorn_arguments(),
             environ=operator.service_environ(),
@@ -88,7 +88,11 @@ def run_pairs(pairs: int, workers: int, mib: int, seconds: float) -> Report:
         with Service(plan) as service:
             service.wait_until_ready()
             traffic = LoadPlan(
-                service.port, "hotpatch_agent.drill.traffic:Shop", {}, clients=CLIENTS, pause=PAUSE
+                service.port,
+                "hotpatch_agent.drill.traffic:Shop",
+                {},
+                clients=options.clients,
+                pause=options.pause,
             )
             with Load(traffic) as load:
                 load.phase("warm", {})
@@ -97,7 +101,7 @@ def run_pairs(pairs: int, workers: int, mib: int, seconds: float) -> Report:
                     order = (PUSH, QUIET) if number % 2 else (QUIET, PUSH)
                     for kind in order:
                         load.phase(f"{kind} {number}", {})
-                        window(operator, kind, bundle, seconds)
+                        window(operator, kind, bundle, options.seconds)
                 return load.finish()
 
 
@@ -143,9 +147,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--mib", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=3.0, help="of a window, at least (%(default)s)")
+    parser.add_argument("--clients", type=int, default=CLIENTS)
+    parser.add_argument("--pause", type=float, default=PAUSE, help="of a client between requests, seconds")
     parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
     options = parser.parse_args(arguments)
-    figures = summary(run_pairs(options.pairs, options.workers, options.mib, options.seconds), options.pairs)
+    figures = summary(run_pairs(options), options.pairs)
     for name, what in (("p99", "99th percentile"), ("max", "longest answer"), ("median", "median")):
         ratio = figures[f"{name}_ratios"]
         print(
