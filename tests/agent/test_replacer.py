@@ -70,6 +70,7 @@ def test_as_many_successors_are_asked_for_as_are_replaced(replacer: Replacer, ma
 
 
 def test_none_is_asked_to_go_before_all_successors_serve(replacer: Replacer, master: Master) -> None:
+    note_wanted(master.home, 5)
     coming = status(8, (1,), Life.BOOTING, started=6.0)
     goes_on(replacer, (*OLD, NEW[0], coming))
     goes_on(replacer, (*OLD, NEW[0], status(8, (), started=6.0)))
@@ -79,6 +80,7 @@ def test_none_is_asked_to_go_before_all_successors_serve(replacer: Replacer, mas
     assert (master.home / "leaver").read_text() == "2\n"
     goes_on(replacer, (*OLD, *NEW))
     assert master.pulled == ["less"]
+    master.obeys()
     goes_on(replacer, (OLD[0], OLD[2], *NEW), "3-1", 1)
     assert master.pulled == ["less", "less"]
     assert (master.home / "leaver").read_text() == "3\n"
@@ -101,9 +103,26 @@ def test_successors_of_what_is_called_off_all_go(replacer: Replacer, master: Mas
 def test_a_successor_that_serves_on_what_is_taken_back_goes_without_one_of_its_own(
     replacer: Replacer, master: Master
 ) -> None:
+    note_wanted(master.home, 4)
     back = Replacement("7-1", 3, at(9.0))
     replacer.replace(Replace("7-1", 3), back, (*OLD, NEW[0]), {()}, mine=True)
     assert master.pulled == ["less"]
+
+
+def test_a_successor_that_serves_while_it_is_already_on_its_way_out_costs_no_second_worker(
+    replacer: Replacer, master: Master
+) -> None:
+    """The master had started it anew at once where the one before it was not ready, and has been told to have
+    one less; it is seen to serve before it goes."""
+    goes_on(replacer, OLD, beside=1)
+    master.obeys()
+    assert replacer.give_up((*OLD, NEW[0]))
+    master.obeys()
+    back = Replacement("7-1", 3, at(9.0))
+    for _ in range(2):
+        replacer.replace(Replace("7-1", 3), back, (*OLD, NEW[0]), {()}, mine=True)
+    assert master.pulled == ["more", "less"]
+    assert wanted(master.home) == 3
 
 
 def test_a_lever_whose_answer_was_lost_is_pulled_again_once_it_has_had_its_time(

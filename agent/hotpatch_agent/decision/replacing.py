@@ -198,7 +198,7 @@ def _go_on(view: View, current: Replacement) -> tuple[Decision, ...]:
     overdue = view.now.since(current.since) > terms(view).replace
     if needless and not left:
         return (Append(facts.Replaced(current.worker, next(iter(needless.values())))),)
-    if not left and len(here) >= current.among:
+    if not left and len(here) >= min(current.among, view.seen.wanted or current.among):
         return (Append(facts.Replaced(current.worker)),)
     if not overdue:
         return (Replace(left[0].worker, current.among, len(left)),) if left else ()

@@ -127,8 +127,11 @@ class Replacer:
     def _ask_less(self, act: Replace) -> None:
         if self._asked_less is not None and time.monotonic() - self._asked_less < PATIENCE:
             return
+        means = wanted(self._home)
+        if 0 < means <= act.among:
+            return  # one is on its way out already: a successor that is not needed any more, say
         self._log.info("hotpatch: worker %s may go: its successor serves", act.worker)
-        self._was_wanted = wanted(self._home)
+        self._was_wanted = means
         self._name(act.worker.partition("-")[0])
         self._asked_less = _pulled_at(self._levers.less())
 
