@@ -86,3 +86,12 @@ def test_what_has_another_number_since_may_not(program: Program) -> None:
     m.ROUTE.field.schema["ref"] = f"Item:{id(m.ROUTE)}"
     outcome = program.patch({"m.py": NAMED.format(field="None")})
     assert outcome.effect is Effect.RELOAD
+
+
+def test_no_two_starts_have_a_class_at_one_place(program: Program) -> None:
+    program.runs({"m.py": "class Thing: pass\nref = f'Thing:{id(Thing)}'\n"})
+    program.module("m")
+    proof = program.measure({}).proof
+    node = next(i for i, node in enumerate(proof.new.nodes) if str(node[1]).startswith("Thing:"))
+    assert (proof.new.roots["m"], proof.new.parents[node][1]) in proof.noise
+    assert proof.new.nodes[node][1] not in {node[1] for node in proof.old.nodes if node[0] == "plain"}
