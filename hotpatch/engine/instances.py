@@ -87,7 +87,7 @@ class Lacking:
         self._fields = _fields_added(ops, *MODELS)
         self._data_fields = _fields_added(ops, *DATACLASSES)
         self._is_ours, self._takers = is_ours, NOBODY
-        self._texts_come = making.texts_come(ops)
+        self._texts_come = making.TextsCome(ops)
         self._by_class: dict[int, tuple[type, frozenset[str], frozenset[str]]] = {}
         self._given = self._given_from_outside([f for f, _, _ in edits])
 
@@ -120,9 +120,10 @@ class Lacking:
             read, own = set(self._of_any), set[str]()
             if is_python_class(cls):
                 removed = set[str]().union(*(self._removed.get(id(base), ()) for base in mro_of(cls)))
+                texts = self._texts_come.for_class(cls) if self._texts_come else {}
                 read |= removed
                 for base in mro_of(cls):
-                    fields, sets = _of_table(self._fields, base, MODELS[0]), self._set_by(base)
+                    fields, sets = _of_table(self._fields, base, MODELS[0]), self._set_by(base, texts)
                     names |= fields | sets.newly | (sets.made & removed)
                     read |= fields
                     own |= sets.newly & sets.made_of_worth & self._counted_on
@@ -158,11 +159,12 @@ class Lacking:
             return set()
         return set().union(*(_of_table(self._data_fields, base, DATACLASSES[0]) for base in mro_of(cls)))
 
-    def _set_by(self, cls: type) -> _Sets:
+    def _set_by(self, cls: type, texts: Mapping[str, set[str]]) -> _Sets:
         """Of what old code set elsewhere than where it made the object, an object may lack it all the same:
-        that counts where code reads it that did not before."""
+        that counts where code reads it that did not before.  `texts` came to variables of these names."""
         methods = methods_of(cls)
-        if not self._texts_come and not any(id(f) in self.functions or id(f) in self.added for f in methods):
+        by_text = self._texts_named(methods, texts) if texts else set[str]()
+        if not by_text and not any(id(f) in self.functions or id(f) in self.added for f in methods):
             return _Sets(set(), set(), set())
         before, after = set[str](), set[str]()
         made_before, made_after, to_none = set[str](), set[str](), set[str]()
@@ -176,7 +178,7 @@ class Lacking:
                 made_before |= kept
                 made_after |= sets
                 to_none |= attribute_use.set_to_none(new)
-        given = self._given_by_its_own(cls, methods)
+        given = self._given_by_its_own(cls, methods) | by_text
         made_after |= given
         newly = ((after | given) - before) | ((made_after - made_before) & self._newly_read)
         return _Sets(newly, made_after, made_after - to_none)
@@ -193,9 +195,16 @@ class Lacking:
                 old, new = self.functions[id(f)][1:]
                 before = making.given_to_its_own(cls, old, id(f) in of_class)
                 given |= making.given_to_its_own(cls, new, id(f) in of_class) - before
-            if self._texts_come and f.__name__ in MAKERS and making.sets_by_text(f.__code__):
-                given = given.union(*(self._texts_come.get(name, ()) for name in f.__code__.co_names))
         return given
+
+    def _texts_named(self, methods: Sequence[types.FunctionType], texts: Mapping[str, set[str]]) -> set[str]:
+        """Of these texts, those that makers of the program may set attributes by."""
+        found = set[str]()
+        for f in methods:
+            named = texts.keys() & {*f.__code__.co_names} if f.__name__ in MAKERS else ()
+            if named and making.sets_by_text(f.__code__):
+                found = found.union(*(texts[name] for name in named))
+        return found
 
     def _given_from_outside(self, changed: Sequence[types.FunctionType]) -> dict[int, set[str]]:
         """Attributes that a changed function sets on something it may have made: any class that it names."""

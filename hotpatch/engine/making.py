@@ -36,17 +36,32 @@ def sets_by_text(code: types.CodeType) -> bool:
     return bool(SETTERS & {*code.co_names}) or attribute_use.may_fill_dictionary(code)
 
 
-def texts_come(ops: Sequence[Op]) -> dict[str, set[str]]:
-    """Texts that came to tuples, by the name of the variable or class attribute: code that sets attributes
-    by name may have the names from there."""
-    found: dict[str, set[str]] = {}
-    for op in ops:
-        named = op.kind is SlotKind.GLOBAL or op.kind is SlotKind.CLASS
-        if named and type(op.key) is str and type(op.after) is type(op.before) is tuple:
-            before = {text for text in op.before if type(text) is str}
-            came = {text for text in op.after if type(text) is str} - before
-            found.setdefault(op.key, set()).update(came)
-    return {name: texts for name, texts in found.items() if texts}
+class TextsCome:
+    """Texts that came to tuples: code that sets attributes by name may have the names from there."""
+
+    def __init__(self, ops: Sequence[Op]) -> None:
+        self._of_modules: dict[str, set[str]] = {}
+        self._of_classes: dict[int, dict[str, set[str]]] = {}
+        for op in ops:
+            named = op.kind is SlotKind.GLOBAL or op.kind is SlotKind.CLASS
+            if named and type(op.key) is str and type(op.after) is type(op.before) is tuple:
+                before = {text for text in op.before if type(text) is str}
+                if came := {text for text in op.after if type(text) is str} - before:
+                    of_class = op.kind is SlotKind.CLASS
+                    found = self._of_classes.setdefault(id(op.owner), {}) if of_class else self._of_modules
+                    found.setdefault(op.key, set()).update(came)
+
+    def __bool__(self) -> bool:
+        return bool(self._of_modules or self._of_classes)
+
+    def for_class(self, cls: type) -> dict[str, set[str]]:
+        """Those that makers of its objects may find, by the name of the variable or the attribute: of a
+        class, if it is one of its bases."""
+        found = {name: set(texts) for name, texts in self._of_modules.items()}
+        for base in mro_of(cls):
+            for name, texts in self._of_classes.get(id(base), {}).items():
+                found.setdefault(name, set()).update(texts)
+        return found
 
 
 def set_on_others(code: types.CodeType) -> set[str]:

@@ -23,6 +23,7 @@ FORMS = {
         "from collections import namedtuple\nclass P(namedtuple('P', 'x y z', defaults=[7])):\n    pass\n",
     ),
 }
+READ = "def z_of(p): return getattr(p, 'z', 0) or p.z\n"
 REST = "KEPT = []\ndef keep(): KEPT.append(P(1, 2))\nORIGIN = P(0, 0)\n"
 
 
@@ -41,6 +42,19 @@ def test_a_named_tuple_gains_a_field_where_no_tuple_lives_and_loses_it_again(
     assert outcome.undo is not None
     outcome.undo.revert()
     assert (m.P(1, 2), m.ORIGIN, m.P._fields) == ((1, 2), (0, 0), ("x", "y"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_code_that_comes_to_read_the_field_is_no_reason_where_no_tuple_lives(
+    program: Program, form: str
+) -> None:
+    """Nor is the metaclass of named tuples, which sets attributes by names that it finds in `_fields`."""
+    old, new = FORMS[form]
+    program.runs({"m.py": old + REST})
+    m = program.module("m")
+    outcome = program.patch({"m.py": new + REST + READ})
+    assert outcome, outcome.reasons
+    assert m.z_of(m.P(1, 2)) == 7
 
 
 @pytest.mark.parametrize("form", FORMS)
