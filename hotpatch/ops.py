@@ -60,5 +60,7 @@ class Op:
     target: Any = None
     """CODE only, where `after` is code that forwards because the function object can't hold the new code
     (other free variables): the whole new function, with closure and defaults, to which it forwards."""
+    found_anew: bool = False
+    """Its owner is one of many objects that follow a class: who takes the edit back looks for them anew."""
     filled_anew: bool = False
     """The place is emptied, and code fills it when it is next asked: that goes with the undo."""

@@ -6,6 +6,7 @@ instruction before, and whatever names an attribute in another way reads it.
 
 from __future__ import annotations
 
+import collections
 import dis
 import itertools
 from collections.abc import Iterable, Iterator
@@ -57,6 +58,45 @@ def _set_first(code: CodeType) -> set[str]:
 def stored_on_self(code: CodeType) -> set[str]:
     """Attributes that a method sets on its first argument."""
     return {step.argval for step in _stores_on_self(code, _steps(code))}
+
+
+def stored(code: CodeType) -> set[str]:
+    """Attributes that the code sets, or deletes, on whatever object; functions inside included."""
+    return {
+        step.argval
+        for part in codes.walk(code)
+        for step in _steps(part)
+        if step.opname in ("STORE_ATTR", "DELETE_ATTR")
+    }
+
+
+def puts_into(code: CodeType) -> bool:
+    """Does the code put items into something, or take some out?"""
+    return any(step.opname in _ITEMS for part in codes.walk(code) for step in _steps(part))
+
+
+_ITEMS: Final = frozenset({"STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE"})
+
+
+def constants_set(code: CodeType) -> dict[str, Any]:
+    """Attributes that a method sets on its first argument once, to a constant, whichever way it goes."""
+    me, steps = code.co_varnames[:1], list(_steps(code))
+    if not me or not code.co_argcount or code.co_exceptiontable:
+        return {}
+    mine = {step.offset for step in _stores_on_self(code, steps)}
+    count = collections.Counter(step.argval for step in steps if step.opname in ("STORE_ATTR", "DELETE_ATTR"))
+    found, certain_from = dict[str, Any](), 0
+    for value, owner, store in zip(steps, steps[1:], steps[2:], strict=False):
+        if value.opcode in _JUMPS:
+            if value.argval < value.offset:  # a loop: it may be left by what jumps past its end
+                continue
+            certain_from = max(certain_from, value.argval)
+        if value.opname.startswith("RETURN"):
+            break
+        is_ours = store.offset in mine and _loads(owner, me[0]) and count[store.argval] == 1
+        if is_ours and value.opname == "LOAD_CONST" and value.offset >= certain_from:
+            found[store.argval] = value.argval
+    return found
 
 
 def set_to_none(code: CodeType) -> set[str]:

@@ -180,8 +180,9 @@ def following(
 def without_followers(ops: Sequence[Op]) -> tuple[Op, ...]:
     """The ops without those by which objects followed their class: held here, an object would live as long
     as the record of a change.  Who takes that back finds them anew.  One that is changed besides is held."""
-    others = {id(op.owner) for op in ops if op.kind is not SlotKind.TYPE}
-    return tuple(op for op in ops if op.kind is not SlotKind.TYPE or id(op.owner) in others)
+    follow = [op.kind is SlotKind.TYPE or op.found_anew for op in ops]
+    others = {id(op.owner) for op, follows in zip(ops, follow, strict=True) if not follows}
+    return tuple(op for op, follows in zip(ops, follow, strict=True) if not follows or id(op.owner) in others)
 
 
 def holders(

@@ -37,6 +37,7 @@ FEW: Final = 50
 MODELS: Final = "__pydantic_fields__", "FieldInfo"
 DATACLASSES: Final = "__dataclass_fields__", "Field"
 """Where a class has its table of fields, and of what type each of them is."""
+ATTRS: Final = "__attrs_attrs__"
 PLAIN_FIELD: Final = getattr(dataclasses, "_FIELD", None)
 
 Functions = Mapping[int, tuple[types.FunctionType, types.CodeType, types.CodeType]]
@@ -86,6 +87,7 @@ class Lacking:
         self._of_classes = {(id(op.owner), op.key) for op in ops if op.kind is SlotKind.CLASS}
         self._fields = _fields_added(ops, *MODELS)
         self._data_fields = _fields_added(ops, *DATACLASSES)
+        self._of_attrs = _of_attrs_added(ops)
         self._is_ours, self._takers = is_ours, NOBODY
         self._texts_come = making.TextsCome(ops)
         self._by_class: dict[int, tuple[type, frozenset[str], frozenset[str]]] = {}
@@ -125,6 +127,7 @@ class Lacking:
                 for base in mro_of(cls):
                     fields, sets = _of_table(self._fields, base, MODELS[0]), self._set_by(base, texts)
                     names |= fields | sets.newly | (sets.made & removed)
+                    names |= self._of_attrs.get(id(base), set())
                     read |= fields
                     own |= sets.newly & sets.made_of_worth & self._counted_on
             wanted = names & (read | self._read_by(cls, names))
@@ -245,6 +248,13 @@ def _fields_added(ops: Sequence[Op], table: str, kind: str) -> dict[int, set[str
         elif type(op.owner) is dict and op.before is ABSENT and _is_field(op.after, kind):
             found.setdefault(id(op.owner), set()).add(op.key)
     return {i: names for i, names in found.items() if names}
+
+
+def _of_attrs_added(ops: Sequence[Op]) -> dict[int, set[str]]:
+    """The same of attrs' classes: what goes through a converter is set past any `self.x = ...`."""
+    tables = [op for op in ops if op.kind is SlotKind.CLASS and op.key == ATTRS]
+    both = [op for op in tables if isinstance(op.before, tuple) and isinstance(op.after, tuple)]
+    return {id(op.owner): {f.name for f in op.after} - {f.name for f in op.before} for op in both}
 
 
 def _is_field(value: Any, kind: str) -> bool:

@@ -32,6 +32,7 @@ class LaterUndo(Undo):
         self, undo: Undo, base: Sequence[Op], ours: Sequence[Op], staged: Staged, built: Sequence[Any]
     ) -> None:
         super().__init__(undo.ops, undo._orders, undo._view)
+        self._given = staged.given
         self._base, self._ours, self._carry = tuple(base), tuple(ours), staged.carry
         self._back: heap.Exchanged = {id(new): Note(new, old) for old, new in staged.exchanged.values()}
         self._rigid = {id(new) for i, (_, new) in staged.exchanged.items() if i in staged.rigid}
@@ -58,11 +59,12 @@ class LaterUndo(Undo):
 
     def _since(self) -> list[Op]:
         """Objects of the classes that came, made since: the steps by which they would have followed."""
+        gave = [] if self._given is None else self._given.back(all_objects(), self._base)
         if not self._back:
-            return []
+            return gave
         known = {id(op.owner) for op in self._base} | set(map(id, self._built))
         ops = collected(lambda: heap.following(self._back, self._rigid, all_objects(), known, self._view))
-        return [Op(op.owner, op.kind, op.key, op.after, op.before, op.where) for op in ops]
+        return [*gave, *(Op(op.owner, op.kind, op.key, op.after, op.before, op.where) for op in ops)]
 
 
 def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
@@ -72,13 +74,16 @@ def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
     """
     variables = [op.before for op in staged.base if _exchanges_variable(op)]
     given = [op for op in staged.base if locks.gives_way(op)]
-    if staged.carry is None and not staged.exchanged and not variables and not given:
+    follow = staged.exchanged or staged.given is not None
+    if staged.carry is None and not follow and not variables and not given:
         return commit(staged.ops, ready, view=staged.view)
     if ready is not None:
         ready()
     if variables:
         _refuse_if_set(variables, all_objects())
     base, built = [*staged.base], list[Any]()
+    if staged.given is not None:
+        base += staged.given.ops(all_objects(), base)
     if staged.exchanged:
         for blocker in held.holding(staged.exchanged, stacks.with_frames(all_objects())):
             raise PatchRefused(str(blocker))

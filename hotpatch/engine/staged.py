@@ -22,6 +22,7 @@ from .carry import Carry, Choices
 from .difference import Difference
 from .frames import Blocker
 from .frozen import all_objects
+from .given import Given
 from .graph import APP
 from .locate import Locator
 from .measurement import Measurement
@@ -67,6 +68,8 @@ class Staged:
     """The ops without what transformers add or have the say over."""
     carry: Carry | None = field(default=None, repr=False)
     """What the author's transformers carry over."""
+    given: Given | None = field(default=None, repr=False)
+    """What objects that live get, as new ones do; None where nothing comes to any."""
     rigid: frozenset[int] = field(default=frozenset(), repr=False)
     """Of `exchanged`: those whose objects can't follow."""
 
@@ -137,11 +140,14 @@ def _stage(
     breathe()
     exchange = heap.Exchange(merger.functions)
     incompatible = quiet.incompatible_names(merger.functions, merger.ops, view)
-    suspended = _scan(measurement, merger, builder, exchange, world, incompatible)
+    exchanged = builder.classes.exchanged
+    carry = Carry(transformers, root, view, exchanged) if transformers else None
+    carried = carry.of_class if carry is not None else ()
+    given = Given(merger.functions, merger.ops, exchanged, view, carried)
+    suspended = _scan(measurement, merger, builder, exchange, world, incompatible, given)
     breathe()
-    base, carry, ours = merger.ops, None, list[Op]()
-    if transformers:
-        carry = Carry(transformers, root, view, builder.classes.exchanged)
+    base, ours = merger.ops, list[Op]()
+    if carry is not None:
         base, ours = carry.ops(merger.ops)
     importlib.invalidate_caches()
     locator.forget()
@@ -151,12 +157,13 @@ def _stage(
         ops=(*base, *ours),
         base=tuple(merger.ops),
         carry=carry,
+        given=given if given else None,
         rigid=frozenset(builder.classes.rigid),
         root=world.root,
         app=app,
         functions=merger.functions,
         exchange=exchange,
-        exchanged=builder.classes.exchanged,
+        exchanged=exchanged,
         displaced=merger.displaced,
         built=_there(builder.built, merger.ops),
         kept=frozenset(merger.kept),
@@ -187,6 +194,7 @@ def _scan(
     exchange: heap.Exchange,
     world: World,
     incompatible: frozenset[str],
+    given: Given,
 ) -> tuple[Any, ...]:
     """What only the heap knows, and only if the edit needs it; returns suspended frames' holders."""
     exchanged = builder.classes.exchanged
@@ -194,12 +202,13 @@ def _scan(
     cached = memo.cached_properties(merger.functions, world)
     caches = bool(measurement.stale_names)
     asked = memo.recalled(measurement.difference.recalled, merger.locator)
-    if not (exchanged or search or cached or caches or any(asked) or heap.needs_scan(merger.functions)):
+    closures = heap.needs_scan(merger.functions)
+    if not (exchanged or search or cached or caches or given or any(asked) or closures):
         return ()
     following = list[Op]()
     if exchanged:
-        given = exchanged, builder.classes.rigid, merger.rebased, merger.displaced
-        following = collector.collected(lambda: heap.instances(*given, all_objects(), world.view))
+        known = exchanged, builder.classes.rigid, merger.rebased, merger.displaced
+        following = collector.collected(lambda: heap.instances(*known, all_objects(), world.view))
     objects = all_objects()
     merger.ops += heap.closures(exchange, merger.functions, objects, world.view)
     if exchanged:
@@ -208,6 +217,7 @@ def _scan(
     merger.ops += memo.stale_caches(measurement.stale_names, merger.written, objects, merger.caches)
     merger.ops += memo.drop_cached(cached, objects, merger.written)
     merger.ops += memo.drop_recalled(asked, objects, merger.ops, merger.shapes)
+    merger.ops += given.ops(objects, merger.ops)
     return quiet.suspended_in(objects) if search else ()
 
 

@@ -8,7 +8,7 @@ from hotpatch.plan import Effect
 from tests.engine.conftest import Program
 
 MODELS = """
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 class Item(BaseModel):
     name: str
     {0}
@@ -21,7 +21,7 @@ STANDARD = Item(name="standard")
 def shown(): return CART.model_dump()
 """
 COME = {
-    "one that comes": ("", "qty: int = 1", "qty"),
+    "one that comes": ("", "qty: int = Field(default_factory=lambda: 1)", "qty"),
     "one that is renamed": ("st: str = 'new'", "status: str = 'new'", "status"),
 }
 

@@ -45,7 +45,8 @@ LACKS = {
     ),
     "a field of a model": (
         "from pydantic import BaseModel\nclass C(BaseModel):\n    y: int = 1\ndef who(one): return 1\n",
-        "from pydantic import BaseModel\nclass C(BaseModel):\n    y: int = 1\n    x: int = 1\n"
+        "from pydantic import BaseModel, Field\nclass C(BaseModel):\n    y: int = 1\n"
+        "    x: int = Field(default_factory=lambda: 1)\n"
         "def who(one): return one.x\n",
     ),
 }

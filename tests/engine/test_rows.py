@@ -172,7 +172,7 @@ from dataclasses import dataclass,field
 @dataclass
 class R:
   a:int
-  c:list=field(default_factory=list)
+  c:list=field(default_factory=lambda: [0])
 ROWS=[]
 def add(x): ROWS.append(R(x))
 def tell(): return [repr(r) for r in ROWS]

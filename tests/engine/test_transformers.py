@@ -22,7 +22,7 @@ def open_cart(name, total):
     carts[name] = Cart(total)
 """
 WITH_CURRENCY = CART.replace(
-    "self.total = total", "self.total = total\n        self.currency = 'EUR'"
+    "self.total = total", "self.total = total\n        self.currency = str('EUR')"
 ).replace('f"{self.total}"', 'f"{self.total} {self.currency}"')
 GIVES_CURRENCY = """
 from hotpatch.transform import attribute

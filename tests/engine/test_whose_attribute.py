@@ -52,7 +52,7 @@ class Pump(Base):
 """
     program.runs({"pumps.py": source.format("1", "")})
     pump = program.module("pumps").Pump()
-    outcome = program.patch({"pumps.py": source.format("self.level", "; self.level = 7")})
+    outcome = program.patch({"pumps.py": source.format("self.level", "; self.level = int(7)")})
     assert outcome.effect is Effect.RELOAD
     assert pump.show() == 1
 

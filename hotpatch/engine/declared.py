@@ -1,0 +1,124 @@
+"""Fields that classes declare, by what makes classes from fields, and the defaults that are plain.
+
+Dataclasses, attrs and pydantic each keep a table of fields on the class.  None of the libraries is imported:
+what stands in a table says by its type which one made it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import decimal
+import enum
+import types
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from .reading import PLAIN, qualname_of
+
+Make = Callable[[], Any]
+DATACLASS, ATTRS, PYDANTIC = "__dataclass_fields__", "__attrs_attrs__", "__pydantic_fields__"
+TABLES: Final = (DATACLASS, ATTRS, PYDANTIC)
+AFTERWARDS: Final = (
+    *("__post_init__", "__attrs_post_init__", "__attrs_pre_init__", "model_post_init"),
+    *("__new__", "__setattr__"),
+)
+"""Methods that have a say in what a new object has."""
+LIBRARIES: Final = frozenset({"attr", "attrs", "pydantic"})
+CONTAINERS: Final[tuple[Make, ...]] = (list, dict, set)
+FIXED: Final = PLAIN | {
+    *(datetime.date, datetime.datetime, datetime.time, datetime.timedelta, decimal.Decimal, uuid.UUID),
+}
+_PLAIN_FIELD: Final = getattr(dataclasses, "_FIELD", None)
+
+
+def is_generated(code: types.CodeType) -> bool:
+    """Was it made from text, as dataclasses and attrs make methods?"""
+    return code.co_filename.startswith("<")
+
+
+def is_container(make: Make) -> bool:
+    return make in CONTAINERS
+
+
+def come(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Make]:
+    """What fields that come to a class are given, by its dictionaries; nothing where one goes, or where
+    the class has an `__init__` of its own."""
+    found: dict[str, Make] = {}
+    for table, plainly in _READERS.items():
+        old, new = _fields(before.get(table)), _fields(after.get(table))
+        if old is None or new is None:
+            continue
+        if old.keys() - new.keys():
+            return {}
+        makes = {name: plainly(new[name], name, after) for name in new.keys() - old.keys()}
+        found |= {name: make for name, make in makes.items() if make is not None}
+    return found
+
+
+def _fields(table: Any) -> dict[str, Any] | None:
+    if type(table) is dict:
+        return table
+    return {field.name: field for field in table} if isinstance(table, tuple) else None
+
+
+def _of_dataclass(field: Any, name: str, space: Mapping[str, Any]) -> Make | None:
+    """A default that is no factory's is an attribute of the class."""
+    params = space.get("__dataclass_params__")
+    if type(field) is not dataclasses.Field or getattr(field, "_field_type", None) is not _PLAIN_FIELD:
+        return None
+    return _factory(field.default_factory) if getattr(params, "init", False) else None
+
+
+def _of_attrs(field: Any, name: str, space: Mapping[str, Any]) -> Make | None:
+    if qualname_of(type(field)) != "Attribute" or "__attrs_init__" in space or field.converter is not None:
+        return None
+    default = field.default
+    if qualname_of(type(default)) == "Factory":
+        return None if default.takes_self else _factory(default.factory)
+    return _constant(default)
+
+
+def _of_pydantic(field: Any, name: str, space: Mapping[str, Any]) -> Make | None:
+    config = space.get("model_config")
+    validates = getattr(field, "validate_default", None) or (config or {}).get("validate_default")
+    if qualname_of(type(field)) != "FieldInfo" or validates:
+        return None
+    if getattr(field, "default_factory", None) is not None:
+        return _factory(field.default_factory)
+    default = field.default
+    if type(default) in CONTAINERS and not default:  # each object gets a copy
+        return type(default)
+    return _constant(default)
+
+
+def validators(space: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+    """By a model's class dictionary, its tables of validators of all of it, which may set one field by
+    another."""
+    decorators = space.get("__pydantic_decorators__")
+    tables = (getattr(decorators, kind, None) for kind in ("model_validators", "root_validators"))
+    return tuple(table for table in tables if type(table) is dict)
+
+
+def is_field(value: Any) -> bool:
+    return qualname_of(type(value)) in ("Field", "Attribute", "FieldInfo")
+
+
+def _factory(factory: Any) -> Make | None:
+    return next((make for make in CONTAINERS if make is factory), None)
+
+
+def _constant(value: Any) -> Make | None:
+    return (lambda: value) if is_fixed(value) else None
+
+
+def is_fixed(value: Any) -> bool:
+    """Can nobody change it where it is?"""
+    kind = type(value)
+    if kind in (tuple, frozenset):
+        return all(map(is_fixed, value))
+    return kind in FIXED or issubclass(kind, enum.Enum)
+
+
+_READERS: Final = {DATACLASS: _of_dataclass, ATTRS: _of_attrs, PYDANTIC: _of_pydantic}

@@ -1,0 +1,173 @@
+"""Objects that live are given what comes to their class for every object of it, and lose it again."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import pytest
+
+from hotpatch.plan import Effect
+from tests.engine.conftest import Program
+
+DECLARED = {
+    "a dataclass": (
+        "from dataclasses import dataclass, field\n@dataclass\nclass Item:\n    name: str\n    {0}\n",
+        "tags: list = field(default_factory=list)",
+        [],
+    ),
+    "attrs": (
+        "import attrs\n@attrs.define(slots=False)\nclass Item:\n    name: str\n    {0}\n",
+        "tags: tuple = ('new', 1)",
+        ("new", 1),
+    ),
+    "attrs with a factory": (
+        "import attrs\n@attrs.define(slots=False)\nclass Item:\n    name: str\n    {0}\n",
+        "tags: dict = attrs.field(factory=dict)",
+        {},
+    ),
+    "pydantic": (
+        "from pydantic import BaseModel\nclass Item(BaseModel):\n    name: str\n    {0}\n",
+        "tags: int = 3",
+        3,
+    ),
+    "pydantic with an empty list": (
+        "from pydantic import BaseModel\nclass Item(BaseModel):\n    name: str\n    {0}\n",
+        "tags: list[str] = []",
+        [],
+    ),
+    "an __init__": (
+        "class Item:\n    def __init__(self, name):\n        self.name = name\n        {0}\n",
+        "self.tags = 'plain'",
+        "plain",
+    ),
+}
+REST = """
+KEPT = []
+def keep(name):
+    KEPT.append(Item(name=name))
+class Special(Item):
+    pass
+"""
+READS = "def tags(): return [item.tags for item in KEPT]\n"
+
+
+def made(program: Program, form: str) -> tuple[Any, str]:
+    text, comes, _ = DECLARED[form]
+    program.runs({"m.py": text.format("pass") + REST})
+    m = program.module("m")
+    m.keep("a")
+    m.KEPT.append(m.Special(name="b"))
+    return m, text.format(comes) + REST + READS
+
+
+@pytest.mark.parametrize("form", DECLARED)
+def test_objects_that_live_get_what_new_ones_get_and_lose_it_again(program: Program, form: str) -> None:
+    m, new = made(program, form)
+    outcome = program.patch({"m.py": new})
+    assert outcome, outcome.reasons
+    m.keep("c")
+    value = DECLARED[form][2]
+    assert m.tags() == [value, value, value]
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert all("tags" not in vars(item) for item in m.KEPT)
+    m.keep("d")
+
+
+def test_each_object_has_a_container_of_its_own(program: Program) -> None:
+    m, new = made(program, "a dataclass")
+    assert program.patch({"m.py": new})
+    first, second = m.KEPT
+    assert first.tags is not second.tags
+
+
+def test_objects_made_between_two_patches_are_given_what_each_brings(program: Program) -> None:
+    m, new = made(program, "pydantic")
+    first = program.patch({"m.py": new})
+    m.keep("c")
+    shutil.rmtree(program.before)
+    shutil.copytree(program.after, program.before)
+    second = program.patch({"m.py": new.replace("tags: int = 3", "tags: int = 3\n    more: int = 4")})
+    assert first and second, (first.reasons, second.reasons)
+    assert [item.model_dump() for item in m.KEPT] == [
+        {"name": name, "tags": 3, "more": 4} for name in ("a", "b", "c")
+    ]
+    for outcome in (second, first):
+        assert outcome.undo is not None
+        outcome.undo.revert()
+    assert [item.model_dump() for item in m.KEPT] == [{"name": name} for name in ("a", "b", "c")]
+
+
+def test_a_class_that_is_another_object_from_now_on_gives_it_too(program: Program) -> None:
+    text, comes, value = DECLARED["pydantic"]
+    more = "class Base:\n    pass\n"
+    program.runs({"m.py": more + text.format("pass") + REST})
+    m = program.module("m")
+    m.keep("a")
+    new = more + text.format(comes).replace("Item(BaseModel)", "Item(BaseModel, Base)") + REST + READS
+    outcome = program.patch({"m.py": new})
+    assert outcome, outcome.reasons
+    assert m.tags() == [value]
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert [vars(item) for item in m.KEPT] == [{"name": "a"}]
+
+
+LACKING = "objects of Item that live lack tags, which new code reads and no old code set"
+SAY = {
+    "another field goes": ("an __init__", "self.name = name", "self.title = name"),
+    "changed code sets it": ("an __init__", READS, READS + "def mark(item): item.tags = 'old'\n"),
+    "it is set on one way only": ("an __init__", "self.tags =", "if name: self.tags ="),
+    "it is set twice": ("an __init__", "self.tags = 'plain'", "self.tags = 'plain'; self.tags = name"),
+    "it is set after a return": (
+        "an __init__",
+        "self.tags =",
+        "\n        if name: return\n        self.tags =",
+    ),
+    "changed code fills it": ("a dataclass", READS, READS + "def tag(item): item.tags.append('x')\n"),
+    "a method comes after": ("a dataclass", "KEPT = []", "    def __post_init__(self): pass\nKEPT = []"),
+    "a converter makes it": (
+        "attrs",
+        "tags: tuple = ('new', 1)",
+        "tags: tuple = attrs.field(default=(), converter=tuple)",
+    ),
+    "a validator of the model": (
+        "pydantic",
+        "KEPT = []",
+        "    @pydantic.model_validator(mode='after')\n    def check(self): return self\nKEPT = []",
+    ),
+    "the default is validated": (
+        "pydantic",
+        "tags: int = 3",
+        "tags: int = pydantic.Field(default='3', validate_default=True)",
+    ),
+    "a factory of the program": (
+        "a dataclass",
+        "default_factory=list",
+        "default_factory=lambda: [1]",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SAY)
+def test_nothing_is_given_where_more_than_the_default_has_a_say(program: Program, what: str) -> None:
+    form, was, becomes = SAY[what]
+    text, comes, _ = DECLARED[form]
+    program.runs({"m.py": "import pydantic\n" + text.format("pass") + REST})
+    m = program.module("m")
+    m.keep("a")
+    new = "import pydantic\n" + text.format(comes) + REST + READS
+    assert was in new
+    outcome = program.patch({"m.py": new.replace(was, becomes)})
+    assert outcome.effect is Effect.RELOAD
+    assert outcome.reasons == (LACKING,)
+    assert "tags" not in vars(m.KEPT[0])
+
+
+def test_nothing_is_given_where_an_object_has_one_of_that_name_already(program: Program) -> None:
+    m, new = made(program, "an __init__")
+    m.KEPT[0].tags = "its own"
+    outcome = program.patch({"m.py": new})
+    assert outcome.effect is Effect.RELOAD
+    assert vars(m.KEPT[0])["tags"] == "its own" and "tags" not in vars(m.KEPT[1])
