@@ -4,9 +4,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CORES := $(shell getconf _NPROCESSORS_ONLN)
 # Most tests wait for processes more than they compute: one for each core would leave it idle half of the time.
-JOBS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
+# Those of the engine compute, and look at every object of their process: they run by themselves, in processes
+# that have not loaded what the others need.
+JOBS ?= $(shell echo $$((2 * $(CORES))))
 SPREAD := -n $(JOBS) --dist worksteal
+ENGINE := tests/engine
 
 .PHONY: help compiled drill drills test test-all conformance lint simulate exhaustive failpoints docs applications package-suites soak mixtures clean
 
@@ -31,7 +35,9 @@ drills: $(STAMP)  ## every drill there is, one after another (WORKER_CLASS=sync,
 	$(BIN)/hotpatch drill --all --worker-class $(WORKER_CLASS)
 
 test: compiled  ## all tests, in parallel
-	$(BIN)/python -m pytest $(SPREAD)
+	@$(BIN)/python -m pytest -n $(CORES) --dist worksteal $(ENGINE); first=$$?; \
+	$(BIN)/python -m pytest $(SPREAD) $(ENGINE:%=--ignore=%); second=$$?; \
+	exit $$((first ? first : second))
 
 VERSIONS ?= $(shell for v in 3.11 3.12 3.13; do \
 	(python$$v -c '' 2>/dev/null && command -v python$$v) || \
@@ -54,7 +60,7 @@ lint: $(STAMP)  ## style, types, import directions
 # `make simulate SEED=250000 SCHEDULES=250000 PROCESSES=1` is a part of it.
 SCHEDULES ?= 1000000
 SEED ?= 0
-PROCESSES ?= $(shell getconf _NPROCESSORS_ONLN)
+PROCESSES ?= $(CORES)
 simulate: $(STAMP)  ## ledger, leader and workers on a simulated machine, through a million schedules
 	$(BIN)/python -m tests.simulation --seed $(SEED) --schedules $(SCHEDULES) --jobs $(PROCESSES)
 

@@ -31,9 +31,10 @@ def answer(path):
 NEW = {
     **OLD,
     "shop.py": OLD["shop.py"]
-    .replace("self.total = total\n", "self.total = total\n        self.currency = 'EUR'\n")
+    .replace("self.total = total\n", "self.total = total\n        self.currency = str('EUR')\n")
     .replace('f"{self.total}"', 'f"{self.total} {self.currency}"'),
 }
+CONSTANT = {**NEW, "shop.py": NEW["shop.py"].replace("str('EUR')", "'EUR'")}
 GIVES_CURRENCY = """
 from hotpatch.transform import attribute
 
@@ -76,6 +77,22 @@ def test_objects_that_live_lack_an_attribute_so_the_worker_is_replaced(pusher: P
         assert isinstance(end, facts.Settled)
         assert went_in(pusher) is How.RELOAD
         assert bodies(service, 1, "/ann") == ["none"]
+
+
+def test_a_constant_is_given_to_objects_that_live_in_each_worker_and_taken_again(pusher: Pusher) -> None:
+    with make(pusher, workers=2, files=OLD) as service:
+        settled(pusher, service, 2)
+        for _ in range(20):
+            service.body("/ann/200")
+        pids = set(bodies(service, 20, "/pid"))
+        assert isinstance(pusher.push(OLD, CONSTANT), facts.Settled)
+        assert went_in(pusher) is How.LIVE
+        settled(pusher, service, 2)
+        assert set(bodies(service, 20, "/ann")) == {"200 EUR"}
+        assert isinstance(pusher.roll_back(), facts.Settled)
+        settled(pusher, service, 2)
+        assert set(bodies(service, 20, "/ann")) == {"200"}
+        assert set(bodies(service, 20, "/pid")) == pids
 
 
 def test_with_a_transformer_the_objects_that_live_are_carried_and_come_back(pusher: Pusher) -> None:
