@@ -180,11 +180,9 @@ def padding(number: int) -> list[bytes]:
     """Memory taken before a start, another amount in each, of each size that objects have.
 
     Starts forked from one process would find their objects at the same addresses, and what a program wrote
-    down of an address (`id(f)`, a `repr`) would look like a value that is always the same.  Classes are too
-    large for the interpreter's own memory: the C library has them, and hands out what was freed by its size.
+    down of an address (`id(f)`, a `repr`) would look like a value that is always the same.
     """
-    small = [bytes(size) for size in range(1, 512, 8) for _ in range(97 * number)]
-    return small + [bytes(size) for size in range(512, 4096, 16) for _ in range(7 * number)]
+    return [bytes(size) for size in range(1, 512, 8) for _ in range(97 * number)]
 
 
 def work(job: dict[str, Any]) -> None:

@@ -4,12 +4,15 @@ The program is its modules: those whose file lies under the root folder, install
 All else is *outside*: it is not described but named, so that two processes can speak of the same thing.
 
 Strings that contain the root's path are told with a token in its place, for the old sources, the new ones and
-the ones that serve lie in three folders.
+the ones that serve lie in three folders.  So are strings in which a class of the program is named by where it
+lies, `f"{name}:{id(cls)}"`, as pydantic names schemas: it is another place in each process.
 """
 
 from __future__ import annotations
 
+import functools
 import os
+import re
 import sys
 import types
 import typing
@@ -32,6 +35,8 @@ absolute = os.path.abspath
 """Not `Path.resolve`: a root may be a symbolic link, and modules remember the link."""
 
 TOKEN: Final = "\x00root\x00"
+_PLACE: Final = re.compile(r":([1-9][0-9]{8,19})(?![0-9])")
+_CLASS: Final = re.compile("\x00class ([^ ]+) ([^\x00]+)\x00")
 OUTSIDE: Final = "<outside> "
 OVERLOADS: Final = f"{OUTSIDE}typing:_overload_registry"
 """Where `typing.overload` keeps what it is given, for `get_overloads` (3.11 to 3.13)."""
@@ -74,10 +79,31 @@ class World:
     # -- the root's path in strings ------------------------------------------------
 
     def tidy(self, text: str) -> str:
-        return text.replace(self.root, TOKEN) if self.root in text else text
+        text = text.replace(self.root, TOKEN) if self.root in text else text
+        return _PLACE.sub(self._named, text) if ":" in text else text
 
     def untidy(self, text: str) -> str:
-        return text.replace(TOKEN, self.root) if TOKEN in text else text
+        text = text.replace(TOKEN, self.root) if TOKEN in text else text
+        return _CLASS.sub(_placed, text) if "\x00" in text else text
+
+    def _named(self, found: re.Match[str]) -> str:
+        name = self._classes.get(int(found[1]))
+        return found[0] if name is None else f":\x00class {name[0]} {name[1]}\x00"
+
+    @functools.cached_property
+    def _classes(self) -> dict[int, tuple[str, str]]:
+        """id of a class of the program: its module and its qualified name, by which it can be found again."""
+        known: dict[int, tuple[str, str]] = {}
+        todo = [value for module in self.local.values() for value in list(self.view.names(module).values())]
+        while todo:
+            cls = todo.pop()
+            if not issubclass(type(cls), type) or id(cls) in known or not self.is_local(cls):
+                continue
+            name = class_module(cls), qualname_of(cls)
+            if resolve(*name) is cls:
+                known[id(cls)] = name
+                todo += list(class_dict(cls).values())
+        return known
 
     # -- names for what lies outside -------------------------------------------------
 
@@ -127,6 +153,11 @@ class World:
         if kind is types.FunctionType:
             return self.home_of.get(id(obj.__globals__)) in self.local
         return issubclass(kind, type) and class_dict(obj).get("__module__", MISSING) in self.local
+
+
+def _placed(found: re.Match[str]) -> str:
+    cls = resolve(found[1], found[2])
+    return "0" if cls is MISSING else str(id(cls))
 
 
 def local_modules(root: str, view: View = PLAIN_VIEW) -> dict[str, types.ModuleType]:

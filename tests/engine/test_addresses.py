@@ -88,10 +88,31 @@ def test_what_has_another_number_since_may_not(program: Program) -> None:
     assert outcome.effect is Effect.RELOAD
 
 
-def test_no_two_starts_have_a_class_at_one_place(program: Program) -> None:
-    program.runs({"m.py": "class Thing: pass\nref = f'Thing:{id(Thing)}'\n"})
+PLACED = """
+class Outer:
+    class Thing: pass
+ref = f"Outer.Thing:{{id(Outer.Thing)}}"
+keyed = {{ref: {value}}}
+order = ":123456789012"
+"""
+
+
+def test_a_text_that_names_a_class_by_its_place_is_told_by_the_class(program: Program) -> None:
+    """Whether two starts have it at one place is chance."""
+    program.runs({"m.py": PLACED.format(value=1)})
     program.module("m")
-    proof = program.measure({}).proof
-    node = next(i for i, node in enumerate(proof.new.nodes) if str(node[1]).startswith("Thing:"))
-    assert (proof.new.roots["m"], proof.new.parents[node][1]) in proof.noise
-    assert proof.new.nodes[node][1] not in {node[1] for node in proof.old.nodes if node[0] == "plain"}
+    measured = program.measure({})
+    texts = [str(node[1]) for node in measured.proof.new.nodes if node[0] == "plain"]
+    assert "Outer.Thing:\x00class m Outer.Thing\x00" in texts and ":123456789012" in texts
+    assert not measured.proof.noise
+
+
+def test_such_a_text_that_comes_says_where_the_class_lives(program: Program) -> None:
+    program.runs({"m.py": PLACED.format(value=1)})
+    m = program.module("m")
+    kept = m.keyed
+    new = PLACED.format(value=2) + 'name = f"x:{id(Outer.Thing)} and more"\n'
+    outcome = program.patch({"m.py": new})
+    assert outcome, outcome.reasons
+    assert m.name == f"x:{id(m.Outer.Thing)} and more"
+    assert kept == {f"Outer.Thing:{id(m.Outer.Thing)}": 2}

@@ -133,7 +133,7 @@ def test_an_object_that_lacks_what_new_code_reads_is_named(program: Program) -> 
     program.runs({"s.py": old})
     s = program.module("s")
     held = s.S()
-    new = old.replace("self.a = 1", "self.a = 1\n        self.b = 2").replace(
+    new = old.replace("self.a = 1", "self.a = 1\n        self.b = int(2)").replace(
         "return self.a", "return self.b"
     )
     refused = program.patch({"s.py": new})
