@@ -18,7 +18,8 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from . import codes, reading
+from . import attribute_use, codes, reading
+from .instances import classes_of
 from .keys import PUTS
 from .records import Functions
 
@@ -152,7 +153,7 @@ def _living(
         if _holds(container, stale.kept):
             yield name, "rows"
     names = {name: {row for n, row in stale.named if n == name} for name, _ in stale.named}
-    for name, key, value in _values(function, names, objects):
+    for name, key, value in _values(function, old, names, objects):
         if _is_row(value) and (type(value), len(value)) in names[key]:
             yield name, "values"
     tables = (obj for obj in objects if type(obj) is defaultdict and obj.default_factory is function)
@@ -196,7 +197,7 @@ def _named(
 ) -> Iterator[tuple[str, Any]]:
     """Containers that go by a name which the code uses."""
     names = {name for part in codes.walk(old) for name in part.co_names}
-    for name, _, value in _values(function, names, objects):
+    for name, _, value in _values(function, old, names, objects):
         container = waiting_in(value)
         if type(container) in CONTAINERS:
             yield name, container
@@ -209,18 +210,37 @@ def waiting_in(value: Any) -> Any:
 
 
 def _values(
-    function: types.FunctionType, names: Iterable[str], objects: Sequence[Any]
+    function: types.FunctionType, old: types.CodeType, names: Iterable[str], objects: Sequence[Any]
 ) -> Iterator[tuple[str, str, Any]]:
-    """(for people, name, value) of variables of the function's module and attributes of objects."""
+    """(for people, name, value) of variables of the function's module and attributes of objects: of its own
+    alone, where it speaks of no other's."""
     wanted = frozenset(names)
     if not wanted:
         return
     for name in wanted & function.__globals__.keys():
         yield name, name, function.__globals__[name]
+    own = attribute_use.used_on_self_alone(old) if "." in function.__qualname__ else set[str]()
+    classes = {i: cls for i, cls in classes_of(objects).items() if reading.is_python_class(cls)}
+    mine = {i for i, cls in classes.items() if own and _has(cls, function)}
+    by_class = {i: wanted if i in mine else wanted - own for i in classes}
     for obj in objects:
-        space = (reading.raw_dict(obj) if reading.is_python_class(type(obj)) else None) or {}
-        for name in wanted & space.keys():
-            yield f"{type(obj).__qualname__}.{name}", name, space[name]
+        if (wants := by_class.get(id(type(obj)))) and (space := reading.raw_dict(obj)):
+            for name in wants & space.keys():
+                yield f"{type(obj).__qualname__}.{name}", name, space[name]
+
+
+def _has(cls: type, function: types.FunctionType) -> bool:
+    """Is it a method of this class, or of a base of it?  One that is wrapped goes by its name."""
+    place = function.__module__, function.__qualname__.rpartition(".")[0]
+    for base in reading.mro_of(cls):
+        if (reading.class_module(base), reading.qualname_of(base)) == place:
+            standing = reading.class_dict(base).get(function.__name__)
+            return type(standing) is not types.FunctionType or standing is function or _wraps(standing)
+    return False
+
+
+def _wraps(function: types.FunctionType) -> bool:
+    return bool(function.__closure__) or "__wrapped__" in vars(function)
 
 
 def items_of(container: Any) -> Iterator[Any]:

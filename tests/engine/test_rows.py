@@ -355,3 +355,13 @@ def f(self, x, row):
     assert lengths.named == {("c", (list, 3))}
     assert lengths.kept == {(list, 3), (list, 4), (tuple, 2)}
     assert lengths.read == {7, 9, 11}
+
+
+def test_rows_of_another_class_by_the_same_name_are_no_reason(program: Program) -> None:
+    old, new = ROWS["lists of two numbers, one of which is added to"]
+    program.runs({"m.py": old, "other.py": "class Other:\n    def __init__(self): self.c = [0, 0]\n"})
+    m, other = program.module("m"), program.module("other").Other()
+    outcome = program.patch({"m.py": new})
+    assert outcome, outcome.reasons
+    m.add(1)
+    assert (m.tell(), other.c) == ([3], [0, 0])
