@@ -71,8 +71,12 @@ def stored(code: CodeType) -> set[str]:
 
 
 def puts_into(code: CodeType) -> bool:
-    """Does the code put items into something, or take some out?"""
-    return any(step.opname in _ITEMS for part in codes.walk(code) for step in _steps(part))
+    """Does the code put items into something, take some out, or add something to it where it is?"""
+    return any(
+        step.opname in _ITEMS or (step.opname == "BINARY_OP" and step.argrepr.endswith("="))
+        for part in codes.walk(code)
+        for step in _steps(part)
+    )
 
 
 _ITEMS: Final = frozenset({"STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE"})
@@ -80,23 +84,119 @@ _ITEMS: Final = frozenset({"STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE"})
 
 def constants_set(code: CodeType) -> dict[str, Any]:
     """Attributes that a method sets on its first argument once, to a constant, whichever way it goes."""
-    me, steps = code.co_varnames[:1], list(_steps(code))
-    if not me or not code.co_argcount or code.co_exceptiontable:
+    me = code.co_varnames[0] if code.co_argcount else None
+    parts = [step for part in codes.walk(code) for step in _steps(part)]
+    if me is None or any(me in _bound(step) for step in parts):
         return {}
-    mine = {step.offset for step in _stores_on_self(code, steps)}
-    count = collections.Counter(step.argval for step in steps if step.opname in ("STORE_ATTR", "DELETE_ATTR"))
-    found, certain_from = dict[str, Any](), 0
-    for value, owner, store in zip(steps, steps[1:], steps[2:], strict=False):
-        if value.opcode in _JUMPS:
-            if value.argval < value.offset:  # a loop: it may be left by what jumps past its end
-                continue
-            certain_from = max(certain_from, value.argval)
-        if value.opname.startswith("RETURN"):
-            break
-        is_ours = store.offset in mine and _loads(owner, me[0]) and count[store.argval] == 1
-        if is_ours and value.opname == "LOAD_CONST" and value.offset >= certain_from:
-            found[store.argval] = value.argval
+    count = collections.Counter(step.argval for step in parts if step.opname in ("STORE_ATTR", "DELETE_ATTR"))
+    found, certain = dict[str, Any](), run_for_sure(code)
+    stack = list[Any]()  # of what is on top of it, the constants, and the object itself
+    for step in _steps(code):
+        if step.is_jump_target:
+            stack.clear()
+        if step.opname == "STORE_ATTR":
+            value, owner = _taken(stack, 2)
+            is_ours = owner is _ME and step.offset in certain and count[step.argval] == 1
+            if is_ours and isinstance(value, _Const):
+                found[step.argval] = value.value
+        else:
+            _follow(stack, step, me)
     return found
+
+
+class _Const:
+    """A constant on the stack, which may be None."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+_ME: Final = object()
+
+
+def _bound(step: dis.Instruction) -> tuple[Any, ...]:
+    """The variables that this step sets or deletes."""
+    if step.opname == "STORE_FAST_LOAD_FAST":
+        return _variables(step)[:1]
+    return _variables(step) if step.opname.startswith(("STORE_FAST", "STORE_DEREF", "DELETE_")) else ()
+
+
+def _variables(step: dis.Instruction) -> tuple[Any, ...]:
+    return step.argval if type(step.argval) is tuple else (step.argval,)
+
+
+def _taken(stack: list[Any], count: int) -> list[Any]:
+    """The topmost so many, the deepest first; nothing is known of what lay below."""
+    stack[:0] = [None] * (count - len(stack))
+    taken = stack[len(stack) - count :]
+    del stack[len(stack) - count :]
+    return taken
+
+
+def _follow(stack: list[Any], step: dis.Instruction, me: str) -> None:
+    """What the step leaves there; where it does more than to move things, nothing is known any more."""
+    name, count = step.opname, step.arg or 0
+    if name == "LOAD_CONST":
+        is_told = step.argval is not None or step.argrepr == "None"
+        stack.append(_Const(step.argval) if is_told else None)
+    elif name in ("LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_LOAD_FAST", "LOAD_DEREF"):
+        stack += [_ME if variable == me else None for variable in _variables(step)]
+    elif name == "COPY":
+        stack[:0] = [None] * (count - len(stack))
+        stack.append(stack[-count])
+    elif name == "SWAP":
+        stack[:0] = [None] * (count - len(stack))
+        stack[-1], stack[-count] = stack[-count], stack[-1]
+    elif name == "BUILD_TUPLE":
+        stack.append(_taken(stack, count))
+    elif name == "UNPACK_SEQUENCE":
+        (value,) = _taken(stack, 1)
+        if isinstance(value, _Const) and type(value.value) is tuple:
+            value = list(map(_Const, value.value))
+        stack += value[::-1] if type(value) is list and len(value) == count else [None] * count
+    elif name in ("STORE_FAST", "POP_TOP"):
+        _taken(stack, 1)
+    elif name == "STORE_FAST_LOAD_FAST":
+        _taken(stack, 1)
+        stack.append(_ME if step.argval[1] == me else None)
+    elif name not in ("NOP", "CACHE", "EXTENDED_ARG"):
+        stack.clear()
+
+
+def run_for_sure(code: CodeType) -> set[int]:
+    """Offsets of the instructions that run whenever the code comes to its end, whichever way it goes."""
+    found, certain_from, steps = set[int](), 0, list(_steps(code))
+    if any(step.opname == "PUSH_EXC_INFO" for step in steps):
+        return found  # what is caught passes something over
+    for step in steps:
+        if step.opcode in _JUMPS and step.argval > step.offset:  # a loop may be left by one past its end
+            certain_from = max(certain_from, step.argval)
+        if step.offset >= certain_from:
+            found.add(step.offset)
+        if step.opname.startswith("RETURN") and step.opname != "RETURN_GENERATOR":
+            break
+    return found
+
+
+def inits_called(code: CodeType) -> tuple[bool, set[str]]:
+    """Of which classes does an `__init__` call that method, whichever way it goes?  Whether of the one that
+    comes next, by `super()`; and the names of others."""
+    mine = "__class__", code.co_qualname.rpartition(".")[0].rpartition(".")[2]
+    steps, certain = codes.steps_of(code), run_for_sure(code)
+    is_next, named = False, set[str]()
+    for at, step in enumerate(steps):
+        if step.argval != "__init__" or step.offset not in certain or at < 2:
+            continue
+        before, earlier = steps[at - 1], steps[max(at - 4, 0) : at - 1]
+        if step.opname.startswith("LOAD_SUPER"):
+            is_next = is_next or earlier[-1].argval in mine
+        elif before.opname == "CALL":
+            called = [s.argval for s in earlier]
+            is_bare = not before.arg and called[-1] == "super"
+            is_next = is_next or is_bare or (before.arg == 2 and called[:2] == ["super", mine[1]])
+        elif before.opname.startswith("LOAD_") and type(before.argval) is str:
+            named.add(before.argval)
+    return is_next, named
 
 
 def set_to_none(code: CodeType) -> set[str]:
@@ -210,7 +310,7 @@ def _stores_on_self(code: CodeType, steps: Iterable[dis.Instruction]) -> Iterato
 
 
 def _loads(step: dis.Instruction, name: str) -> bool:
-    if not step.opname.startswith("LOAD_") or step.opname == "LOAD_CONST":
+    if not step.opname.startswith(("LOAD_", "STORE_FAST_LOAD_")) or step.opname == "LOAD_CONST":
         return False
     loaded = step.argval[-1] if type(step.argval) is tuple else step.argval
     return bool(loaded == name)

@@ -38,23 +38,60 @@ def is_generated(code: types.CodeType) -> bool:
     return code.co_filename.startswith("<")
 
 
+def is_programs(value: Any) -> bool:
+    """Is this a function that the program wrote: neither made for a class from its fields, nor a library's
+    own?  What the library puts around one of the program counts as that one."""
+    found = value.__func__ if type(value) is staticmethod else value
+    if type(found) is not types.FunctionType or is_generated(found.__code__):
+        return False
+    if not _is_written_in_library(found):
+        return True
+    return any(map(is_programs, _enclosed(found)))
+
+
+def is_of_library(value: Any) -> bool:
+    return type(value) is types.FunctionType and _is_written_in_library(value)
+
+
+def _is_written_in_library(function: types.FunctionType) -> bool:
+    space = function.__globals__.get("__name__")
+    return type(space) is str and space.partition(".")[0] in LIBRARIES
+
+
+def _enclosed(function: types.FunctionType) -> list[Any]:
+    found = []
+    for cell in function.__closure__ or ():
+        try:
+            found.append(cell.cell_contents)
+        except ValueError:  # empty so far
+            continue
+    return found
+
+
 def is_container(make: Make) -> bool:
     return make in CONTAINERS
 
 
 def come(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Make]:
-    """What fields that come to a class are given, by its dictionaries; nothing where one goes, or where
-    the class has an `__init__` of its own."""
-    found: dict[str, Make] = {}
+    """What fields that come to a class are given, by its dictionaries.  A dataclass of pydantic has two
+    tables, and a field is given what both say."""
+    found, others = dict[str, Make](), set[str]()
     for table, plainly in _READERS.items():
         old, new = _fields(before.get(table)), _fields(after.get(table))
         if old is None or new is None:
             continue
-        if old.keys() - new.keys():
-            return {}
-        makes = {name: plainly(new[name], name, after) for name in new.keys() - old.keys()}
-        found |= {name: make for name, make in makes.items() if make is not None}
-    return found
+        for name in new.keys() - old.keys():
+            if (make := plainly(new[name], name, after)) is None:
+                others.add(name)
+            else:
+                found.setdefault(name, make)
+    return {name: make for name, make in found.items() if name not in others}
+
+
+def fields(space: Mapping[str, Any]) -> set[str] | None:
+    """The names of the fields that a class dictionary has a table of; None where it has none."""
+    tables = [found for table in TABLES if (found := _fields(space.get(table))) is not None]
+    return set[str]().union(*tables) if tables else None
 
 
 def _fields(table: Any) -> dict[str, Any] | None:
@@ -74,6 +111,8 @@ def _of_dataclass(field: Any, name: str, space: Mapping[str, Any]) -> Make | Non
 def _of_attrs(field: Any, name: str, space: Mapping[str, Any]) -> Make | None:
     if qualname_of(type(field)) != "Attribute" or "__attrs_init__" in space or field.converter is not None:
         return None
+    if is_programs(field.validator):  # it may do more than to look
+        return None
     default = field.default
     if qualname_of(type(default)) == "Factory":
         return None if default.takes_self else _factory(default.factory)
@@ -81,8 +120,8 @@ def _of_attrs(field: Any, name: str, space: Mapping[str, Any]) -> Make | None:
 
 
 def _of_pydantic(field: Any, name: str, space: Mapping[str, Any]) -> Make | None:
-    config = space.get("model_config")
-    validates = getattr(field, "validate_default", None) or (config or {}).get("validate_default")
+    config = space.get("model_config") or space.get("__pydantic_config__") or {}
+    validates = getattr(field, "validate_default", None) or config.get("validate_default")
     if qualname_of(type(field)) != "FieldInfo" or validates:
         return None
     if getattr(field, "default_factory", None) is not None:

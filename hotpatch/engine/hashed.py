@@ -1,8 +1,8 @@
 """Keys and members of sets that a change of their hash would lose.
 
 A dictionary keeps things where their hash says.  When the code of `__hash__` changes, or what it reads (a
-frozen dataclass that gains a field hashes it, too), what stands in a dictionary or a set is not found there
-any more.  Fresh starts have put nothing in yet.
+frozen dataclass that gains a field hashes it, too), or the object gets another attribute, what stands in a
+dictionary or a set is not found there any more.  Fresh starts have put nothing in yet.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def lost(
     others = {id(f) for op in ops for f in functions_in(op.after)} | functions.keys()
     names = {op.key for op in ops if op.kind in _NAMED} | {f.__name__ for f, _, _ in functions.values()}
     owners = {id(op.owner) for op in ops if op.kind is SlotKind.CLASS and op.key == "__hash__"}
-    if not any(id(cls) in owners or _reads(cls, others, names) for cls in _classes(objects)):
+    asks = any(id(cls) in owners or _reads(cls, others, names) for cls in _classes(objects))
+    if not asks and not any(op.found_anew and _hashes_itself(op.owner) for op in ops):
         return []
     keys = {id(key): key for key in _keys(objects)}
     after = {i: _hash(key) for i, key in keys.items()}

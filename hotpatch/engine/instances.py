@@ -27,6 +27,7 @@ from .reading import (
     mro_of,
     qualname_of,
     raw_dict,
+    slot_value,
 )
 from .recorded import recorded
 from .stacks import known_to_frames
@@ -35,6 +36,7 @@ from .view import View
 
 FEW: Final = 50
 MODELS: Final = "__pydantic_fields__", "FieldInfo"
+PRIVATE: Final = "__private_attributes__", "ModelPrivateAttr"
 DATACLASSES: Final = "__dataclass_fields__", "Field"
 """Where a class has its table of fields, and of what type each of them is."""
 ATTRS: Final = "__attrs_attrs__"
@@ -86,6 +88,7 @@ class Lacking:
         self._removed = _removed_from_classes(ops)
         self._of_classes = {(id(op.owner), op.key) for op in ops if op.kind is SlotKind.CLASS}
         self._fields = _fields_added(ops, *MODELS)
+        self._private = _fields_added(ops, *PRIVATE)
         self._data_fields = _fields_added(ops, *DATACLASSES)
         self._of_attrs = _of_attrs_added(ops)
         self._is_ours, self._takers = is_ours, NOBODY
@@ -97,7 +100,8 @@ class Lacking:
         """Sentences, one for each class of which an object lacks something.  `passed` are ids of what holds
         the objects for the sake of this question; what only the records of changes hold lives no more."""
         found: dict[tuple[str, tuple[str, ...]], list[Any]] = {}
-        if not self.read and not self._removed and not self._fields and not self._data_fields:
+        tables = self._fields, self._data_fields, self._private
+        if not self.read and not self._removed and not any(tables):
             return []
         if self._data_fields:
             self._takers = takers(objects, self._is_ours)
@@ -126,8 +130,10 @@ class Lacking:
                 read |= removed
                 for base in mro_of(cls):
                     fields, sets = _of_table(self._fields, base, MODELS[0]), self._set_by(base, texts)
+                    fields |= _of_table(self._private, base, PRIVATE[0])
                     names |= fields | sets.newly | (sets.made & removed)
                     names |= self._of_attrs.get(id(base), set())
+                    names |= _of_table(self._data_fields, base, DATACLASSES[0])
                     read |= fields
                     own |= sets.newly & sets.made_of_worth & self._counted_on
             wanted = names & (read | self._read_by(cls, names))
@@ -270,8 +276,15 @@ def _of_table(fields: Mapping[int, set[str]], cls: type, table: str) -> set[str]
     return fields.get(id(cls), set()) | fields.get(id(class_dict(cls).get(table)), set())
 
 
+_KEPT: Final = "__pydantic_private__"
+_SLOT: Final = types.MemberDescriptorType
+
+
 def _lacks(obj: Any, wanted: frozenset[str], own: frozenset[str]) -> list[str]:
     space = raw_dict(obj)
+    private = slot_value(slot, obj) if type(slot := class_attribute(type(obj), _KEPT)) is _SLOT else None
+    if type(private) is dict:
+        space = {**private, **(space or {})}
     return sorted(
         name
         for name in wanted
@@ -302,9 +315,9 @@ def _of_its_own(code: types.CodeType) -> set[str]:
 
 def _unset(found: Any, obj: Any) -> bool:
     """Is there nothing on the class either, or a slot that is empty?"""
-    if found is MISSING:
+    if found is MISSING or qualname_of(type(found)) == MODELS[1]:  # it says only how there comes to be one
         return True
-    if type(found) is types.MemberDescriptorType:
+    if type(found) is _SLOT:
         try:
             found.__get__(obj)
         except AttributeError:

@@ -143,7 +143,7 @@ def _stage(
     exchanged = builder.classes.exchanged
     carry = Carry(transformers, root, view, exchanged) if transformers else None
     carried = carry.of_class if carry is not None else ()
-    given = Given(merger.functions, merger.ops, exchanged, view, carried)
+    given = Given(merger.functions, merger.ops, exchanged, world, carried)
     suspended = _scan(measurement, merger, builder, exchange, world, incompatible, given)
     breathe()
     base, ours = merger.ops, list[Op]()

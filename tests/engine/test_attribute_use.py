@@ -6,7 +6,7 @@ from types import CodeType
 
 import pytest
 
-from hotpatch.engine import attribute_use, codes
+from hotpatch.engine import arguments, attribute_use, codes
 
 
 def method(body: str) -> CodeType:
@@ -66,3 +66,47 @@ def test_given_is_what_is_set_and_not_what_is_added_to() -> None:
 def test_what_a_function_was_handed_it_has_not_made() -> None:
     assert attribute_use.given(method("other.a = 1; self.b = 2")) == set()
     assert attribute_use.given(method("other = other(); other.a = 1")) == {"a"}
+
+
+SET = {
+    "self.a = self.b = 0": {"a": 0, "b": 0},
+    "self.a, self.b = other, 'EUR'": {"b": "EUR"},
+    "self.a, self.b, self.c, self.d = 1, 2, other, None": {"a": 1, "b": 2, "d": None},
+    "self.a = (found := 4)": {"a": 4},
+    "self.a = 1 if other else 2": {},
+    "self.a = ...": {},
+    "self.a = [x for x in other]; self.b = 1": {"b": 1},
+    "for x in other: self.a = 1": {},
+    "self.a = 1; self.a += 1": {},
+    "self.a = 1; (lambda: setattr(self, 'b', 2)); other.b = 1": {"a": 1},
+    "(self := other); self.a = 1": {},
+    "other.self.a = 1": {},
+    "with other: self.a = 1": {},
+    "assert other; self.a = 1": {"a": 1},
+}
+
+
+@pytest.mark.parametrize("body", SET)
+def test_constants_are_those_that_are_set_whichever_way_it_goes(body: str) -> None:
+    assert attribute_use.constants_set(method(body)) == SET[body]
+
+
+INITS = {
+    "super().__init__(other)": (True, set()),
+    "super(C, self).__init__(other)": (True, set()),
+    "super(Base, self).__init__(other)": (False, set()),
+    "Base.__init__(self); other.More.__init__(self)": (False, {"Base", "More"}),
+    "if other: super().__init__(other)": (False, set()),
+    "(lambda: self); super().__init__(other, **other)": (True, set()),
+}
+
+
+@pytest.mark.parametrize("body", INITS)
+def test_an_init_is_called_where_every_way_leads_to_it(body: str) -> None:
+    assert attribute_use.inits_called(method(body)) == INITS[body]
+
+
+def test_arguments_are_told_by_name_and_by_place() -> None:
+    code = method("return Item(other(1, 2), self.x(3, a=1), b=2) + More(**self.all, c=3)")
+    assert arguments.keywords(code) == {"a", "b", "c"}
+    assert arguments.by_position(code) == {"Item": 2}

@@ -114,6 +114,10 @@ def test_a_class_that_is_another_object_from_now_on_gives_it_too(program: Progra
     assert [vars(item) for item in m.KEPT] == [{"name": "a"}]
 
 
+FIRST = """import pydantic
+def put(item, name, value): setattr(item, name, value)
+def fill(them): them.append(1)
+"""
 LACKING = "objects of Item that live lack tags, which new code reads and no old code set"
 SAY = {
     "another field goes": ("an __init__", "self.name = name", "self.title = name"),
@@ -142,6 +146,37 @@ SAY = {
         "tags: int = 3",
         "tags: int = pydantic.Field(default='3', validate_default=True)",
     ),
+    "code inside sets it": (
+        "an __init__",
+        "self.tags = 'plain'",
+        "self.tags = 'plain'; (lambda it: it.__setattr__('tags', name))(self)",
+    ),
+    "it is set on something else": (
+        "an __init__",
+        "self.tags = 'plain'",
+        "self = type('Other', (), {})(); self.tags = 'plain'",
+    ),
+    "it is set by its name as text": (
+        "an __init__",
+        "self.tags = 'plain'",
+        "self.tags = 'plain'; setattr(self, 'tags', name)",
+    ),
+    "changed code names it to code that sets what it is told": (
+        "an __init__",
+        READS,
+        READS + "def mark(item): put(item, 'tags', 1)\n",
+    ),
+    "changed code has it filled": ("a dataclass", READS, READS + "def tag(item): fill(item.tags)\n"),
+    "changed code makes one with another, by name": (
+        "attrs",
+        READS,
+        READS + "def other(name): return Item(name, tags=name)\n",
+    ),
+    "changed code makes one with another, by place": (
+        "attrs",
+        READS,
+        READS + "def other(name): return Item(name, name)\n",
+    ),
     "a factory of the program": (
         "a dataclass",
         "default_factory=list",
@@ -154,14 +189,14 @@ SAY = {
 def test_nothing_is_given_where_more_than_the_default_has_a_say(program: Program, what: str) -> None:
     form, was, becomes = SAY[what]
     text, comes, _ = DECLARED[form]
-    program.runs({"m.py": "import pydantic\n" + text.format("pass") + REST})
+    program.runs({"m.py": FIRST + text.format("pass") + REST})
     m = program.module("m")
     m.keep("a")
-    new = "import pydantic\n" + text.format(comes) + REST + READS
+    new = FIRST + text.format(comes) + REST + READS
     assert was in new
     outcome = program.patch({"m.py": new.replace(was, becomes)})
     assert outcome.effect is Effect.RELOAD
-    assert outcome.reasons == (LACKING,)
+    assert LACKING in outcome.reasons
     assert "tags" not in vars(m.KEPT[0])
 
 
@@ -171,3 +206,117 @@ def test_nothing_is_given_where_an_object_has_one_of_that_name_already(program: 
     outcome = program.patch({"m.py": new})
     assert outcome.effect is Effect.RELOAD
     assert vars(m.KEPT[0])["tags"] == "its own" and "tags" not in vars(m.KEPT[1])
+
+
+def test_what_an_object_had_by_itself_is_its_own_after_the_undo_too(program: Program) -> None:
+    m, new = made(program, "an __init__")
+    m.KEPT[0].tags = "its own"
+    outcome = program.patch({"m.py": new.replace(READS, "")})
+    assert outcome.undo is not None, outcome.reasons
+    outcome.undo.revert()
+    assert vars(m.KEPT[0])["tags"] == "its own"
+
+
+BASE = "class Base:\n    def __init__(self, name):\n        self.name = name\n        {0}\n"
+CALLS = "class Item(Base):\n    def __init__(self, name):\n        self.of = 1\n        {0}\n"
+TABLE = "import attrs\n@attrs.define(slots=False)\nclass Base:\n    name: str\n    {0}\n"
+BELOW = {
+    "one way alone leads to the base": (
+        BASE + CALLS.format("if name != 'a': super().__init__(name)"),
+        "self.tags = 0",
+    ),
+    "another base is called": (
+        "class Other:\n    def __init__(self, name): self.name = name\n"
+        + BASE
+        + CALLS.format("Other.__init__(self, name)").replace("Base", "Base, Other"),
+        "self.tags = 0",
+    ),
+    "a class below has an `__init__` of its own": (TABLE + CALLS.format("self.name = name"), "tags: int = 0"),
+    "the class below sets it as well": (
+        BASE + CALLS.format("super().__init__(name){1}"),
+        "self.tags = 0",
+        "; self.tags = name",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BELOW)
+def test_nothing_is_given_where_the_class_below_goes_another_way(program: Program, what: str) -> None:
+    text, *comes = BELOW[what]
+    program.runs({"m.py": text.format("pass", "") + REST})
+    m = program.module("m")
+    m.keep("a")
+    program.patch({"m.py": text.format(*comes, "") + REST})
+    assert "tags" not in vars(m.KEPT[0])
+
+
+def test_the_class_below_says_what_its_objects_are_given(program: Program) -> None:
+    text = TABLE + "@attrs.define(slots=False)\nclass Item(Base):\n    {1}\n" + REST
+    program.runs({"m.py": text.format("pass", "pass")})
+    m = program.module("m")
+    m.keep("a")
+    outcome = program.patch({"m.py": text.format("tags: int = 1", "tags: int = 2") + READS})
+    assert outcome, outcome.reasons
+    assert m.tags() == [2]
+
+
+def test_an_attribute_that_came_for_one_of_a_class_below_may_be_the_same(program: Program) -> None:
+    text = BASE + CALLS.format("super().__init__(name){1}") + REST
+    program.runs({"m.py": text.format("pass", "; self.labels = 0")})
+    m = program.module("m")
+    m.keep("a")
+    outcome = program.patch({"m.py": text.format("self.tags = 0", "") + READS})
+    assert outcome.reasons == (LACKING,)
+
+
+def test_a_key_that_would_get_another_hash_with_it_is_refused(program: Program) -> None:
+    text, comes, _ = DECLARED["pydantic"]
+    frozen = text.replace("(BaseModel)", "(BaseModel, frozen=True)")
+    program.runs({"m.py": frozen.format("pass") + REST})
+    m = program.module("m")
+    m.KEPT.append({m.Item(name="a")})
+    outcome = program.patch({"m.py": frozen.format(comes) + REST})
+    assert outcome.reasons == (
+        "objects of Item are keys of dictionaries or members of sets, and get another hash",
+    )
+
+
+def test_what_a_model_keeps_without_a_field_is_not_covered(program: Program) -> None:
+    text, comes, _ = DECLARED["pydantic"]
+    open_ = text.replace("(BaseModel)", "(BaseModel, extra='allow')")
+    program.runs({"m.py": open_.format("pass") + REST})
+    m = program.module("m")
+    m.KEPT.append(m.Item(name="a", tags="its own"))
+    outcome = program.patch({"m.py": open_.format(comes) + REST})
+    assert outcome.reasons == (LACKING,)
+
+
+CHECKS = """import pydantic, pydantic.dataclasses
+CONFIG = dict(validate_default=True)
+"""
+LESS_PLAIN = {
+    "a private attribute of a model": (
+        DECLARED["pydantic"][0] + "    @property\n    def tags(self): return self._tags\n",
+        "_tags: int = pydantic.PrivateAttr(3)",
+    ),
+    "a dataclass of pydantic, validated": (
+        "from dataclasses import field\n@pydantic.dataclasses.dataclass(config=CONFIG)\n"
+        "class Item:\n    name: str\n    {0}\n",
+        "tags: tuple = field(default_factory=list)",
+    ),
+    "a dataclass of pydantic, with a description": (
+        "@pydantic.dataclasses.dataclass\nclass Item:\n    name: str\n    {0}\n",
+        "tags: list = pydantic.Field(default_factory=list)",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LESS_PLAIN)
+def test_what_is_not_given_is_missed(program: Program, what: str) -> None:
+    text, comes = LESS_PLAIN[what]
+    text = f"{CHECKS}{text}{REST}"
+    program.runs({"m.py": text.format("pass")})
+    m = program.module("m")
+    m.keep("a")
+    outcome = program.patch({"m.py": text.format(comes) + READS})
+    assert outcome.reasons and "objects of Item that live lack" in outcome.reasons[0]

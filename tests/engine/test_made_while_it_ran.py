@@ -34,13 +34,13 @@ LACKS = {
         "def deco(f):\n    def wrapped(*args): return f(*args)\n    return wrapped\n"
         "class C:\n    def __init__(self): self.y = 1\n    @deco\n    def who(self): return 1\n",
         "def deco(f):\n    def wrapped(*args): return f(*args)\n    return wrapped\n"
-        "class C:\n    def __init__(self): self.y = self.x = 1\n"
+        "class C:\n    def __init__(self): self.y = self.x = int()\n"
         "    @deco\n    def who(self): return self.x\n",
     ),
     "what a cached property reads": (
         "import functools\nclass C:\n    def __init__(self): self.y = 1\n    @functools.cached_property\n"
         "    def who(self): return 1\n",
-        "import functools\nclass C:\n    def __init__(self): self.y = self.x = 1\n"
+        "import functools\nclass C:\n    def __init__(self): self.y = self.x = int()\n"
         "    @functools.cached_property\n    def who(self): return self.x\n",
     ),
     "a field of a model": (
