@@ -14,6 +14,7 @@ has happened since, and of these objects nobody knows; where a converter, a vali
 from __future__ import annotations
 
 import types
+import weakref
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -37,7 +38,6 @@ from .reading import (
     raw_dict,
     slot_value,
 )
-from .recorded import Note
 from .world import World
 
 Make = Callable[[], Any]
@@ -72,9 +72,17 @@ class Given:
                 self._on_class.setdefault(id(op.owner), {})[op.key] = op
             elif op.kind is SlotKind.ITEM and type(op.owner) is dict:
                 self._in_dict.setdefault(id(op.owner), {})[op.key] = op
-        self._may = bool(exchanged) or any(map(_may_give, ops))
-        self._may = self._may or any(new.co_name == "__init__" for _, _, new in functions.values())
-        self._classes: dict[int, tuple[type, Mapping[str, Make]]] = {}
+        self._inits = {
+            i
+            for i, (_, old, new) in functions.items()
+            if new.co_name == "__init__"
+            and attribute_use.constants_set(new).keys() - attribute_use.stored_on_self(old)
+        }
+        """ids of functions that come to set a constant."""
+        self._declaring = {id(op.owner) for op in ops if op.kind is SlotKind.CLASS and op.key in _DECLARING}
+        self._may = bool(exchanged or self._inits or self._declaring) or any(map(_is_field, ops))
+        self._classes: dict[int, tuple[weakref.ref[type], Mapping[str, Make]]] = {}
+        """Held weakly: a class that was made at run time is not to live as long as an undo."""
         added = [f for op in ops for f in functions_in(op.after) if id(f) not in functions]
         changed = [(f, new) for f, _, new in functions.values()] + [(f, f.__code__) for f in added]
         self._elsewhere = Elsewhere(changed, world.is_local)
@@ -113,20 +121,37 @@ class Given:
         ]
 
     def _concerned(self, objects: Sequence[Any]) -> Iterator[tuple[Any, dict[str, Any], Mapping[str, Make]]]:
-        classes = {i for i, cls in classes_of(objects).items() if self._of(cls, objects)}
+        changes: dict[int, bool] = {}
+        classes = {
+            i
+            for i, cls in classes_of(objects).items()
+            if any(self._may_change(base, changes) for base in mro_of(cls)) and self._of(cls, objects)
+        }
         for obj in objects if classes else ():
             if id(type(obj)) in classes and (space := raw_dict(obj)) is not None:
                 yield obj, space, self._of(type(obj), objects)
 
+    def _may_change(self, cls: type, known: dict[int, bool]) -> bool:
+        """May anything come to this class?  Asked of every class that there is."""
+        found = known.get(id(cls))
+        if found is None:
+            space = class_dict(cls)
+            found = id(cls) in self._pairs or id(cls) in self._declaring
+            found = found or id(space.get("__init__")) in self._inits
+            found = found or any(id(space.get(table)) in self._in_dict for table in declared.TABLES)
+            known[id(cls)] = found
+        return found
+
     def _of(self, cls: type, objects: Sequence[Any]) -> Mapping[str, Make]:
         """What objects of this class are given."""
-        if id(cls) not in self._classes:
+        known = self._classes.get(id(cls))
+        if known is None or known[0]() is not cls:
             found = self._looked_up(cls) if is_python_class(cls) else {}
             if found:
                 self._elsewhere.look(found, objects)
                 found = {name: make for name, make in found.items() if self._is_free(cls, name, make)}
-            self._classes[id(cls)] = Note(cls, found)
-        return self._classes[id(cls)][1]
+            known = self._classes[id(cls)] = weakref.ref(cls), found
+        return known[1]
 
     def _looked_up(self, cls: type) -> Mapping[str, Make]:
         bases = [self._pairs.get(id(base), (base, base))[0] for base in mro_of(cls)]
@@ -249,9 +274,10 @@ def _with(space: Mapping[str, Any], changes: Mapping[str, Op], new: bool) -> dic
     return {name: value for name, value in changed.items() if value is not ABSENT}
 
 
-def _may_give(op: Op) -> bool:
-    if op.kind is SlotKind.CLASS:
-        return op.key == "__init__" or op.key in declared.TABLES
+_DECLARING: Final = frozenset({"__init__", *declared.TABLES})
+
+
+def _is_field(op: Op) -> bool:
     return op.kind is SlotKind.ITEM and op.before is ABSENT and declared.is_field(op.after)
 
 
