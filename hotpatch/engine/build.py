@@ -69,7 +69,7 @@ class Builder:
         self.made: dict[int, Any] = {}
         self.built: set[int] = set()
         """ids of those of `made` that did not live before: they are as a start makes them."""
-        self.texts = Texts(self.new, world.local.values())
+        self.texts = Texts(self.new, world, self.make)
         self.new_modules: dict[str, types.ModuleType] = {}
         self.unloaded = frozenset(
             name for name in difference.old.roots if not name.startswith("<") and name not in world.local
@@ -122,7 +122,7 @@ class Builder:
             return self.make(kids[("keyobj", *step[1:])])
         if step[1] == "address":
             raise Unbuildable(f"a key that says where an object lies can't be built: {step[2]}")
-        return self.world.untidy(step[2]) if type(step[2]) is str else step[2]
+        return self.texts.here(step[2]) if type(step[2]) is str else step[2]
 
 
 def items(kids: Mapping[Step, int]) -> list[int]:
@@ -349,7 +349,7 @@ def make_bound(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) ->
 Maker = Callable[[Builder, int, Any, Mapping[Step, int]], Any]
 
 MAKERS: Final[dict[str, Maker]] = {
-    "plain": lambda b, n, head, kids: b.texts.same(b.world.untidy(head)) if type(head) is str else head,
+    "plain": lambda b, n, head, kids: b.texts.same(b.texts.here(head)) if type(head) is str else head,
     "outside": make_outside,
     "outside-module": lambda b, n, head, kids: make_outside_module(b, head),
     "c-class": make_c_class,

@@ -57,7 +57,7 @@ class Keys:
                 "sources have others there"
             )
         if step[1] != "obj":
-            return self.merger.builder.world.untidy(step[2]) if type(step[2]) is str else step[2]
+            return self.merger.builder.texts.here(step[2]) if type(step[2]) is str else step[2]
         return self.live[step] if step in self.live else find()
 
 

@@ -16,7 +16,7 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from .reading import (
@@ -82,9 +82,15 @@ class World:
         text = text.replace(self.root, TOKEN) if self.root in text else text
         return _PLACE.sub(self._named, text) if ":" in text else text
 
-    def untidy(self, text: str) -> str:
+    def untidy(self, text: str, find: Callable[[str, str], Any] = resolve) -> str:
+        """`find` has the classes that no module leads to yet."""
+
+        def placed(found: re.Match[str]) -> str:
+            cls = find(found[1], found[2])
+            return "0" if cls is MISSING else str(id(cls))
+
         text = text.replace(TOKEN, self.root) if TOKEN in text else text
-        return _CLASS.sub(_placed, text) if "\x00" in text else text
+        return _CLASS.sub(placed, text) if "\x00" in text else text
 
     def _named(self, found: re.Match[str]) -> str:
         name = self._classes.get(int(found[1]))
@@ -153,11 +159,6 @@ class World:
         if kind is types.FunctionType:
             return self.home_of.get(id(obj.__globals__)) in self.local
         return issubclass(kind, type) and class_dict(obj).get("__module__", MISSING) in self.local
-
-
-def _placed(found: re.Match[str]) -> str:
-    cls = resolve(found[1], found[2])
-    return "0" if cls is MISSING else str(id(cls))
 
 
 def local_modules(root: str, view: View = PLAIN_VIEW) -> dict[str, types.ModuleType]:

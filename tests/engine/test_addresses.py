@@ -116,3 +116,16 @@ def test_such_a_text_that_comes_says_where_the_class_lives(program: Program) -> 
     assert outcome, outcome.reasons
     assert m.name == f"x:{id(m.Outer.Thing)} and more"
     assert kept == {f"Outer.Thing:{id(m.Outer.Thing)}": 2}
+
+
+def test_such_a_text_may_speak_of_a_class_that_comes_with_it(program: Program) -> None:
+    """As the schema of a union does, which gains a model."""
+    program.runs({"m.py": PLACED.format(value=1)})
+    m = program.module("m")
+    new = PLACED.format(value=2) + (
+        "class More:\n    pass\nMore.name = f'More:{id(More)}'\nkeyed[More.name] = [More.name]\n"
+    )
+    outcome = program.patch({"m.py": new})
+    assert outcome, outcome.reasons
+    assert m.More.name == f"More:{id(m.More)}"
+    assert m.keyed[m.More.name] == [m.More.name]
