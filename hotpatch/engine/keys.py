@@ -20,6 +20,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from . import codes
+from .caught import Caught
 from .symbols import Built, Const, Made, Name, Record, Sum, Symbol, told
 
 
@@ -81,8 +82,7 @@ class _Walk:
         self._places: dict[tuple[str, bool], Made] = {}
         self._keywords: tuple[str, ...] = ()
         self._called: Symbol = None
-        entries = dis.Bytecode(code).exception_entries  # type: ignore[attr-defined]  # not in typeshed
-        self._caught = entries if _CATCHING & set(code.co_names) else []
+        self._caught = Caught(code, _CATCHING)
 
     def read(self) -> set[str]:
         """A key that it gave the dictionary itself, or whose absence it knows of, is not one to miss."""
@@ -238,8 +238,7 @@ class _Walk:
     def _read_item(self, step: dis.Instruction) -> None:
         container, key = self._pop(2)
         self._push(None)
-        caught = any(entry.start <= step.offset < entry.end for entry in self._caught)
-        if (name := _key(key)) is not None and not caught:
+        if (name := _key(key)) is not None and step.offset not in self._caught:
             self._reads.append((name, container))
 
     def _contains(self, _: dis.Instruction) -> None:

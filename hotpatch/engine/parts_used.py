@@ -17,6 +17,7 @@ from typing import Final
 from attrs import frozen
 
 from . import codes
+from .caught import Caught
 
 READS: Final = frozenset(("LOAD_ATTR", "LOAD_METHOD"))
 _ASKS: Final = frozenset(("isinstance", "hasattr", "getattr", "type", "callable", "issubclass"))
@@ -52,14 +53,13 @@ def _used(code: CodeType, me: str | None) -> Iterator[Part]:
     if any(step.opname == "MATCH_CLASS" for step in steps):
         return
     sure = asked_for(code, steps)
-    entries = dis.Bytecode(code).exception_entries  # type: ignore[attr-defined]  # not in typeshed
-    caught = entries if "AttributeError" in code.co_names else []
+    caught = Caught(code, ["AttributeError"])
     sure_of_none = tested(steps)
     for i, step in enumerate(steps[1:], 1):
         of = steps[i - 1]
         if step.opname not in READS or of.opname != "LOAD_ATTR" or of.argval in sure:
             continue
-        if not any(entry.start <= step.offset < entry.end for entry in caught):
+        if step.offset not in caught:
             own = i > 1 and me is not None and loads(steps[i - 2], me)
             yield Part(of.argval, step.argval, own, of.argval in sure_of_none)
 

@@ -45,6 +45,30 @@ def seen(user): SESSIONS[user]["seen"] = 2
 def tell(): return [s["lang"] for s in SESSIONS.values()]
 """,
     ),
+    "read where the absence of another key is handled": (
+        """
+SESSIONS = {}
+def login(user):
+    SESSIONS[user] = {"user": user, "since": 1}
+def tell(): return [one(u) for u in (*SESSIONS, "nobody")]
+def one(u):
+    try:
+        return SESSIONS[u]["since"]
+    except KeyError:
+        return [s["user"] for s in SESSIONS.values()]
+""",
+        """
+SESSIONS = {}
+def login(user):
+    SESSIONS[user] = {"user": user, "since": 1, "lang": "en"}
+def tell(): return [one(u) for u in (*SESSIONS, "nobody")]
+def one(u):
+    try:
+        return SESSIONS[u]["since"]
+    except KeyError:
+        return [s["lang"] for s in SESSIONS.values()]
+""",
+    ),
     "made key by key": (
         """
 SESSIONS = {}
