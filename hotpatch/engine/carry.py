@@ -44,6 +44,7 @@ class Choices(dict[str, str]):
     def __init__(self, choices: Mapping[str, str], transformers: Sequence[Transformer]) -> None:
         super().__init__(choices)
         self.places = tuple(t.target for t in transformers if t.kind is Kind.PLACE)
+        self.classes = tuple(t.target for t in transformers if t.kind is not Kind.PLACE)
 
     def get(self, where: str, otherwise: Any = None) -> Any:
         if where not in self and any(where == p or where.startswith(f"{p}.") for p in self.places):

@@ -10,14 +10,14 @@ from __future__ import annotations
 import sys
 import types
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 from hotpatch.pace import breathe
 
-from . import answers, codes, locks, memo
+from . import answers, codes, counted, locks, memo
 from .alike import Alike
 from .build import Builder, Unbuildable, make_outside_module
 from .difference import Difference, hidden
@@ -28,7 +28,7 @@ from .merge_keys import Keys, exchange_keys, merge_order
 from .merge_objects import exchange_table, merge_class, merge_function, merge_instance, merge_lru_cache
 from .merge_sequences import merge_list
 from .merge_sets import merge_set
-from .reading import MISSING, class_attribute
+from .reading import MISSING, class_attribute, mro_of
 from .recorded import Note
 from .shape import Shapes
 from .statement import Statements
@@ -37,7 +37,8 @@ KEEP_OR_REBUILD: Final = "the bundle may say keep or rebuild"
 
 
 class Merger:
-    """Makes the ops.  `choices` are the author's, by the name that a refusal gives: `keep` or `rebuild`."""
+    """Makes the ops.  `choices` are the author's, by the name that a refusal gives: `keep` or `rebuild`.
+    `carried` are ids of classes whose objects the author's transformers carry over."""
 
     def __init__(
         self,
@@ -47,10 +48,11 @@ class Merger:
         builder: Builder,
         statements: Statements,
         choices: Mapping[str, str],
+        carried: Collection[int] = (),
     ) -> None:
         self.difference, self.shapes, self.locator, self.builder = difference, shapes, locator, builder
         self.old, self.new = difference.old, difference.new
-        self.statements, self.choices = statements, choices
+        self.statements, self.choices, self.carried = statements, choices, carried
         self.alike = Alike(shapes, locator, self.old, self.new, difference.origin, difference.replaced)
         self.ops: list[Op] = []
         self.functions: dict[int, tuple[types.FunctionType, types.CodeType, types.CodeType]] = {}
@@ -243,8 +245,10 @@ class Merger:
             if keys.concerns(step) and keys.lives(step):
                 key = keys.before(step)
                 current = get(mapping, key, MISSING)
-                counted = slot is SlotKind.GLOBAL and self._is_counted(current, node, key, mapping)
-                if current is not MISSING and self._may_go(current, node, f"{where}.{key}", counted):
+                later = self._is_counted(slot, owner, key, current, node, mapping)
+                if slot is SlotKind.INSTANCE:
+                    later = later and self._gains(pair, owner)
+                if current is not MISSING and self._may_go(current, node, f"{where}.{key}", later):
                     self.emit(owner, slot, key, current, ABSENT, f"{where}.{key}")
         for step, _, child in self.difference.edges.get(pair, ()):
             if keys.concerns(step) and child in self.difference.replaced:
@@ -283,12 +287,9 @@ class Merger:
             else:
                 raise PatchRefused(f"{where} is new, and lives here already: {KEEP_OR_REBUILD}")
 
-    def _may_go(self, current: Any, o: int, where: str, counted: bool) -> bool:
+    def _may_go(self, current: Any, o: int, where: str, later: bool) -> bool:
         """Of what the new sources have no more: what it has gathered since the start would be lost."""
-        if (
-            not (counted or self.alike.gathered(current, o))
-            or (choice := self.choices.get(where)) == "rebuild"
-        ):
+        if not (later or self.alike.gathered(current, o)) or (choice := self.choices.get(where)) == "rebuild":
             return True
         if choice != "keep":
             raise PatchRefused(
@@ -298,11 +299,18 @@ class Merger:
         self.kept.add(where)
         return False
 
-    def _is_counted(self, current: Any, o: int, name: str, space: Mapping[str, Any]) -> bool:
-        """Is this plain data that a function of the module has put into a variable of it since the start?"""
+    def _is_counted(
+        self, slot: SlotKind, owner: Any, name: str, current: Any, o: int, space: Mapping[str, Any]
+    ) -> bool:
+        """Is this plain data that the program has put there since the start?"""
         if current is MISSING or self.old.kind(o) != "plain" or self.alike.as_before(current, o):
             return False
-        return name in memo.assigned(space)
+        return counted.is_set_later(slot, owner, name, space)
+
+    def _gains(self, pair: Pair, owner: Any) -> bool:
+        """May the object have under another name what goes?  Not if its author carries it over."""
+        carried = any(id(cls) in self.carried for cls in mro_of(type(owner)))
+        return bool(self.difference.added.get(pair)) and not carried
 
     def _settle_named(self, pair: Pair, current: Any, where: str, owner: Any, key: Any) -> Any:
         try:

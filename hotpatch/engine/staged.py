@@ -16,7 +16,7 @@ from hotpatch.ops import ABSENT, Op, SlotKind
 from hotpatch.pace import breathe
 from hotpatch.transform import Transformer
 
-from . import codes, collector, effects, filled, frames, heap, held, memo, quiet
+from . import carry_places, codes, collector, effects, filled, frames, heap, held, memo, quiet
 from .build import Builder
 from .carry import Carry, Choices
 from .difference import Difference
@@ -132,7 +132,9 @@ def _stage(
     builder = Builder(difference, world, shapes, locator, files, measurement.source_root)
     statements = Statements(builder, measurement.sources)
     builder.make_named = statements.make_named
-    merger = Merger(difference, shapes, locator, builder, statements, Choices(choices, transformers))
+    say = Choices(choices, transformers)
+    carried = [id(carry_places.find(name, world.local, view)[1]) for name in say.classes]
+    merger = Merger(difference, shapes, locator, builder, statements, say, carried)
     merger.run()
     _clear_dispatch(merger, difference, locator)
     filled.of_old_code(difference.filled, merger)
@@ -142,8 +144,8 @@ def _stage(
     incompatible = quiet.incompatible_names(merger.functions, merger.ops, view)
     exchanged = builder.classes.exchanged
     carry = Carry(transformers, root, view, exchanged) if transformers else None
-    carried = carry.of_class if carry is not None else ()
-    given = Given(merger.functions, merger.ops, exchanged, world, carried)
+    of_class = carry.of_class if carry is not None else ()
+    given = Given(merger.functions, merger.ops, exchanged, world, of_class)
     suspended = _scan(measurement, merger, builder, exchange, world, incompatible, given)
     breathe()
     base, ours = merger.ops, list[Op]()
