@@ -21,6 +21,7 @@ from . import (
     bound_arguments,
     factories,
     fields,
+    handed_out,
     hashed,
     heap,
     kept_under,
@@ -138,6 +139,7 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note]) -> tuple[str, ...]
     findings += parts_lacking.lacking(
         staged.functions, staged.ops, asked, staying, {id(objects)}, staged.view
     )
+    findings += handed_out.outdated(staged.functions, staying, {id(objects)}, staged.view)
     del staying
     findings += tuples.outgrown(staged.functions, asked.brought, objects)
     findings += put_otherwise.outdated(staged.functions, asked.brought, objects)
