@@ -49,6 +49,17 @@ def test_those_that_stayed_are_as_old_as_before_the_next_time(tmp_path: Path) ->
     assert first(server) == 11
 
 
+def test_a_hup_ends_old_workers_though_they_were_to_stay_the_time_before(tmp_path: Path) -> None:
+    server = master(11, 12)
+    (tmp_path / LEAVER).write_text(f"{BUT} 11 12\n")
+    choose_leaver(server, tmp_path)
+    who_leaves.forget(server, tmp_path)
+    server.WORKERS[13] = SimpleNamespace(age=3)
+    assert first(server) == 11
+    choose_leaver(server, tmp_path)
+    assert first(server) == 11
+
+
 def test_what_makes_no_sense_is_nobodys_name(tmp_path: Path) -> None:
     server = master(11, 12)
     for text in ("", "but", "twelve", "99"):

@@ -64,6 +64,18 @@ def test_a_reload_whose_new_worker_does_not_start_leaves_all_old_ones(pusher: Pu
         wait_until(lambda: set(service.workers()) == old, "the extra worker has gone, the old ones are there")
 
 
+def test_a_hup_replaces_all_workers_though_they_were_to_stay_when_a_reload_was_given_up(
+    pusher: Pusher,
+) -> None:
+    with make(pusher, workers=2) as service:
+        settled(pusher, service, 2)
+        old = set(service.workers())
+        assert isinstance(pusher.push(APP, failing("'gunicorn.arbiter' in sys.modules")), facts.Settled)
+        wait_until(lambda: set(service.workers()) == old, "the extra worker has gone, the old ones are there")
+        service.signal(signal.SIGHUP)
+        wait_until(lambda: len(service.workers()) == 2 and not old & set(service.workers()), "all are new")
+
+
 def test_a_reload_that_does_not_start_in_a_fresh_process_is_refused(pusher: Pusher, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     bundle = pusher.bundle(APP, failing(f"os.path.exists({str(flag)!r})"))

@@ -34,6 +34,9 @@ class Files(Protocol):
     def read(self, path: str, limit: int = -1) -> bytes:
         """The contents, at most `limit` bytes of them if it is not negative."""
 
+    def modified(self, path: str) -> int:
+        """When it was written, in the file system's nanoseconds since 1970."""
+
     def names(self, folder: str) -> list[str]: ...
     def create(self, path: str, data: bytes) -> None:
         """Make a new file of mode 0600; FileExistsError if the name is taken.  Not yet durable."""
@@ -60,6 +63,9 @@ class OsFiles:
                 parts.append(part)
                 limit -= len(part)
             return b"".join(parts)
+
+    def modified(self, path: str) -> int:
+        return os.stat(path).st_mtime_ns  # noqa: PTH116
 
     def names(self, folder: str) -> list[str]:
         return os.listdir(folder)  # noqa: PTH208  (names alone, no Path objects: it runs at every wake)

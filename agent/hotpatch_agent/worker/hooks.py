@@ -48,6 +48,10 @@ class _Master:
     program: Program | None = None
     """With `preload_app`: the program as the master has loaded it."""
     application: Any = None
+    noted: int | None = None
+    """How many workers there are to be, as the leader can read it; None: it can't."""
+    unnoted: str = ""
+    """Why it can't, as it was said last."""
     start: Any = None
     """In a worker: its `Start`."""
 
@@ -75,6 +79,7 @@ def engage(server: Any, new: int | None = None, old: int | None = None) -> None:
         return
     _Master.said = ""
     _guard(server, _Master.home)
+    _forget_leavers(server, _Master.home)
     _note_wanted(server, new)
     _around(settings, "pre_fork", before=_pre_fork)
     _around(settings, "post_fork", before=_post_fork)
@@ -119,14 +124,43 @@ def _guard(server: Any, home: Home) -> None:
 
     guard(server, home)
     who_leaves.watch_over(server, home.path)
+    _keep_noting(server)
+
+
+def _forget_leavers(server: Any, home: Home) -> None:
+    try:
+        who_leaves.forget(server, home.path)
+    except (HotpatchError, OSError) as error:
+        server.log.warning("hotpatch: who was named to go could not be taken away: %s", error)
+
+
+def _keep_noting(server: Any) -> None:
+    """What could not be noted, on a full disk, is noted by the next round of the master's loop that can."""
+    plain = server.manage_workers
+    if getattr(plain, "notes", False):
+        return
+
+    def manage_workers() -> None:
+        plain()
+        if _Master.noted is None:
+            _note_wanted(server, server.num_workers)
+
+    manage_workers.hotpatch = manage_workers.notes = True  # type: ignore[attr-defined]
+    server.manage_workers = manage_workers
 
 
 def _note_wanted(server: Any, new: int | None) -> None:
+    if _Master.home is None or new is None:
+        return
+    _Master.noted = None
     try:
-        if _Master.home is not None and new is not None:
-            note_wanted(_Master.home.path, new)
+        note_wanted(_Master.home.path, new)
     except (HotpatchError, OSError) as error:
-        server.log.warning("hotpatch: how many workers there are to be could not be noted: %s", error)
+        if str(error) != _Master.unnoted:
+            _Master.unnoted = str(error)
+            server.log.warning("hotpatch: how many workers there are to be could not be noted: %s", error)
+    else:
+        _Master.noted, _Master.unnoted = new, ""
 
 
 def _around(

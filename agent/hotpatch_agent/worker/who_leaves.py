@@ -13,33 +13,38 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from hotpatch_agent.home.disk import OS_FILES, Files, discard
 from hotpatch_agent.leader.replace import BUT, LEAVER
 
 LATER: Final = 1 << 40
 """More workers than a master ever starts."""
 FRESH: Final = 10.0
 """Seconds for which the name counts: a TTOU that a person sends later means the oldest worker again."""
+LONGEST: Final = 1 << 16
+"""Bytes of it that are read: as many pids as a machine has."""
 _choosing = threading.RLock()
 
 
-def choose_leaver(server: Any, home: Path) -> None:
+def choose_leaver(
+    server: Any, home: Path, files: Files = OS_FILES, clock: Callable[[], float] = time.time
+) -> None:
     """In the master, when it is to have fewer workers: the one that the leader has named comes first, or
     those that it has named come last.
 
     gunicorn takes workers by `age`, a counter that only grows from 1; nothing else reads it.
     """
     with _choosing:
+        _as_old_as_they_are(server)  # those too that were to stay the time before
         workers = dict(server.WORKERS)
-        for worker in workers.values():
-            worker.age %= LATER  # who was to stay the time before is as old again as it is
-        path = home / LEAVER
+        path = str(home / LEAVER)
         try:
-            if time.time() - path.stat().st_mtime > FRESH:
+            if clock() - files.modified(path) / 1e9 > FRESH:
                 return
-            words = path.read_text(encoding="ascii").split()
+            words = files.read(path, LONGEST).decode("ascii").split()
             pids = [int(word) for word in words if word != BUT]
         except (OSError, ValueError):
             return
@@ -48,13 +53,27 @@ def choose_leaver(server: Any, home: Path) -> None:
                 workers[pid].age = workers[pid].age + LATER if words[0] == BUT else 0
 
 
-def watch_over(server: Any, home: Path) -> None:
+def forget(server: Any, home: Path, files: Files = OS_FILES) -> None:
+    """In the master, when a `HUP` begins: it has all workers go, whoever was to stay before."""
+    with _choosing:
+        discard(str(home / LEAVER), files)
+        _as_old_as_they_are(server)
+
+
+def _as_old_as_they_are(server: Any) -> None:
+    for worker in list(server.WORKERS.values()):
+        worker.age %= LATER
+
+
+def watch_over(
+    server: Any, home: Path, files: Files = OS_FILES, clock: Callable[[], float] = time.time
+) -> None:
     """In the master; harmless to repeat."""
     manage, kill = server.manage_workers, server.kill_worker
     if getattr(manage, "hotpatch", False):
         return
     asked: set[int] | None = None
-    seen = _named_at(home)
+    seen = _named_at(home, files)
 
     def manage_workers() -> None:
         nonlocal asked
@@ -68,9 +87,9 @@ def watch_over(server: Any, home: Path) -> None:
         nonlocal seen
         if asked is not None and number == signal.SIGTERM:
             with _choosing:
-                if (named := _named_at(home)) != seen:
+                if (named := _named_at(home, files)) != seen:
                     seen = named
-                    choose_leaver(server, home)
+                    choose_leaver(server, home, files, clock)
                 left = [(worker.age, one) for one, worker in list(server.WORKERS.items()) if one not in asked]
                 pid = min(left)[1] if left else pid
             asked.add(pid)
@@ -80,9 +99,9 @@ def watch_over(server: Any, home: Path) -> None:
     server.manage_workers, server.kill_worker = manage_workers, kill_worker
 
 
-def _named_at(home: Path) -> int:
+def _named_at(home: Path, files: Files) -> int:
     """When the leader last named somebody, in the file system's nanoseconds; 0: never."""
     try:
-        return (home / LEAVER).stat().st_mtime_ns
+        return files.modified(str(home / LEAVER))
     except OSError:
         return 0
