@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from pathlib import Path
 
 import pytest
 from attrs import define, field
 from hotpatch_agent.decision.acts import Replace
-from hotpatch_agent.decision.states import Replacement
+from hotpatch_agent.decision.states import Replacement, State
+from hotpatch_agent.home.disk import OsFiles
 from hotpatch_agent.home.status import Life, Status
 from hotpatch_agent.leader import replace
 from hotpatch_agent.leader.levers import Levers
 from hotpatch_agent.leader.replace import Replacer, note_wanted, wanted
 
+from hotpatch.errors import DiskFull
 from tests.agent.samples import at, status
 
 BATCH = Replacement("2-1", 3, at(1.0), others=("3-1",))
@@ -137,3 +140,83 @@ def test_a_lever_whose_answer_was_lost_is_pulled_again_once_it_has_had_its_time(
     for _ in range(2):
         replacer.replace(Replace("2-1", 3, 2), later, OLD, STACKS, mine=True)
     assert master.pulled == ["more", "more", "more"]
+
+
+ONE = Replacement("2-1", 3, at(1.0))
+
+
+def test_none_is_asked_for_in_the_place_of_one_that_died_since_the_master_starts_it_anyhow(
+    replacer: Replacer, master: Master
+) -> None:
+    note_wanted(master.home, 4)
+    replacer.replace(Replace("2-1", 3), ONE, OLD, STACKS, mine=True)
+    replacer.replace(Replace("2-1", 3), ONE, OLD[:2], STACKS, mine=True)
+    assert master.pulled == []
+
+
+def test_what_a_leader_before_asked_for_goes_again_though_its_replacement_ended_by_itself(
+    replacer: Replacer, master: Master, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replace, "TAKEOVER", 0.0)
+    note_wanted(master.home, 4)
+    replacer.begin(State(replacement=ONE), at(2.0))
+    assert replacer.give_up((OLD[0], OLD[2], *NEW))
+    assert master.pulled == ["less"]
+    master.obeys()
+    assert not replacer.give_up((OLD[0], OLD[2], NEW[0]))
+
+
+def test_a_replacement_that_is_over_for_long_is_nobodys_to_give_up(
+    replacer: Replacer, master: Master
+) -> None:
+    note_wanted(master.home, 4)
+    replacer.begin(State(former=ONE), at(100.0))
+    assert not replacer.give_up((*OLD, NEW[0]))
+    assert master.pulled == []
+
+
+def test_one_too_many_that_an_earlier_replacement_has_left_goes_when_the_next_one_is_called_off(
+    replacer: Replacer, master: Master
+) -> None:
+    goes_on(replacer, OLD, beside=1)
+    master.obeys()
+    later = Replacement("3-1", 3, at(9.0))
+    replacer.replace(Replace("3-1", 3), later, (*OLD, NEW[0]), {()}, mine=True)
+    assert replacer.give_up((*OLD, NEW[0]))
+    assert master.pulled == ["more", "less"]
+
+
+def test_a_signal_for_one_more_that_is_handled_after_the_order_for_one_less_is_not_forgotten(
+    master: Master,
+) -> None:
+    ticks = [0.0]
+    replacer = Replacer(master.home, master, logging.getLogger(), clock=lambda: ticks[0])
+    goes_on(replacer, OLD)
+    master.obeys()
+    goes_on(replacer, OLD)
+    assert replacer.give_up(OLD)
+    master.obeys()
+    assert replacer.give_up(OLD)
+    note_wanted(master.home, 4)
+    assert replacer.give_up((*OLD, NEW[0]))
+    ticks[0] += replace.PATIENCE
+    assert replacer.give_up((*OLD, NEW[0]))
+    assert master.pulled == ["more", "more", "less", "less"]
+
+
+class Full(OsFiles):
+    def create(self, path: str, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "full", path)
+
+
+def test_a_number_that_could_not_be_noted_is_not_known_and_no_lever_is_pulled_twice_by_it(
+    replacer: Replacer, master: Master, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note_wanted(master.home, 4)
+    replacer.replace(Replace("2-1", 3), ONE, (*OLD, NEW[0]), STACKS, mine=True)
+    with pytest.raises(DiskFull):
+        note_wanted(master.home, 3, Full())
+    assert wanted(master.home) == 0
+    monkeypatch.setattr(replace, "PATIENCE", 0.0)
+    replacer.replace(Replace("2-1", 3), ONE, (*OLD, NEW[0]), STACKS, mine=True)
+    assert master.pulled == ["less"]

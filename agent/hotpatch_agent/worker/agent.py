@@ -41,7 +41,7 @@ from hotpatch_agent.leader.levers import Levers
 from hotpatch_agent.leader.lookout import Lookout
 from hotpatch_agent.leader.overseer import Overseer
 from hotpatch_agent.leader.rehearsing import Rehearsing, limits
-from hotpatch_agent.leader.replace import LOOK, PATIENCE, Replacer
+from hotpatch_agent.leader.replace import LOOK, Replacer
 from hotpatch_agent.native import start_thread
 from hotpatch_agent.process.doors import is_shut
 from hotpatch_agent.process.memory import used
@@ -343,8 +343,8 @@ class Agent:
             self._leader.begin()
             self._overseer.begin()
             self._led_since = now().tick
-            if (former := self._history.state.former) is not None and now().since(former.since) < PATIENCE:
-                self._replacer.take_over(former)
+            self._history.refresh()  # what the one before has decided up to its end
+            self._replacer.begin(self._history.state, now())
             self._watch.add(self._home.spool)
             self._watch.add(self._home.workers)
             self._leads = True
