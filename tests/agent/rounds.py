@@ -10,7 +10,7 @@ from hotpatch_agent.decision.states import State
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import How
 from hotpatch_agent.home.spool import Request
-from hotpatch_agent.home.status import Phase, Problem, Status
+from hotpatch_agent.home.status import Life, Phase, Problem, Status
 from hotpatch_agent.home.terms import Terms
 
 from tests.agent.samples import adopting, at, digest, status, told
@@ -42,7 +42,8 @@ def lived(version: int, how: How = How.LIVE, terms: Terms | None = None) -> tupl
 
 
 def see(*alive: Status, **more: object) -> Observations:
-    return evolve(Observations(ME, alive), **more)
+    serving = sum(one.life is Life.SERVING for one in alive)
+    return evolve(Observations(ME, alive, wanted=serving), **more)
 
 
 def decide(state: State, seen: Observations, tick: float = 1.0) -> tuple[Decision, ...]:

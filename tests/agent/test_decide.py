@@ -215,8 +215,8 @@ def test_a_worker_that_can_not_is_replaced_at_once_and_the_leader_last() -> None
 def test_the_next_worker_waits_until_as_many_serve_as_at_first() -> None:
     state = told(facts.Replacing("2-1", 2), state=COMMITTED)
 
-    assert decide(state, see(here(1, Phase.UNABLE))) == ()
-    assert decide(state, see(here(1, Phase.UNABLE), status(3, (1,), Life.BOOTING))) == ()
+    assert decide(state, see(here(1, Phase.UNABLE), wanted=2)) == ()
+    assert decide(state, see(here(1, Phase.UNABLE), status(3, (1,), Life.BOOTING), wanted=2)) == ()
 
 
 def test_a_reload_is_over_by_a_look_that_began_after_it_was_asked_for() -> None:
@@ -331,6 +331,13 @@ def test_every_stage_has_rules_and_transitions() -> None:
 def test_every_stage_but_idle_can_end() -> None:
     for stage in Stage:
         assert Stage.IDLE in TRANSITIONS[stage].values()
+
+
+def test_no_worker_is_replaced_while_the_master_has_not_said_how_many_there_are_to_be() -> None:
+    seen = see(status(1, (1,)), here(2, Phase.UNABLE))
+    assert decide(COMMITTED, seen)
+    assert not decide(COMMITTED, evolve(seen, wanted=0))
+    assert wake_in(COMMITTED, evolve(seen, wanted=0), at(1.0)) <= 1.0
 
 
 def test_a_worker_that_died_just_now_still_counts_among_those_that_are_to_be() -> None:

@@ -150,6 +150,11 @@ def test_one_that_waits_for_nothing_any_more_is_replaced_where_it_is_not_too_man
     assert not decide(promoted, looked(*OLD_WAIT, *NEW_SERVE))
 
 
+def test_a_set_that_is_too_many_goes_one_by_one_for_as_long_as_that_takes() -> None:
+    promoted = told(Moved(1, Event.PROMOTE), facts.Replaced("1-1"), state=KEPT)
+    assert not decide(promoted, looked(*OLD_WAIT, *NEW_SERVE, wanted=3), tick=500.0)
+
+
 def test_a_retry_starts_its_second_set_once_it_is_rehearsed_again() -> None:
     failed = told(facts.Failed(1, digest(1), NO), state=STARTED)
     again = facts.Offered(1, digest(1), "", strategy=SETS)

@@ -24,6 +24,7 @@ KINDS: Final = {
     "unbootable": 2,
     "apart": 3,
     "lingers": 6,
+    "unready": 3,
 }
 """What becomes of a release of this kind, and how often it is drawn.
 
@@ -32,6 +33,7 @@ endless never ends its rehearsal.  unable can't be built in some workers.  held 
 breaks kills some workers when it is committed.  murders kills the worker that rehearses it.  poisons goes in
 by reload and kills whoever starts on it.  unbootable goes in by reload and fails in whoever starts on it.
 apart can't be there beside the old version.  lingers leaves old code going on for a while in some workers.
+unready goes in by reload, and does not answer as the service's `ready` asks whoever is started on it.
 """
 
 

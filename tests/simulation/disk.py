@@ -8,6 +8,7 @@ everything that was not synced any part it likes: each name on its own, each fil
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import random
 from collections.abc import Callable
@@ -19,20 +20,27 @@ NOT_THERE: Final = os.strerror(errno.ENOENT)
 class Node:
     """A file's contents, and whether they are on the platter."""
 
-    __slots__ = ("data", "synced")
+    __slots__ = ("data", "synced", "written")
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, written: int = 0) -> None:
         self.data = data
         self.synced = False
+        self.written = written
+        """When it was, in nanoseconds; no two files of one disk were at the same."""
 
 
 class Disk:
     """Folders of files, flat, as the home folder is."""
 
-    def __init__(self, folders: list[str]) -> None:
+    def __init__(self, folders: list[str], clock: Callable[[], float]) -> None:
         self.seen: dict[str, dict[str, Node]] = {folder: {} for folder in folders}
         self.kept: dict[str, dict[str, Node]] = {folder: {} for folder in folders}
         self.full = False
+        self._clock = clock
+        self._count = itertools.count()
+
+    def moment(self) -> int:
+        return int(self._clock() * 1e9) + next(self._count)
 
     def place(self, path: str) -> tuple[dict[str, Node], str]:
         folder, _, name = path.rpartition("/")
@@ -79,6 +87,10 @@ class ProcessFiles:
         data = self._disk.node(path).data
         return data if limit < 0 else data[:limit]
 
+    def modified(self, path: str) -> int:
+        self._gate()
+        return self._disk.node(path).written
+
     def names(self, folder: str) -> list[str]:
         self._gate()
         return list(self._disk.seen[folder])
@@ -89,9 +101,9 @@ class ProcessFiles:
         if name in names:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
         if self._disk.full:
-            names[name] = Node(data[: self._rng.randrange(len(data) + 1)])
+            names[name] = Node(data[: self._rng.randrange(len(data) + 1)], self._disk.moment())
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
-        names[name] = Node(data)
+        names[name] = Node(data, self._disk.moment())
 
     def sync(self, path: str) -> None:
         self._gate()

@@ -32,7 +32,7 @@ class Process:
         """Has done all that there is to do for now."""
         self.fuse: int | None = None
         """Calls to the disk until it dies."""
-        self.files = ProcessFiles(machine.disk, self._gate, machine.rng)
+        self.files = ProcessFiles(machine.disk, self.gate, machine.rng)
         self.locks = ProcessLocks(machine, self)
         self._thread = greenlet(lambda: self._run(body), machine.hub)
 
@@ -66,7 +66,8 @@ class Process:
         self.alive = False
         self.machine.locks = {path: one for path, one in self.machine.locks.items() if one is not self}
 
-    def _gate(self) -> None:
+    def gate(self) -> None:
+        """Something that others can see is about to happen, or has: it may be set aside here, or die."""
         if not self.alive:
             raise Killed
         if self.fuse is not None:
@@ -130,7 +131,7 @@ class Machine:
 
     def __init__(self, seed: int, folders: list[str]) -> None:
         self.rng = random.Random(seed)
-        self.disk = Disk(folders)
+        self.disk = Disk(folders, lambda: self.time)
         self.hub = getcurrent()
         self.locks: dict[str, Process] = {}
         self.processes: list[Process] = []

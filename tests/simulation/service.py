@@ -6,32 +6,26 @@ any more, and the service has to come to rest where its ledger says.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Final
 
 from attrs import evolve
 from hotpatch_agent.decision.observe import Observations
-from hotpatch_agent.decision.rolling import WORDS
-from hotpatch_agent.home import facts, spool, terms
-from hotpatch_agent.home.folder import Home, Service
+from hotpatch_agent.home import facts, spool
 from hotpatch_agent.home.ledger import Record
 from hotpatch_agent.home.status import Status
-from hotpatch_agent.leader.replace import note_wanted
+from hotpatch_agent.leader.replace import PATIENCE
 from hotpatch_agent.rollout.judge import Outcome, Verdict
 from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.seen import Seen
 
-from hotpatch.errors import DiskFull
 from tests.simulation import quick
-from tests.simulation.bundles import KINDS
 from tests.simulation.invariants import Watcher
 from tests.simulation.machine import Machine, Process
+from tests.simulation.master import SimMaster
+from tests.simulation.people import HOME, People
 from tests.simulation.worker import SimWorker
 
-HOME: Final = Home(Path("/home"), Service("shop", "test", "a:a"))
 FOLDERS: Final = ["/home", *(f"/home/{name}" for name in ("ledger", "spool", "bundles", "workers"))]
 EVENTS: Final = {
     "step": 100.0,
@@ -59,26 +53,16 @@ EVENTS: Final = {
     "lie": 0.2,
 }
 """What may happen next, and how often."""
-PEOPLE: Final = ("ann", "bob")
-TERMS: Final = ("", "", "permanent=no", "cumulative=yes")
-PAST: Final = tuple(f"hold=2,transition=2,past_hold={one},past_transition={one}" for one in terms.PAST)
-STRATEGIES: Final[tuple[dict[str, str], ...]] = (
-    {},
-    {"strategy": "canary", "steps": "10% 1s,50% 2s", "deadline": "60s"},
-    {"strategy": "canary", "steps": "50% 1s..5s", "deadline": "20s", "keep": "3s", "on_worse": "freeze"},
-    {"strategy": "canary", "steps": "10%", "manual": "yes", "deadline": "90s"},
-    {"strategy": "canary", "by": "workers", "steps": "50% 1s", "deadline": "60s"},
-    {"strategy": "rolling", "healthy": "1s", "deadline": "60s"},
-    {"strategy": "rolling", "batch": "2", "healthy": "1s", "deadline": "60s"},
-    {"strategy": "blue-green", "keep": "5s"},
-    {"keep": "3s"},
-)
 CALM: Final = 3
 """Rounds, with a while between them, after which a service has to be at rest, and no record written."""
+STEPS: Final = 20
+"""How often a process gets the processor for a round of its work."""
+LONG: Final = 10.0
+"""Seconds in which something gets the processor, however long a while is."""
 quick.install()
 
 
-class SimService:
+class SimService(People):
     """One schedule.  `run` goes through it; an AssertionError is a broken promise."""
 
     def __init__(self, seed: int, events: int = 120) -> None:
@@ -86,11 +70,12 @@ class SimService:
         self.rng = self.machine.rng
         self.events = events
         self.happens: Mapping[str, float] = EVENTS
-        self.workers: list[SimWorker] = []
-        self.wanted, self.count = 0, self.rng.choice([1, 2, 2, 3])
+        self.configured = self.rng.choice([1, 2, 2, 3])
+        self.meant = {self.configured}
+        """How many workers people want there to be: a number that they change while a replacement goes on may
+        count, or not outlast it."""
         self.pids = iter(range(100, 100_000))
-        self.staying: list[str] = []
-        """Workers that the leader has named as those that stay, where there are too many."""
+        self.leader: SimWorker | None = None
         self.versions = 0
         self.kinds: dict[str, str] = {"": "good"}
         self.numbers: dict[str, int] = {}
@@ -145,6 +130,15 @@ class SimService:
     def note_old_status(self, status: Status) -> None:
         self.old[status.worker] = status
 
+    def note_leader(self, worker: SimWorker) -> None:
+        """This one leads from now on.  A leader that comes long after a replacement has ended, where a disk
+        was full, can't tell a lever that the one before has left out from a number that people have set."""
+        before, self.leader = self.leader, worker
+        former = self.watcher.states[-1].former
+        late = former is not None and self.machine.now().since(former.since) >= PATIENCE
+        if late and before is not None and before.replacer._owes:
+            self.meant = self.meant | {self.master.means}
+
     def blur(self, seen: Observations) -> Observations:
         """Observations may be late: some workers are seen as they were a while ago."""
         if not self.blurred or self.quiet:
@@ -155,35 +149,16 @@ class SimService:
         )
         return evolve(seen, alive=late)
 
-    def grow(self, number: int) -> None:
-        self._set_wanted(max(self.wanted, number))
-
-    def give_up(self, staying: list[str]) -> None:
-        """No worker is being replaced: those that were started for that go again, and these stay, as many of
-        the first as there are to be."""
-        self.staying = staying[: self.count]
-        self._set_wanted(self.count)
-
-    def _set_wanted(self, number: int) -> None:
-        """The master says how many workers it means to have, where the leader reads it."""
-        if number == self.wanted:
-            return
-        self.wanted = number
-
-        def say(process: Process) -> None:
-            with contextlib.suppress(DiskFull):
-                note_wanted(HOME.path, number, process.files)
-
-        self.machine.spawn("master", say)
-
-    def retire(self, worker: str, among: int) -> None:
-        for one in self.alive():
-            if one.me == worker and not one.asked_to_go:
-                one.asked_to_go = True
-                self._set_wanted(max(self.count, self.wanted - 1))
+    @property
+    def workers(self) -> list[SimWorker]:
+        return list(self.master.WORKERS.values())
 
     def alive(self) -> list[SimWorker]:
         return [one for one in self.workers if one.process.alive]
+
+    def _start(self) -> SimWorker:
+        wayward = not self.quiet and self.rng.random() < 0.5
+        return SimWorker(self, self.machine, HOME, next(self.pids), wayward)
 
     # -- what happens ------------------------------------------------------------------------------
 
@@ -191,20 +166,9 @@ class SimService:
         names, weights = list(self.happens), list(self.happens.values())
         for event in self.rng.choices(names, weights, k=self.events):
             getattr(self, f"_{event}")()
-            self._master()
+            self.master.turn()
             self.watcher.look(self.alive())
         self._come_to_rest()
-
-    def _master(self) -> None:
-        """gunicorn's arbiter: as many workers as wanted, new ones for those that are gone."""
-        self.workers = self.alive()
-        staying = [one for one in self.workers if not one.asked_to_go]
-        staying.sort(key=lambda one: one.me in self.staying)
-        for surplus in staying[: max(0, len(staying) - self.wanted)]:
-            surplus.asked_to_go = True
-        if len(staying) < self.wanted and self.rng.random() < 0.5:
-            wayward = not self.quiet and self.rng.random() < 0.5
-            self.workers.append(SimWorker(self, self.machine, HOME, next(self.pids), wayward))
 
     def _step(self) -> None:
         if runnable := [one for one in self._living() if one.name not in self.halted]:
@@ -227,80 +191,26 @@ class SimService:
         self.patience -= self.rng.random() < 0.3
 
     def _wait(self) -> None:
-        self.machine.pass_time(self.rng.uniform(10.0, 130.0))
+        """A while, in which the master's loop comes round, and no service that has workers has no leader."""
+        left = self.rng.uniform(10.0, 130.0)
+        while left > 0:
+            self.machine.pass_time(min(left, LONG))
+            self.master.turn()
+            self._let_one_lead()
+            self.halted.clear()  # gunicorn ends a worker that gets none for so long
+            left -= LONG
+
+    def _let_one_lead(self) -> None:
+        """Whoever waits for the leader's lock has it as soon as it is free, and the leader looks round."""
+        able = [one for one in self.alive() if one.me not in self.halted]
+        leads = [one for one in able if one.begun and one.lock is not None]
+        for one in leads or able:
+            self._let_work(one.process)
+            if one.begun:
+                return
 
     def _jump(self) -> None:
         self.machine.time += self.rng.uniform(-1e7, 1e7)
-
-    def _push(self) -> None:
-        if self.versions == 0 or self.rng.random() < 0.8:
-            self.versions += 1
-        kind = self._kind()
-        extra = self.rng.choice(PAST if kind in ("held", "lingers") else TERMS)
-        data = f"{self.versions} {kind} {extra} end".encode()
-        digest = hashlib.sha256(data).hexdigest()
-        self.kinds[digest], self.numbers[digest] = kind, self.versions
-        card = self._card()
-        self.patience = 8
-        name = f"{len(self.watcher.pushed):04d}"
-
-        def push(process: Process) -> None:
-            try:
-                self.watcher.pushed.append(spool.offer(HOME.spool, data, name, process.files, card))
-            except (DiskFull, FileNotFoundError):
-                return  # no space, or swept away each time: the command says so and ends
-
-        self.watcher.pushed.append("")
-        self.machine.spawn(f"push {name}", push)
-
-    def _kind(self) -> str:
-        return self.rng.choices(list(KINDS), list(KINDS.values()))[0]
-
-    def _card(self) -> spool.Card | None:
-        """What the pusher says beside the bundle."""
-        who, force = self.rng.choice(PEOPLE), self.rng.random() < 0.3
-        strategy = self._strategy() if self.trials else {}
-        card = spool.Card(who, strategy, self.rng.random() < 0.3, force)
-        self.watcher.forced[f"{len(self.watcher.pushed):04d}.bundle"] = force
-        return card
-
-    def _strategy(self) -> dict[str, str]:
-        return self.rng.choice(STRATEGIES)
-
-    def _rollback(self) -> None:
-        to = self.rng.choice([None, None, 0, *range(1, self.versions + 1)])
-        self._ask(spool.Request("rollback", to, "ann"))
-
-    def _reload(self) -> None:
-        self._ask(spool.Request("reload", by="ann"))
-
-    def _verb(self) -> None:
-        if self.watcher.states[-1].underway is not None or self.rng.random() < 0.1:
-            self._ask(spool.Request(self.rng.choice(list(WORDS)), by="ann"))
-
-    def _lock(self, kind: str = "lock") -> None:
-        self._ask(spool.Request(kind, by=self.rng.choice(PEOPLE), force=self.rng.random() < 0.3))
-
-    def _unlock(self) -> None:
-        if self.watcher.states[-1].lock is not None:
-            self._lock("unlock")
-
-    def _finish(self) -> None:
-        late = any(one.status is not None and one.status.blockers for one in self.alive())
-        if late or self.rng.random() < 0.1:
-            self._ask(spool.Request("finish", by="ann", force=self.rng.random() < 0.5))
-
-    def _ask(self, request: spool.Request) -> None:
-        name = f"{len(self.watcher.pushed):04d}"
-
-        def ask(process: Process) -> None:
-            try:
-                self.watcher.pushed.append(spool.ask(HOME.spool, request, name, process.files))
-            except (DiskFull, FileNotFoundError):
-                return  # no space, or swept away each time: the command says so and ends
-
-        self.watcher.pushed.append("")
-        self.machine.spawn(f"ask {name}", ask)
 
     def _kill(self) -> None:
         if self.machine.processes:
@@ -309,11 +219,6 @@ class SimService:
     def _fuse(self) -> None:
         if self.machine.processes:
             self.rng.choice(self.machine.processes).fuse = self.rng.randrange(40)
-
-    def _scale(self) -> None:
-        """A person sends TTIN or TTOU: one more, or less, than the master means to have just now."""
-        before, self.count = self.count, max(1, min(4, self.count + self.rng.choice([-1, 1])))
-        self._set_wanted(max(1, self.wanted + self.count - before))
 
     def _deploy(self) -> None:
         """A normal deployment brings what runs to disk, or a part of it."""
@@ -346,9 +251,9 @@ class SimService:
         self._begin()
 
     def _begin(self) -> None:
-        """A master begins, and says how many workers it means to have."""
-        self.master_tick, self.wanted = self.machine.tick, 0
-        self._set_wanted(self.count)
+        """A master begins, with as many workers as are configured."""
+        self.meant = {self.configured}
+        self.master = SimMaster(self.machine, HOME, self.configured, self._start)
 
     def _cut(self) -> None:
         self.machine.power_cut()
@@ -366,10 +271,10 @@ class SimService:
     def _come_to_rest(self) -> None:
         self.quiet = True
         self.anarchy = False
-        self.machine.disk.full = False
+        self._empty()
+        self.master.turn()
         self.halted.clear()
         self.patience = 3
-        self._set_wanted(self.count)
         for process in self.machine.processes:
             process.fuse = None
         for one in self.alive():
@@ -377,11 +282,11 @@ class SimService:
         calm, records = 0, 0
         for round_ in range(max(300, 4 * self.events)):
             for process in list(self._living()):
-                process.step()
+                self._let_work(process)
             self._living()
             self.machine.pass_time(20.0 if calm or round_ % 10 == 0 else 0.2)
             self.patience -= round_ % 10 == 0
-            self._master()
+            self.master.turn()
             self.watcher.look(self.alive())
             chain = self.watcher.chain
             calm = calm + self._rests() if len(chain) == records else 0
@@ -390,10 +295,22 @@ class SimService:
                 break
             if round_ % 60 == 30 and self.watcher.states[-1].underway is not None:
                 self._ask(spool.Request("abort", by="ann"))  # a rollout that is paused waits for a person
-        self.watcher.at_rest(self.alive(), self.count)
+        assert self._is_as_meant(), f"it means to have {self.master.means}, not {self.meant}"
+        self.watcher.at_rest(self.alive(), self.master.means)
+
+    def _let_work(self, process: Process) -> None:
+        """It gets the processor for a round of its work, or most of one."""
+        for _ in range(STEPS):
+            process.step()
+            if process.idle or not process.alive:
+                return
 
     def _rests(self) -> bool:
-        return self.watcher.is_at_rest(self.alive(), self.count)
+        return self._is_as_meant() and self.watcher.is_at_rest(self.alive(), self.master.means)
+
+    def _is_as_meant(self) -> bool:
+        """Two leaders at a time pull levers of which the other knows nothing."""
+        return self.master.means in self.meant or not self.watcher.lawful
 
 
 def run(seed: int, events: int = 120, of: type[SimService] = SimService) -> SimService:

@@ -17,6 +17,7 @@ from hotpatch_agent.decision import (
     replacing,
     rolling,
 )
+from hotpatch_agent.decision.acts import Replace
 from hotpatch_agent.decision.observe import Rehearsal
 from hotpatch_agent.decision.states import Stage, State
 from hotpatch_agent.decision.two_sets import has_two
@@ -24,6 +25,7 @@ from hotpatch_agent.home import facts
 from hotpatch_agent.home.facts import KINDS
 from hotpatch_agent.home.status import Board, Status
 from hotpatch_agent.leader.lead import Leader
+from hotpatch_agent.leader.replace import Replacer
 from hotpatch_agent.rollout import lock
 from hotpatch_agent.rollout.states import ENDED, Station
 
@@ -200,6 +202,19 @@ def half_written_names_that_nobody_sweeps(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("hotpatch_agent.leader.lead.sweep", lambda folder, files: None)
 
 
+def successors_that_nobody_gives_up(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Replacer, "give_up", lambda *_: False)
+
+
+def one_less_whoever_is_on_the_way_out(patch: pytest.MonkeyPatch) -> None:
+    ask = Replacer._ask_less
+
+    def blindly(replacer: Replacer, act: Replace) -> None:
+        ask(replacer, evolve(act, among=0))
+
+    patch.setattr(Replacer, "_ask_less", blindly)
+
+
 def test_workers_that_wait_for_ever_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replacing, "_left_over", lambda view: [])
     with pytest.raises(AssertionError):
@@ -230,6 +245,8 @@ def without(patch: pytest.MonkeyPatch, rule: decide.Rule) -> None:
         blockers_that_are_named_again_and_again,
         a_rollout_that_takes_nothing_back,
         half_written_names_that_nobody_sweeps,
+        successors_that_nobody_gives_up,
+        one_less_whoever_is_on_the_way_out,
         records_that_are_read_without_their_author,
         statuses_that_are_read_without_their_python,
     ],

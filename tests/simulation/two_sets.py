@@ -9,9 +9,8 @@ from typing import Final
 
 from tests.simulation import service
 from tests.simulation.service import SimService
-from tests.simulation.worker import SimWorker
 
-KINDS: Final = {"rude": 12, "unbootable": 2, "poisons": 1, "good": 2, "apart": 1}
+KINDS: Final = {"rude": 12, "unbootable": 2, "poisons": 1, "unready": 2, "good": 2, "apart": 1}
 EVENTS: Final = 300
 """Until two sets have been up, and one has gone."""
 STRATEGIES: Final[tuple[dict[str, str], ...]] = (
@@ -31,14 +30,7 @@ class TwoSets(SimService):
         self.happens = {**service.EVENTS, "hup": 0.7}
 
     def _hup(self) -> None:
-        """As many new workers at once, and then all others are asked to go."""
-        others = self.alive()
-        self._set_wanted(self.count)
-        self.workers = others + [
-            SimWorker(self, self.machine, service.HOME, next(self.pids), False) for _ in range(self.count)
-        ]
-        for one in others:
-            one.asked_to_go = True
+        self._signal(self.master.hup, lambda number: self.master.configured)
 
     def _kind(self) -> str:
         return self.rng.choices(list(KINDS), list(KINDS.values()))[0]

@@ -6,70 +6,37 @@ A release's bundle is `<version> <kind> <settings>`; the kind says what its code
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, Final
 
-from attrs import evolve, frozen
-from hotpatch_agent.clock import Instant
+from attrs import evolve
 from hotpatch_agent.decision.acts import Rehearse, Replace
 from hotpatch_agent.decision.duty import Duty, Task, duty
 from hotpatch_agent.decision.observe import Observations, Rehearsal
-from hotpatch_agent.decision.states import State
 from hotpatch_agent.decision.trial import on_trial
-from hotpatch_agent.decision.two_sets import are_up, is_to_wait, staying
-from hotpatch_agent.home import facts
+from hotpatch_agent.decision.two_sets import are_up, is_to_wait, left_over, staying
 from hotpatch_agent.home.facts import How
-from hotpatch_agent.home.folder import Home
-from hotpatch_agent.home.ledger import NameTaken
-from hotpatch_agent.home.status import HERE, Adoption, Blocker, Board, Life, Phase, Problem, Status, read_roll
+from hotpatch_agent.home.status import HERE, Adoption, Blocker, Board, Life, Phase, Problem, Status
 from hotpatch_agent.leader.lead import Leader
 from hotpatch_agent.leader.lookout import Lookout
-from hotpatch_agent.worker.choice import choose, open_trial, place_on_trial
-from hotpatch_agent.worker.start import is_new_master
+from hotpatch_agent.leader.replace import Replacer
+from hotpatch_agent.worker.proving import Proving
 
 from hotpatch.errors import CheckFailed, DiskFull, HotpatchError, NotABundle, OldVersion
 from hotpatch.release import Release
 from tests.simulation.bundles import parse
-from tests.simulation.machine import Killed, Machine, Process
+from tests.simulation.machine import Killed, Process
+from tests.simulation.master import LOG, SimLevers
 from tests.simulation.noted import Noted
+from tests.simulation.starting import Starting
 
+MOMENT: Final = 1e-6
+"""Seconds by which whoever leads next does so later than all that was decided before."""
 STREAM: Final = Blocker("request", "ticks (shop.py, line 7)", "GET /ticks", 1.0)
 
 
-@frozen
-class Chosen:
-    """What a worker starts on."""
-
-    stack: tuple[int, ...]
-    digest: str
-    absorbs: tuple[int, ...]
-    problem: Problem | None
-    meant: tuple[int, str]
-    """Version and digest of what it was to be started on."""
-
-
-class SimWorker:
+class SimWorker(Starting):
     """One worker; `body` is its life."""
-
-    def __init__(self, service: Any, machine: Machine, home: Home, pid: int, wayward: bool) -> None:
-        self.service, self.machine, self.home = service, machine, home
-        self.pid, self.me = pid, f"{pid}-{int(machine.tick * 100)}"
-        self.wayward = wayward
-        """Is it one of those workers in which things go wrong?"""
-        self.running: tuple[int, ...] = ()
-        self.status: Status | None = None
-        self.written: Status | None = None
-        self.asked_to_go = False
-        self.rehearsal: Rehearsal | None = None
-        self.rehearsing = 0
-        self.grown: Instant | None = None
-        self.lock: Any = None
-        self.begun = False
-        """Has it begun to lead?"""
-        self.prepared = ""
-        """Digest of the release that is built here."""
-        self.loads: Instant | None = None
-        """When it began to read the sources on disk: after its status was there for all to see."""
-        self.process = machine.spawn(self.me, self.body)
 
     # -- its life ----------------------------------------------------------------------------------
 
@@ -80,8 +47,14 @@ class SimWorker:
         self.board = Board(self.home.workers, self.me, files, locks)
         self.leader = Leader(self.home, self.history, self.me, self.machine.now, files, locks)
         self.lookout = Lookout(self.home, self.me, self._accept, files, locks, self.machine.now)
+        levers = SimLevers(lambda: self.service.master, process, lambda: self.service.quiet)
+        self.replacer = Replacer(self.home.path, levers, LOG, files, lambda: self.machine.tick)
+        self.proving = Proving(
+            SimpleNamespace(log=LOG), None, self.home.service.settings, self._unready, self._prove
+        )
         while not self._guarded(self._boot):
             process.rest()
+        process.rest()  # it is seen to serve before it does anything else
         while not self.asked_to_go:
             self._guarded(self._round)
             process.rest()
@@ -95,88 +68,6 @@ class SimWorker:
         except (DiskFull, FileNotFoundError):
             return False
         return True
-
-    def _boot(self) -> None:
-        self.history.refresh()
-        while is_new_master(self.history.state, self.machine.now(), self.service.master_tick):
-            try:
-                self.history.append(facts.Started(str(self.service.master_tick)), self.me, self.machine.now())
-            except NameTaken:
-                self.history.refresh()
-        found = self._place(self.history.state)
-        while self.history.refresh():  # decided before it could be seen, and so without it
-            found = self._place(self.history.state)
-        assert self.status is not None
-        adoption, errand, moment = self.status.adoption, self.history.state.errand, self.status.started
-        stack, problem = found.stack, found.problem
-        kinds = {self.service.kind_of(version) for version in stack}
-        if "poisons" in kinds:
-            self.process.kill()
-            raise Killed
-        if "unbootable" in kinds and adoption is not None:
-            why = Problem.of(NotABundle("it does not start"))
-            self._tell(evolve(self.status, adoption=evolve(adoption, problem=why)))
-            self.process.kill()
-            raise Killed
-        self.running = stack
-        if adoption is not None:
-            adoption = evolve(adoption, phase=Phase.LIVE)
-        if problem is not None and found.meant[0]:
-            version, digest = found.meant
-            adoption = Adoption(errand, digest, version, Phase.FELL_BACK, moment, problem, "fell back")
-        status = evolve(self.status, adoption=adoption)
-        life = Life.WAITING if is_to_wait(self.history.state, status, self._alive()) else Life.SERVING
-        self._tell(evolve(status, life=life))
-
-    def _place(self, state: State) -> Chosen:
-        """Chooses what to start on, where others see it."""
-        lock = self.process.locks.take(self.home.start_lock) if state.replacement else None
-        try:
-            found = self._choose(state)
-            moment = self.machine.now()
-            adoption = None
-            if found.stack:
-                adoption = Adoption(state.errand, found.digest, found.stack[-1], Phase.COMMITTING, moment)
-            self.status = Status(
-                self.me,
-                self.pid,
-                moment,
-                "sim",
-                "a:a",
-                "3",
-                life=Life.BOOTING,
-                stack=found.stack,
-                digest=found.digest,
-                adoption=adoption,
-                absorbs=found.absorbs,
-                seq=state.seq,
-            )
-            self._write()
-            self.loads = self.machine.now()
-        finally:
-            if lock is not None:
-                lock.release()
-        return found
-
-    def _choose(self, state: State) -> Chosen:
-        """What it starts on, as the agent's own start does it."""
-        roll = read_roll(self.home.workers, self.process.files, self.process.locks)
-        releases, problem = choose(state, roll, self._committed)
-        versions = tuple(release.version for release in releases)
-        absorbs = self.service.absorbed(state.versions)
-        stack = tuple(version for version in versions if version not in absorbs)
-        top = state.entry(stack[-1]) if stack else None
-        meant = (state.top.version, state.top.digest) if state.top else (0, "")
-        on_head = Chosen(stack, top.digest if top else "", absorbs, problem, meant)
-        trial = place_on_trial(state, roll)
-        if trial is None or problem is not None:
-            return on_head
-        release, problem = open_trial(state, roll, self._committed)
-        meant = trial.version, trial.digest
-        if release is None:
-            return evolve(on_head, problem=problem, meant=meant)
-        beyond = tuple(version for version in state.stack_on(trial.version) if version not in absorbs)
-        return Chosen(beyond, trial.digest, absorbs, None, meant)
 
     def _round(self) -> None:
         assert self.status is not None
@@ -294,11 +185,6 @@ class SimWorker:
         state = self.history.state
         return self._alive() if state.trying is not None or are_up(state) else ()
 
-    def _alive(self) -> tuple[Status, ...]:
-        assert self.status is not None
-        roll = read_roll(self.home.workers, self.process.files, self.process.locks)
-        return tuple(self.status if one.worker == self.me else one for one in roll.alive)
-
     def _verify(self, to: Duty, kind: str) -> None:
         assert self.status is not None
         try:
@@ -354,34 +240,23 @@ class SimWorker:
         adoption = Adoption(to.errand, to.digest, to.version, phase, since, reason=reason, **more)
         self._tell(evolve(self.status, adoption=adoption))
 
-    def _tell(self, status: Status) -> None:
-        self.status = status
-        self._write()
-
-    def _write(self) -> None:
-        assert self.status is not None
-        self.board.write(self.status)
-        if self.written is not None:
-            self.service.note_old_status(self.written)
-        self.written = self.status
-
     def _accept(self, data: bytes) -> Release:
         release = parse(data)
         if release.version <= self.history.state.floor:
             raise OldVersion("it is not newer than what has run")
         return release
 
-    def _committed(self, digest: str, at: float) -> Release:
-        try:
-            return parse(self.process.files.read(str(self.home.bundle(digest))))
-        except FileNotFoundError as error:
-            raise NotABundle("the bundle is gone") from error
-
     # -- the leader's ------------------------------------------------------------------------------
 
     def _lead(self) -> None:
+        self.leads = True
         if not self.begun:
             self.leader.begin()
+            self.machine.pass_time(MOMENT)
+            self.led_since = self.machine.tick
+            self.history.refresh()
+            self.service.note_leader(self)
+            self.replacer.begin(self.history.state, self.machine.now())
             self.begun = True
         seen = self.service.blur(self.lookout.look(self.rehearsal))
         found = self.service.judge(self.history.state.underway)
@@ -392,10 +267,10 @@ class SimWorker:
                     self._rehearse(act)
                 case Replace():
                     self._replace(act, seen)
-        if self.history.state.replacement is None:
-            here = [one for one in staying(self.history.state, seen.alive) if one.life is Life.SERVING]
-            here.sort(key=lambda one: one.started.tick)
-            self.service.give_up([one.worker for one in here])
+        state = self.history.state
+        left = left_over(state, seen.alive)
+        replaces = state.replacement is not None
+        self.leads = replaces or self.replacer.give_up(staying(state, seen.alive), left)
 
     def _rehearse(self, act: Rehearse) -> None:
         assert self.status is not None
@@ -410,17 +285,13 @@ class SimWorker:
         if kind == "failing":
             self.rehearsal = Rehearsal(act.errand, None, Problem.of(CheckFailed("the check said no")))
         else:
-            reload = kind in ("rude", "poisons", "unbootable")
+            reload = kind in ("rude", "poisons", "unbootable", "unready")
             self.rehearsal = Rehearsal(act.errand, How.RELOAD if reload else How.LIVE)
         self._report(to, Phase.VERIFIED)
 
     def _replace(self, act: Replace, seen: Observations) -> None:
-        here = [one for one in seen.alive if one.life in HERE]
-        coming = [one for one in seen.alive if one.life is Life.BOOTING]
-        if len(here) + len(coming) < act.among + act.beside:
-            begun = self.history.state.replacement
-            if begun is not None and self.grown != begun.since:
-                self.grown = begun.since
-                self.service.grow(act.among + act.beside)
-        elif not coming and not act.keep:
-            self.service.retire(act.worker, act.among)
+        state = self.history.state
+        if state.replacement is not None:
+            mine = self.led_since <= state.replacement.since.tick
+            stacks = {state.versions, state.stack_on(state.replacement.on)}
+            self.replacer.replace(act, state.replacement, seen.alive, stacks, mine)

@@ -25,7 +25,7 @@ from hotpatch_agent.decision.reloading import is_outdated
 from hotpatch_agent.decision.states import Replacement, Stage
 from hotpatch_agent.decision.transition import deadline, next_past, why_replaced
 from hotpatch_agent.decision.trial import missing, of_worker, on_trial
-from hotpatch_agent.decision.two_sets import are_up, brings_up, gives_way, has_two
+from hotpatch_agent.decision.two_sets import are_up, brings_up, gives_way, has_two, left_over
 from hotpatch_agent.decision.view import View, listed, needs_reload, runs_head
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.status import Phase, Status
@@ -39,13 +39,14 @@ RECENT: Final = 60.0
 
 
 def replace(view: View) -> tuple[Decision, ...]:
-    """Go on with the worker that is being replaced, or take the next that is due."""
+    """Go on with the worker that is being replaced, or take the next that is due: not while the master has
+    not said how many there are to be, for as many there would be then."""
     current = view.state.replacement
     if current is not None:
         up = brings_up(view.state, current)
         return _second_set(view, current) if up else _go_on(view, current)
     due = _due_on_trial(view) if view.state.trying is not None else _due(view)
-    if not due or waited_for(view, _among(view)):
+    if not due or not view.seen.wanted or waited_for(view, _among(view)):
         return ()
     due.sort(key=lambda one: (one.status.worker == view.seen.me, one.status.started.time))
     next_ = due[0]
@@ -141,7 +142,9 @@ def _among(view: View) -> int:
 
 def _just_ended(view: View) -> Replacement | None:
     former = view.state.former
-    return former if former is not None and view.now.since(former.since) < RECENT else None
+    if former is None or left_over(view.state, view.seen.alive) is former:
+        return former  # a set that is too many goes one by one, and takes its time
+    return former if view.now.since(former.since) < RECENT else None
 
 
 def terms(view: View) -> Terms:
@@ -156,7 +159,8 @@ def next_lapse(view: View) -> float:
     current = view.state.replacement
     if current is not None and (not brings_up(view.state, current) or missing(view.state, view.seen.alive)):
         return terms(view).replace - view.now.since(current.since)
-    look = LOOK if waited_for(view, _among(view)) or _too_many(view) else math.inf
+    soon = not view.seen.wanted or waited_for(view, _among(view)) or _too_many(view)
+    look = LOOK if soon else math.inf
     waits = (_patience(view, status) for status in view.behind if deadline(view, status) is None)
     return min(look, next_past(view), *waits)
 

@@ -7,12 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hotpatch.errors import CheckFailed
+from hotpatch.release import Check
 from hotpatch_agent.decision.states import State
 from hotpatch_agent.decision.view import runs_head
 from hotpatch_agent.home.probes import read
 from hotpatch_agent.home.status import Life, Status
 from hotpatch_agent.process import ready
 
+Prove = Callable[[Sequence[Check], Any, Any], None]
+"""Asks one after another, of an application in a worker; raises CheckFailed at the first wrong answer."""
 Failed = Callable[[CheckFailed, bool], None]
 """Told what it did not answer, and whether it is the release that must answer for that; the worker ends."""
 
@@ -20,8 +23,15 @@ Failed = Callable[[CheckFailed, bool], None]
 class Proving:
     """What one new worker is asked; made before it accepts, and asked on its agent's thread."""
 
-    def __init__(self, worker: Any, app: Any, settings: Mapping[str, str], failed: Failed) -> None:
-        self._worker, self._app, self._failed = worker, app, failed
+    def __init__(
+        self,
+        worker: Any,
+        app: Any,
+        settings: Mapping[str, str],
+        failed: Failed,
+        prove: Prove = ready.prove,
+    ) -> None:
+        self._worker, self._app, self._failed, self._prove = worker, app, failed, prove
         self._probes = read(settings)
         self.is_due = False
 
@@ -38,7 +48,7 @@ class Proving:
         a worker that is worn runs what the others run, and is only warned of."""
         self.is_due = False
         try:
-            ready.prove(self._probes, self._app, self._worker)
+            self._prove(self._probes, self._app, self._worker)
         except CheckFailed as error:
             carries_release = _carries_release(state, alive)
             if state.reload is not None or carries_release:
