@@ -6,11 +6,13 @@ made once, and only if the edit needs it.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
 import types
 import typing
-from collections.abc import Collection, Container, Mapping, Sequence
+import weakref
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from hotpatch.errors import PatchRefused
@@ -19,7 +21,7 @@ from hotpatch.ops import Op, SlotKind
 from . import codes
 from .frozen import thawed
 from .graph import Graph
-from .instances import functions_in
+from .instances import functions_in, only_recorded
 from .match import Pair
 from .reading import class_dict, class_module
 from .recorded import OTHERS, RECORDS, recorded
@@ -83,13 +85,15 @@ def needs_scan(functions: Functions) -> bool:
     )
 
 
-def closures(exchange: Exchange, functions: Functions, objects: Sequence[Any], view: View) -> list[Op]:
+def closures(
+    exchange: Exchange, functions: Functions, objects: Sequence[Any], view: View
+) -> tuple[list[Op], list[types.FunctionType]]:
     """Closures made earlier run code of the functions that change: they get the new code, on their own
-    variables.
+    variables.  And those whose code is gone: nobody may have them once the edit is done.
 
     Raises PatchRefused where they have not got the variables that the new code needs.
     """
-    ops = []
+    ops, gone = list[Op](), list[types.FunctionType]()
     for f in objects:
         if type(f) is not types.FunctionType or id(f) in functions:
             continue
@@ -98,15 +102,51 @@ def closures(exchange: Exchange, functions: Functions, objects: Sequence[Any], v
             continue
         before, after = found
         where = f"closure {before.co_qualname}"
-        if after is None or before.co_freevars != after.co_freevars:
-            if after is not None and codes.same_body(before, after):
+        if after is None:
+            gone.append(f)
+            continue
+        if before.co_freevars != after.co_freevars:
+            if codes.same_body(before, after):
                 continue
             raise PatchRefused(
-                f"closures of {before.co_qualname} are in use, and its new code "
-                + ("is gone" if after is None else "needs other variables")
+                f"closures of {before.co_qualname} are in use, and its new code needs other variables"
             )
         ops.append(Op(f, SlotKind.CODE, "__code__", before, after, where))
-    return ops
+    return ops, gone
+
+
+def outlived(
+    gone: Sequence[weakref.ref[types.FunctionType]], objects: Sequence[Any], view: View
+) -> list[str]:
+    """After the commit: closures whose code is gone, held by somebody besides the record of it.  What a
+    decorator has made around one is asked about with it."""
+    left = [f for f in [ref() for ref in gone] if f is not None]  # no name here may go on holding one
+    if not left:
+        return []
+    names = dict.fromkeys(f.__code__.co_qualname for f in left)
+    asked, parts = {id(f): f for f in left}, set[int]()
+    known = set(asked)
+    while known:
+        around = [
+            g for g in objects if type(g) is types.FunctionType and any(i in known for i, _ in _held_by(g))
+        ]
+        parts |= {part for g in around for i, part in _held_by(g) if i in known}
+        known = {id(g) for g in around} - asked.keys()
+        asked |= {id(g): g for g in around}
+        del around
+    things = list(asked.values())
+    if only_recorded(things, {id(objects), id(left), id(asked), id(things)}, view, parts):
+        return []
+    return [f"closures of {', '.join(names)} are in use, and the new code is gone"]
+
+
+def _held_by(function: types.FunctionType) -> Iterator[tuple[int, int]]:
+    """ids of what this function has in its variables, or stands in front of, and of what it has that in."""
+    for cell in function.__closure__ or ():
+        with contextlib.suppress(ValueError):  # it is empty
+            yield id(cell.cell_contents), id(cell)
+    if (wrapped := function.__dict__.get("__wrapped__")) is not None:
+        yield id(wrapped), id(function.__dict__)
 
 
 def instances(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from hotpatch.ops import ABSENT, Op, SlotKind
@@ -293,13 +293,14 @@ def _lacks(obj: Any, wanted: frozenset[str], own: frozenset[str]) -> list[str]:
     )
 
 
-def only_recorded(objects: list[Any], passed: set[int], view: View) -> bool:
+def only_recorded(objects: list[Any], passed: set[int], view: View, dead: Container[int] = ()) -> bool:
     """Does nobody hold them but the records of changes?  `passed` are ids of what holds them for the sake of
-    this question.  Many are not asked about: whoever has many uses them."""
+    this question, `dead` of what counts as a record.  Many are not asked about: whoever has many uses
+    them."""
     if len(objects) > FEW:
         return False
     with thawed():
-        found = recorded(objects, passed, view, elsewhere=known_to_frames())
+        found = recorded(objects, passed, view, dead, known_to_frames())
     return len(found) == len(objects)
 
 

@@ -24,6 +24,7 @@ from . import (
     handed_out,
     hashed,
     heap,
+    hidden,
     kept_under,
     kinds,
     local_classes,
@@ -39,7 +40,7 @@ from . import (
 from .commit import apply
 from .frozen import all_objects
 from .gained import by_object
-from .graph import APP, HIDDEN, Describer, Graph
+from .graph import APP, Describer, Graph
 from .instances import Lacking
 from .match import Match, Pair, is_sequence
 from .memo import answers_of_modules, copies
@@ -115,7 +116,7 @@ def compare(staged: Staged, before: Graph, after: Graph, remade: Collection[str]
     findings += copied
     findings += answers_of_modules(staged.functions, match)
     findings += local_classes.outdated(staged.functions, _proven(match) | _gone(staged).keys(), all_objects)
-    findings += hidden_functions(after, proof.new, proof.old)
+    findings += hidden.outdated(after, proof.new, proof.old)
     reached = {id(obj) for obj in after.objects or ()}
     findings += [
         f"the old {name} can still be reached" for i, (_, name) in _gone(staged).items() if i in reached
@@ -151,6 +152,7 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note]) -> tuple[str, ...]
     findings += bound_arguments.refused(staged.functions, staged.ops, objects)
     findings += bound_arguments.outdated(staged.ops, objects)
     findings += hashed.lost(staged.functions, staged.ops, objects, lambda forward: apply(staged.ops, forward))
+    findings += heap.outlived(staged.gone, objects, staged.view)
     del asked, objects  # they hold classes, and are no holders of the program's
     gone, ours, values = _gone(staged), _own_records(staged), _values(staged)
     if gone:
@@ -365,24 +367,6 @@ def places_kept(staged: Staged) -> frozenset[Place]:
             if f"{chosen}.{step[-1] if type(step) is tuple else step}" in staged.kept:
                 found |= {f"{sign}{where} {step!r}" for sign in ("", "+", "-")}
     return frozenset(found)
-
-
-def hidden_functions(live: Graph, new: Graph, old: Graph) -> list[str]:
-    """Callbacks that only C code or a thread holds: those that the new start has otherwise must be there."""
-    before, wanted, have = (_hidden_codes(graph) for graph in (old, new, live))
-    return [
-        f"{name[len(HIDDEN) :]} is unlike a fresh start"
-        for name, codes in wanted.items()
-        if codes - before.get(name, set()) and codes - have.get(name, set())
-    ]
-
-
-def _hidden_codes(graph: Graph) -> Mapping[str, set[bytes]]:
-    found: dict[str, set[bytes]] = {}
-    for name, i in graph.roots.items():
-        if name.startswith(HIDDEN):
-            found.setdefault(name.rpartition(" ")[0], set()).add(graph.nodes[i][3].body)
-    return found
 
 
 def _own_records(staged: Staged) -> set[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import sys
+import types
 import weakref
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
@@ -53,6 +54,8 @@ class Staged:
     suspended: tuple[weakref.ref[Any], ...] = field(default=(), repr=False)
     """Generators and coroutines, where the heap was searched for those on code that changes.  Held weakly:
     one that the program drops has to end."""
+    gone: tuple[weakref.ref[types.FunctionType], ...] = field(default=(), repr=False)
+    """Closures that lived at staging, and whose code the new sources have nowhere."""
     displaced: Mapping[int, Note] = field(factory=dict, repr=False)
     """Objects whose place another takes, though they are the same thing to the program: id to object."""
     built: frozenset[int] = field(default=frozenset(), repr=False)
@@ -146,7 +149,7 @@ def _stage(
     carry = Carry(transformers, root, view, exchanged) if transformers else None
     of_class = carry.of_class if carry is not None else ()
     given = Given(merger.functions, merger.ops, exchanged, world, of_class)
-    suspended = _scan(measurement, merger, builder, exchange, world, incompatible, given)
+    suspended, gone = _scan(measurement, merger, builder, exchange, world, incompatible, given)
     breathe()
     base, ours = merger.ops, list[Op]()
     if carry is not None:
@@ -171,6 +174,7 @@ def _stage(
         kept=frozenset(merger.kept),
         incompatible=incompatible,
         suspended=tuple(map(weakref.ref, suspended)),
+        gone=tuple(map(weakref.ref, gone)),
         blockers=quiet.blockers_of(exchange, incompatible, suspended),
         view=view,
         notes=tuple(f"{name} was made by running its statement" for name in statements.ran),
@@ -197,8 +201,9 @@ def _scan(
     world: World,
     incompatible: frozenset[str],
     given: Given,
-) -> tuple[Any, ...]:
-    """What only the heap knows, and only if the edit needs it; returns suspended frames' holders."""
+) -> tuple[tuple[Any, ...], list[types.FunctionType]]:
+    """What only the heap knows, and only if the edit needs it: the holders of suspended frames, and closures
+    whose code is gone."""
     exchanged = builder.classes.exchanged
     search = quiet.needs_search(exchange, incompatible)
     cached = memo.cached_properties(merger.functions, world)
@@ -206,13 +211,14 @@ def _scan(
     asked = memo.recalled(measurement.difference.recalled, merger.locator)
     closures = heap.needs_scan(merger.functions)
     if not (exchanged or search or cached or caches or given or any(asked) or closures):
-        return ()
+        return (), []
     following = list[Op]()
     if exchanged:
         known = exchanged, builder.classes.rigid, merger.rebased, merger.displaced
         following = collector.collected(lambda: heap.instances(*known, all_objects(), world.view))
     objects = all_objects()
-    merger.ops += heap.closures(exchange, merger.functions, objects, world.view)
+    ops, gone = heap.closures(exchange, merger.functions, objects, world.view)
+    merger.ops += ops
     if exchanged:
         merger.ops += following
         merger.ops += heap.variables(exchanged, world.local, world.view)
@@ -220,7 +226,7 @@ def _scan(
     merger.ops += memo.drop_cached(cached, objects, merger.written)
     merger.ops += memo.drop_recalled(asked, objects, merger.ops, merger.shapes)
     merger.ops += given.ops(objects, merger.ops)
-    return quiet.suspended_in(objects) if search else ()
+    return quiet.suspended_in(objects) if search else (), gone
 
 
 def _there(built: Set[int], ops: Sequence[Op]) -> frozenset[int]:
