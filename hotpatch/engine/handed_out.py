@@ -126,7 +126,7 @@ def _is_old(obj: Any, value: Any, come: Named, gone: set[str], stay: Named) -> b
         return False
     lacks = any(id(f) not in ids for _, f in come)
     known = {id(f) for _, f in (*come, *stay)}
-    has = any(getattr(f, "__name__", "") in gone and id(f) not in known for f in held)
+    has = any(_is_pythons(f) and f.__name__ in gone and id(f) not in known for f in held)
     return has or (lacks and bool(stay or held or (type(value) in _HOLDING and not value)))
 
 

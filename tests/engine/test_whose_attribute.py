@@ -105,7 +105,7 @@ def test_what_the_edit_itself_drops_is_read_by_nobody(program: Program) -> None:
 
 def test_what_somebody_else_holds_of_it_is_missed(program: Program) -> None:
     before = "class Pump:\n    def __init__(self): self.on = True\n    def show(self): return self.on\n"
-    after = before.replace("self.on = True", "self.on, self.level = 1, 7").replace(
+    after = before.replace("self.on = True", "self.on, self.level = 1, int(7)").replace(
         "return ", "return self.level, "
     )
     program.runs({"pumps.py": before + "PUMPS = (Pump(), [Pump()])\n"})
