@@ -193,8 +193,10 @@ def test_a_dirty_worker_that_is_asked_to_go_while_it_starts_goes(pusher: Pusher)
     with service(pusher, dirty_workers=1) as made:
         (made.root / "hold").touch()
         made.signal(signal.SIGKILL, dirty(pusher)[0].pid)
-        wait_until((made.root / "held").exists, "another starts")
-        starting = psutil.Process(int((made.root / "held").read_text()))
+        held = made.root / "held"
+        starting = psutil.Process(
+            int(wait_until(lambda: held.exists() and held.read_text(), "another starts"))
+        )
         starting.terminate()
         (made.root / "hold").unlink()
         wait_until(lambda: not alive(starting.pid), "it goes")

@@ -34,6 +34,16 @@ def test_a_number_that_could_not_be_noted_is_noted_once_there_is_space(
     monkeypatch.setattr(hooks, "note_wanted", note_wanted)
     server.manage_workers()
     assert wanted(tmp_path) == 3
+
+
+def test_a_number_that_has_gone_with_the_home_folder_is_noted_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = SimpleNamespace(manage_workers=lambda: None, num_workers=3, log=None)
+    for name, value in (("home", SimpleNamespace(path=tmp_path)), ("noted", None), ("unnoted", "")):
+        monkeypatch.setattr(hooks._Master, name, value)
+    hooks._keep_noting(server)
+    server.manage_workers()
     (tmp_path / "wanted").unlink()
     server.manage_workers()
-    assert wanted(tmp_path) == 0
+    assert wanted(tmp_path) == 3

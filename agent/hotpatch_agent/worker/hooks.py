@@ -22,7 +22,7 @@ from hotpatch.errors import DiskFull, HotpatchError, NotWritable
 from hotpatch_agent.home import masters
 from hotpatch_agent.home.alive import Lock
 from hotpatch_agent.home.folder import Home, locate, open_home
-from hotpatch_agent.leader.replace import note_wanted
+from hotpatch_agent.leader.replace import note_wanted, wanted
 from hotpatch_agent.process.program import Program
 from hotpatch_agent.worker import who_leaves
 
@@ -135,14 +135,16 @@ def _forget_leavers(server: Any, home: Home) -> None:
 
 
 def _keep_noting(server: Any) -> None:
-    """What could not be noted, on a full disk, is noted by the next round of the master's loop that can."""
+    """What could not be noted, on a full disk, or has gone with the home folder, is noted by the next round
+    of the master's loop that can."""
     plain = server.manage_workers
     if getattr(plain, "notes", False):
         return
 
     def manage_workers() -> None:
         plain()
-        if _Master.noted is None:
+        home, noted = _Master.home, _Master.noted
+        if home is not None and (noted is None or noted != wanted(home.path)):
             _note_wanted(server, server.num_workers)
 
     manage_workers.hotpatch = manage_workers.notes = True  # type: ignore[attr-defined]
