@@ -8,8 +8,6 @@ from types import CodeType
 
 from . import codes
 
-_JUMPS = frozenset({*dis.hasjrel, *dis.hasjabs})
-
 
 def keywords(code: CodeType) -> set[str]:
     """Names by which the code passes arguments."""
@@ -60,7 +58,7 @@ def _callee(steps: list[dis.Instruction], arguments: int) -> dis.Instruction | N
     for step in reversed(steps):
         if arguments <= 0 and step.opname not in ("PUSH_NULL", "CACHE"):
             return step
-        if step.opcode in _JUMPS:
+        if step.opcode in codes.JUMPS:
             return None
         if arguments > 0:
             arguments -= dis.stack_effect(step.opcode, step.arg if step.opcode >= dis.HAVE_ARGUMENT else None)

@@ -15,9 +15,6 @@ from typing import Any, Final
 
 from . import codes
 
-_JUMPS: Final = frozenset({*dis.hasjrel, *dis.hasjabs})
-
-
 _PLAIN: Final = (str, bytes, int, float, complex, bool, type(None), tuple, frozenset, CodeType)
 """Types of the constants that a compiler makes."""
 
@@ -46,7 +43,7 @@ def _set_first(code: CodeType) -> set[str]:
     One inside of `try` may be passed over."""
     if code.co_exceptiontable:
         return set()
-    straight = list(itertools.takewhile(lambda step: step.opcode not in _JUMPS, _steps(code)))
+    straight = list(itertools.takewhile(lambda step: step.opcode not in codes.JUMPS, _steps(code)))
     mine = {step.offset for step in _stores_on_self(code, straight)}
     is_set: dict[Any, bool] = {}
     for step in straight:
@@ -169,7 +166,7 @@ def run_for_sure(code: CodeType) -> set[int]:
     if any(step.opname == "PUSH_EXC_INFO" for step in steps):
         return found  # what is caught passes something over
     for step in steps:
-        if step.opcode in _JUMPS and step.argval > step.offset:  # a loop may be left by one past its end
+        if step.opcode in codes.JUMPS and step.argval > step.offset:  # a loop may be left by one past its end
             certain_from = max(certain_from, step.argval)
         if step.offset >= certain_from:
             found.add(step.offset)
@@ -222,7 +219,7 @@ def asked_whether_set(code: CodeType) -> set[str]:
         steps = list(_steps(part))
         for step, after, last in zip(steps, steps[1:], steps[2:], strict=False):
             is_none = after.opname == "LOAD_CONST" and after.argval is None and last.opname == "IS_OP"
-            goes = after.opcode in _JUMPS or after.opname in _ASKS
+            goes = after.opcode in codes.JUMPS or after.opname in _ASKS
             if step.opname == "LOAD_ATTR" and (is_none or goes):
                 found.add(step.argval)
     return found

@@ -163,6 +163,8 @@ def walk(code: CodeType) -> Iterator[CodeType]:
         yield from walk(const)
 
 
+JUMPS: Final = frozenset({*dis.hasjrel, *dis.hasjabs})
+"""Instructions, by their codes, that may go on elsewhere than at the next."""
 PASSED_OVER: Final = frozenset(("CACHE", "PRECALL", "PUSH_NULL", "EXTENDED_ARG", "NOP", "TO_BOOL"))
 """Instructions that leave on the stack what was there, and stand between others (3.11 to 3.13)."""
 

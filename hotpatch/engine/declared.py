@@ -30,7 +30,8 @@ CONTAINERS: Final[tuple[Make, ...]] = (list, dict, set)
 FIXED: Final = PLAIN | {
     *(datetime.date, datetime.datetime, datetime.time, datetime.timedelta, decimal.Decimal, uuid.UUID),
 }
-_PLAIN_FIELD: Final = getattr(dataclasses, "_FIELD", None)
+PLAIN_FIELD: Final = getattr(dataclasses, "_FIELD", None)
+"""How `dataclasses` says that a field is an attribute of every object."""
 
 
 def is_generated(code: types.CodeType) -> bool:
@@ -103,7 +104,7 @@ def _fields(table: Any) -> dict[str, Any] | None:
 def _of_dataclass(field: Any, name: str, space: Mapping[str, Any]) -> Make | None:
     """A default that is no factory's is an attribute of the class."""
     params = space.get("__dataclass_params__")
-    if type(field) is not dataclasses.Field or getattr(field, "_field_type", None) is not _PLAIN_FIELD:
+    if type(field) is not dataclasses.Field or getattr(field, "_field_type", None) is not PLAIN_FIELD:
         return None
     return _factory(field.default_factory) if getattr(params, "init", False) else None
 

@@ -100,11 +100,8 @@ def _made(
 def _filling(code: CodeType, steps: Sequence[dis.Instruction]) -> Filling:
     said = []
     for step in steps:
-        value: Any = None if step.opcode in _JUMPS else step.argval
+        value: Any = None if step.opcode in codes.JUMPS else step.argval
         if isinstance(value, CodeType):
             value = codes.key_of(value).body
         said.append((step.opname, repr(value)))
     return Filling(tuple(said), chains(code, steps))
-
-
-_JUMPS: Final = frozenset({*dis.hasjrel, *dis.hasjabs})

@@ -25,13 +25,14 @@ from typing import Final
 
 from attrs import frozen
 
+from . import codes
+
 _RETURNS: Final = frozenset({"RETURN_VALUE", "RETURN_CONST"})
 _RAISES: Final = frozenset({"RAISE_VARARGS", "RERAISE"})
 _JUMPS_ONLY: Final = frozenset({"JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"})
 _AWAITS: Final = "JUMP_BACKWARD_NO_INTERRUPT"
 _MATCHES: Final = frozenset({"CHECK_EXC_MATCH", "CHECK_EG_MATCH"})
 _ASSERTS: Final = "LOAD_ASSERTION_ERROR"
-_JUMPING: Final = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
 _NAMING: Final = frozenset(dis.hasname) | frozenset(dis.hasfree)
 
 
@@ -145,7 +146,7 @@ def flow_of(code: CodeType) -> Flow:
         ends = step.opname in _RETURNS or step.opname in _RAISES or step.opname in _JUMPS_ONLY
         if not ends and step.opname != _ASSERTS and offset in following:
             nexts.append(following[offset])
-        if step.opcode in _JUMPING:
+        if step.opcode in codes.JUMPS:
             nexts.append(step.argval)
         after[offset] = tuple(nexts)
     handler: dict[int, int] = {}

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from . import attribute_use, making
+from . import attribute_use, declared, making
 from .frozen import thawed
 from .making import MAKERS
 from .reading import (
@@ -35,12 +35,10 @@ from .taken_whole import NOBODY, takers
 from .view import View
 
 FEW: Final = 50
-MODELS: Final = "__pydantic_fields__", "FieldInfo"
+MODELS: Final = declared.PYDANTIC, "FieldInfo"
 PRIVATE: Final = "__private_attributes__", "ModelPrivateAttr"
-DATACLASSES: Final = "__dataclass_fields__", "Field"
+DATACLASSES: Final = declared.DATACLASS, "Field"
 """Where a class has its table of fields, and of what type each of them is."""
-ATTRS: Final = "__attrs_attrs__"
-PLAIN_FIELD: Final = getattr(dataclasses, "_FIELD", None)
 
 Functions = Mapping[int, tuple[types.FunctionType, types.CodeType, types.CodeType]]
 
@@ -258,7 +256,7 @@ def _fields_added(ops: Sequence[Op], table: str, kind: str) -> dict[int, set[str
 
 def _of_attrs_added(ops: Sequence[Op]) -> dict[int, set[str]]:
     """The same of attrs' classes: what goes through a converter is set past any `self.x = ...`."""
-    tables = [op for op in ops if op.kind is SlotKind.CLASS and op.key == ATTRS]
+    tables = [op for op in ops if op.kind is SlotKind.CLASS and op.key == declared.ATTRS]
     both = [op for op in tables if isinstance(op.before, tuple) and isinstance(op.after, tuple)]
     return {id(op.owner): {f.name for f in op.after} - {f.name for f in op.before} for op in both}
 
@@ -266,7 +264,7 @@ def _of_attrs_added(ops: Sequence[Op]) -> dict[int, set[str]]:
 def _is_field(value: Any, kind: str) -> bool:
     """A dataclass also enters what is no attribute of its objects: variables of the class, and what is for
     `__post_init__` alone."""
-    if type(value) is dataclasses.Field and getattr(value, "_field_type", None) is not PLAIN_FIELD:
+    if type(value) is dataclasses.Field and getattr(value, "_field_type", None) is not declared.PLAIN_FIELD:
         return False
     return qualname_of(type(value)) == kind
 

@@ -56,7 +56,6 @@ _INERT: Final = frozenset(
 )
 _ONLY_POPPING: Final = ("STORE_", "POP_", "DELETE_")
 _ENDING: Final = ("RETURN_", "RAISE_", "RERAISE", "JUMP_FORWARD", "JUMP_BACKWARD")
-_JUMPING: Final = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
 _ASKING: Final = frozenset(("get", "pop", "setdefault"))
 _AFTER_PRECALL: Final = frozenset([dis.opmap["CALL"]] if "PRECALL" in dis.opmap else [])
 PUTS: Final = frozenset(
@@ -99,7 +98,7 @@ class _Walk:
         for step in dis.get_instructions(self.code):
             if ended:
                 self._stack, ended = list(later.get(step.offset, ())), False
-            if step.opcode in _JUMPING:
+            if step.opcode in codes.JUMPS:
                 later.setdefault(step.argval, self._jumped(step))
             act = _ACTS.get(step.opname)
             if act is not None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from hotpatch.ops import Op, SlotKind
 
-from . import attribute_use, codes
+from . import arguments, attribute_use, codes
 from .reading import class_attribute, class_dict, is_python_class, mro_of
 
 MAKERS = ("__init__", "__new__", "__post_init__", "__attrs_post_init__", "__setstate__")
@@ -27,9 +27,7 @@ def named_as_text(code: types.CodeType) -> set[str]:
     """Attributes that code sets by their names as text: every text, where it does so at all."""
     if not sets_by_text(code):
         return set()
-    consts = [const for part in codes.walk(code) for const in part.co_consts]
-    texts = [t for const in consts for t in (const if type(const) is tuple else (const,))]
-    return {text for text in texts if type(text) is str and text.isidentifier()}
+    return {text for text in arguments.texts(code) if text.isidentifier()}
 
 
 def sets_by_text(code: types.CodeType) -> bool:

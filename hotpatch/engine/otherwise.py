@@ -10,11 +10,10 @@ from typing import Any, Final
 
 from hotpatch.ops import Op, SlotKind
 
-from . import codes
+from . import codes, declared
 from .instances import Functions
 from .reading import MISSING, class_attribute, class_dict, mro_of, plain_same
 
-ATTRS: Final = "__attrs_attrs__"
 ANNOTATIONS: Final = "__annotations__"
 _DEFAULTS: Final = frozenset(("__defaults__", "__kwdefaults__"))
 NONE: Final = ("LOAD_CONST", "NoneType", "None")
@@ -33,7 +32,7 @@ class Otherwise:
         self._defaults: dict[int, list[Op]] = {}
         for op in ops:
             if op.kind is SlotKind.CLASS:
-                names = {op.key} | (_fields(op.before, op.after) if op.key == ATTRS else set())
+                names = {op.key} | (_fields(op.before, op.after) if op.key == declared.ATTRS else set())
                 self._set_on_class.setdefault(id(op.owner), set()).update(names)
             elif op.kind is SlotKind.ITEM and type(op.key) is str:
                 self._set_in.setdefault(id(op.owner), set()).add(op.key)

@@ -146,13 +146,12 @@ def _stage(
     exchange = heap.Exchange(merger.functions)
     incompatible = quiet.incompatible_names(merger.functions, merger.ops, view)
     exchanged = builder.classes.exchanged
-    carry = Carry(transformers, root, view, exchanged) if transformers else None
-    of_class = carry.of_class if carry is not None else ()
-    given = Given(merger.functions, merger.ops, exchanged, world, of_class)
+    given = Given(merger.functions, merger.ops, exchanged, world, carried)
     suspended, gone = _scan(measurement, merger, builder, exchange, world, incompatible, given)
     breathe()
-    base, ours = merger.ops, list[Op]()
-    if carry is not None:
+    base, carry, ours = merger.ops, None, list[Op]()
+    if transformers:
+        carry = Carry(transformers, root, view, exchanged)
         base, ours = carry.ops(merger.ops)
     importlib.invalidate_caches()
     locator.forget()
