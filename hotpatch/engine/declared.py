@@ -7,15 +7,12 @@ what stands in a table says by its type which one made it.
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import decimal
 import enum
 import types
-import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from .reading import PLAIN, qualname_of
+from .reading import PLAIN, class_module, qualname_of, resolve
 
 Make = Callable[[], Any]
 DATACLASS, ATTRS, PYDANTIC = "__dataclass_fields__", "__attrs_attrs__", "__pydantic_fields__"
@@ -27,9 +24,13 @@ AFTERWARDS: Final = (
 """Methods that have a say in what a new object has."""
 LIBRARIES: Final = frozenset({"attr", "attrs", "pydantic"})
 CONTAINERS: Final[tuple[Make, ...]] = (list, dict, set)
-FIXED: Final = PLAIN | {
-    *(datetime.date, datetime.datetime, datetime.time, datetime.timedelta, decimal.Decimal, uuid.UUID),
-}
+FIXED: Final = frozenset(
+    {
+        *(("datetime", name) for name in ("date", "datetime", "time", "timedelta")),
+        *(("decimal", "Decimal"), ("uuid", "UUID")),
+    }
+)
+"""By name: what the program has not imported it has no objects of."""
 PLAIN_FIELD: Final = getattr(dataclasses, "_FIELD", None)
 """How `dataclasses` says that a field is an attribute of every object."""
 
@@ -158,7 +159,10 @@ def is_fixed(value: Any) -> bool:
     kind = type(value)
     if kind in (tuple, frozenset):
         return all(map(is_fixed, value))
-    return kind in FIXED or issubclass(kind, enum.Enum)
+    if kind in PLAIN or issubclass(kind, enum.Enum):
+        return True
+    name = class_module(kind), qualname_of(kind)
+    return name in FIXED and resolve(*name) is kind
 
 
 _READERS: Final = {DATACLASS: _of_dataclass, ATTRS: _of_attrs, PYDANTIC: _of_pydantic}

@@ -233,15 +233,16 @@ class Describer:
         """Functions of the program that only C code or a thread holds: callbacks of atexit, for example."""
         count: dict[str, int] = {}
         found = {}
+        homes = {i: name for i, name in self.world.home_of.items() if name in self.world.local}
         for f in all_objects():
             if (
                 type(f) is types.FunctionType
+                and (home := homes.get(id(f.__globals__))) is not None
                 and id(f) not in self._memo
                 and id(f) not in self._unseen
-                and self.world.is_local(f)
                 and not self.world.view.is_machinery(f)
             ):
-                name = f"{HIDDEN}{self.world.home_of[id(f.__globals__)]}:{f.__qualname__}"
+                name = f"{HIDDEN}{home}:{f.__qualname__}"
                 count[name] = number = count.get(name, -1) + 1
                 found[f"{name} {number}"] = self._ref(f, -1, f"{name} {number}")
         return found

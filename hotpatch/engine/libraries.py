@@ -66,13 +66,16 @@ def variables(world: World, names: Collection[str], known: Collection[int]) -> d
         space = vars(module)
         for key, value in list(space.items()):
             if key not in wanted:
-                _tell_shortly(found, f"{name}:{key}", value, world, known)
+                _tell_shortly(found, name, key, value, world, known)
             elif not _fills_by_itself(name, key, value) and not _is_part(name, key, value):
                 _tell(found, f"{name}:{key}", value, world, known)
         for cls in [v for v in list(space.values()) if issubclass(type(v), type) and class_module(v) == name]:
+            place = qualname_of(cls)
             for key, value in list(class_dict(cls).items()):
-                tell = _tell if key in wanted else _tell_shortly
-                tell(found, f"{name}:{qualname_of(cls)}.{key}", value, world, known)
+                if key in wanted:
+                    _tell(found, f"{name}:{place}.{key}", value, world, known)
+                elif type(value) is not types.FunctionType:  # most are
+                    _tell_shortly(found, name, f"{place}.{key}", value, world, known)
     return found
 
 
@@ -83,15 +86,18 @@ def _libraries(world: World) -> Iterator[tuple[str, types.ModuleType]]:
             yield name, module
 
 
-def _tell_shortly(found: dict[str, str], name: str, value: Any, world: World, known: Collection[int]) -> None:
+def _tell_shortly(
+    found: dict[str, str], module: str, place: str, value: Any, world: World, known: Collection[int]
+) -> None:
     """What a function of the library may set: what is plain, and what is plain in an object of its own."""
-    module, _, key = name.partition(":")
-    if key.rpartition(".")[2].startswith("__"):
+    kind = type(value)
+    if place.rpartition(".")[2].startswith("__"):
         return
-    if type(value) in PLAIN:
-        found[name] = _brief(_said(repr(value), world))
-    elif is_python_class(type(value)) and class_module(type(value)) == module:
-        found[name] = IN_THE_GRAPH if id(value) in known else _brief(_said(_told(value), world))
+    if kind in PLAIN:
+        found[f"{module}:{place}"] = _brief(_said(repr(value), world))
+    elif class_module(kind) == module and is_python_class(kind):
+        told = IN_THE_GRAPH if id(value) in known else _brief(_said(_told(value), world))
+        found[f"{module}:{place}"] = told
 
 
 def counts(source: bytes, name: str) -> bool:

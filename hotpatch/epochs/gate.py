@@ -9,9 +9,12 @@ held it does not exist there.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Gate:
@@ -31,7 +34,9 @@ class Gate:
 
     async def wait_async(self) -> None:
         """Suspend the calling task, and nothing else of its loop, until the gate opens."""
-        loop = asyncio.get_running_loop()
+        from asyncio import get_running_loop  # who waits here has loaded it
+
+        loop = get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
         self._loops.append((loop, waiter))
         if self.is_open:  # counterpart: open() stores is_open, then empties the list

@@ -18,10 +18,12 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hotpatch.refresh.registry import Handler
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP: Final = "hotpatch.refresh"
 BUILT_IN: Final = {
@@ -69,6 +71,8 @@ def find() -> dict[str, Callable[[], object]]:
     """All plugins that are installed, by name, unloaded."""
     global _found
     if _found is None:
+        from importlib.metadata import entry_points  # and with it email, csv, zipfile and some forty more
+
         found: dict[str, Callable[[], object]] = {
             name: _built_in(module) for name, module in BUILT_IN.items()
         }

@@ -31,6 +31,7 @@ HEAVY: Final = (
     "hotpatch.trust.rules",
     "hotpatch.trust.root",
     "hotpatch.bundle.compose",
+    "importlib.metadata",  # by which plugins are found
 )
 """Imported by the master, so that its workers share them and none pays for them."""
 FORGETFUL: Final = "hotpatch_agent.gunicorn"
