@@ -11,7 +11,6 @@ Made for a forked child in which nothing else runs: describing walks the whole p
 from __future__ import annotations
 
 import gc
-import types
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -36,6 +35,7 @@ from . import (
     records,
     shadowed,
     tuples,
+    went,
 )
 from .commit import apply
 from .frozen import all_objects
@@ -49,7 +49,7 @@ from .reading import class_dict
 from .recorded import Note
 from .staged import Staged
 from .view import PLAIN_VIEW, View
-from .world import OVERLOADS, World
+from .world import World
 
 Place = str
 Value = Any
@@ -77,7 +77,8 @@ def prove(staged: Staged, remade: Collection[str] = ()) -> tuple[str, ...]:
         before = describe_live(staged.root, staged.app, staged.measurement.opened, staged.view)
     finally:
         apply(staged.ops, forward=True)
-    lost = _methods_of_the_gone(staged) | _overloads_that_went(staged)
+    loose = went.overloads(staged) | _taken_away(staged, {id(before.objects)})
+    lost = went.methods_of_the_gone(staged) | loose
     after = describe_live(staged.root, staged.app, staged.measurement.opened, staged.view, lost)
     findings = compare(staged, before, after, remade)
     unlinked = _unlinked(before, after)
@@ -85,7 +86,7 @@ def prove(staged: Staged, remade: Collection[str] = ()) -> tuple[str, ...]:
     gc.collect()  # what staging and describing held on to is no holder of the program's
     if staged.carry is not None:
         findings += tuple(staged.carry.rehearse())
-    return findings + of_the_heap(staged, unlinked)
+    return findings + of_the_heap(staged, unlinked, loose)
 
 
 def compare(staged: Staged, before: Graph, after: Graph, remade: Collection[str] = ()) -> tuple[str, ...]:
@@ -124,8 +125,9 @@ def compare(staged: Staged, before: Graph, after: Graph, remade: Collection[str]
     return tuple(findings)
 
 
-def of_the_heap(staged: Staged, unlinked: Mapping[int, Note]) -> tuple[str, ...]:
-    """Objects that live and lack what the new code reads; containers that hold on to a class that is gone."""
+def of_the_heap(staged: Staged, unlinked: Mapping[int, Note], loose: Collection[int]) -> tuple[str, ...]:
+    """Objects that live and lack what the new code reads; containers that hold on to a class that is gone.
+    `loose` are ids of functions that went with the edit, and hold nothing back."""
     left_out = _parts_of_the_dead(staged, unlinked) | staged.built
     objects = all_objects()
     is_ours = World(staged.root).is_local
@@ -156,7 +158,7 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note]) -> tuple[str, ...]
     del asked, objects  # they hold classes, and are no holders of the program's
     gone, ours, values = _gone(staged), _own_records(staged), _values(staged)
     if gone:
-        findings += heap.holders(gone, ours, staged.view, values, _overloads_that_went(staged))
+        findings += heap.holders(gone, ours, staged.view, values, loose)
     findings += rebound.held(staged.ops, staged.functions, ours | values, staged.view)
     return tuple(findings)
 
@@ -178,23 +180,12 @@ def _gone(staged: Staged) -> dict[int, tuple[Any, str]]:
     return gone
 
 
-def _methods_of_the_gone(staged: Staged) -> set[int]:
-    """ids of functions that stand in a class whose place another has taken: the undo keeps it, and them."""
-    return {
-        id(value)
-        for live, _ in staged.exchanged.values()
-        for value in class_dict(live).values()
-        if type(value) is types.FunctionType
-    }
-
-
-def _overloads_that_went(staged: Staged) -> set[int]:
-    """ids of functions that `typing` has no more as overloads, which was all that they were there for."""
-    return {
-        id(op.before)
-        for op in staged.ops
-        if op.where.startswith(OVERLOADS) and type(op.before) is types.FunctionType
-    }
+def _taken_away(staged: Staged, passed: set[int]) -> set[int]:
+    gone = _gone(staged)
+    if not gone:
+        return set()
+    ours = _own_records(staged) | _values(staged) | passed
+    return went.taken_away(staged, gone, ours)
 
 
 def _unlinked(before: Graph, after: Graph) -> dict[int, Note]:

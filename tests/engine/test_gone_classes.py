@@ -94,3 +94,44 @@ def test_an_alias_of_such_a_class_that_the_program_holds_is_none_of_them(program
     outcome = program.patch({"layers.py": LAYERS.format("__slots__ = ()", 2)})
     assert outcome.effect is Effect.RELOAD, held
     assert "holds the old Reader" in " ".join(outcome.reasons)
+
+
+POOL = """
+import typing
+class Link:
+    __slots__ = ({slots})
+class Pool:
+    def get(self) -> Link: return Link()
+{more}
+"""
+GOING = {
+    "a method": "    def owns(self, link: Link): return True",
+    "a method of the class": "    @classmethod\n    def owns(cls, links: typing.List[Link]): return True",
+    "a property": "    @property\n    def link(self) -> typing.Optional[Link]: return None",
+    "a function": "def owns(link: Link, kind=Link): return True",
+}
+
+
+@pytest.mark.parametrize("name", GOING)
+def test_a_function_that_goes_with_the_edit_holds_back_no_class(program: Program, name: str) -> None:
+    program.runs({"m.py": POOL.format(slots="'n',", more=GOING[name])})
+    m = program.module("m")
+    old = weakref.ref(m.Link)
+    outcome = program.patch({"m.py": POOL.format(slots="'n', 'e'", more="")})
+    assert outcome, outcome.reasons
+    assert m.Link.__slots__ == ("n", "e") and type(m.Pool().get()) is m.Link
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert m.Link is old() and any(hasattr(owner, "owns") or hasattr(owner, "link") for owner in (m, m.Pool))
+
+
+@pytest.mark.parametrize("name", ["a method", "a function"])
+def test_a_function_that_goes_and_that_the_program_has_elsewhere_holds_its_class_back(
+    program: Program, name: str
+) -> None:
+    program.runs({"m.py": POOL.format(slots="'n',", more=GOING[name])})
+    m = program.module("m")
+    held = [m.Pool().owns if name == "a method" else m.owns]
+    outcome = program.patch({"m.py": POOL.format(slots="'n', 'e'", more="")})
+    assert outcome.effect is Effect.RELOAD, held
+    assert "old Link" in " ".join(outcome.reasons)
