@@ -18,7 +18,7 @@ from typing import Any
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import Op, SlotKind
 
-from . import codes
+from . import codes, inner_defaults
 from .frozen import thawed
 from .graph import Graph
 from .instances import functions_in, only_recorded
@@ -40,9 +40,12 @@ class Exchange:
         self.followed: dict[int, tuple[types.CodeType, types.CodeType | None]] = {}
         """Those that every function on such code follows, not only the ones that are exchanged by name: a
         function that another decorator makes now says nothing of what the old decorator made elsewhere."""
+        self.makers: dict[int, types.CodeType] = {}
+        """id of the code of a function that another makes: the code of that one."""
         for f, old, new in functions.values():
+            self.makers |= _makers(old) | _makers(new)
             for before, after in codes.pairs(old, new):
-                if after is None or not codes.same(before, after):
+                if after is None or not codes.same(before, after) or self.makes_otherwise(before, after):
                     differing[id(before)] = before, after
                     if before is not old or (
                         old.co_qualname == new.co_qualname and not _still_made(f, old, functions)
@@ -55,6 +58,26 @@ class Exchange:
             if after is None or not codes.same_body(before, after)
         }
         """Without those that differ in line numbers alone."""
+
+    def makes_otherwise(self, before: types.CodeType, after: types.CodeType) -> bool:
+        """Does the new code give the function other defaults?"""
+        made = self._made(before), self._made(after)
+        return made[0] is not None and made[1] is not None and inner_defaults.differ(made[0], made[1])
+
+    def defaults(
+        self, f: types.FunctionType, before: types.CodeType, after: types.CodeType, view: View
+    ) -> Iterator[Op]:
+        made = self._made(before), self._made(after)
+        if made[0] is not None and made[1] is not None:
+            yield from inner_defaults.ops(f, made[0], made[1], view)
+
+    def _made(self, code: types.CodeType) -> inner_defaults.Made | None:
+        maker = self.makers.get(id(code))
+        return None if maker is None else (code, maker)
+
+
+def _makers(code: types.CodeType) -> dict[int, types.CodeType]:
+    return {id(part): around for around in codes.walk(code) for part in codes.inner(around)}
 
 
 def _still_made(f: types.FunctionType, code: types.CodeType, functions: Functions) -> bool:
@@ -72,13 +95,14 @@ def _still_made(f: types.FunctionType, code: types.CodeType, functions: Function
     )
 
 
-def needs_scan(functions: Functions) -> bool:
+def needs_scan(functions: Functions, exchange: Exchange) -> bool:
     """Can there be closures of changed functions?  Only where such a function makes functions, and those
     differ."""
     return any(
         codes.makes_functions(old)
         and any(
-            before is not old and (after is None or not codes.same(before, after))
+            before is not old
+            and (after is None or not codes.same(before, after) or exchange.makes_otherwise(before, after))
             for before, after in codes.pairs(old, new)
         )
         for _, old, new in functions.values()
@@ -112,6 +136,7 @@ def closures(
                 f"closures of {before.co_qualname} are in use, and its new code needs other variables"
             )
         ops.append(Op(f, SlotKind.CODE, "__code__", before, after, where))
+        ops += exchange.defaults(f, before, after, view)
     return ops, gone
 
 

@@ -208,7 +208,7 @@ def _scan(
     cached = memo.cached_properties(merger.functions, world)
     caches = bool(measurement.stale_names)
     asked = memo.recalled(measurement.difference.recalled, merger.locator)
-    closures = heap.needs_scan(merger.functions)
+    closures = heap.needs_scan(merger.functions, exchange)
     if not (exchanged or search or cached or caches or given or any(asked) or closures):
         return (), []
     following = list[Op]()
