@@ -91,12 +91,15 @@ class Flow:
 
     def names(self, offset: int) -> frozenset[str]:
         """The names (globals, attributes, free variables) that may still be read from here on."""
-        reached = {at for at, _ in self._walk(offset)}
         return frozenset(
             str(self.steps[at].argval)
-            for at in reached
+            for at in self.reached(offset)
             if self.steps[at].opcode in _NAMING and self.steps[at].opname.startswith("LOAD")
         )
+
+    def reached(self, offset: int) -> frozenset[int]:
+        """The instructions that may still run from here on."""
+        return frozenset(at for at, _ in self._walk(offset))
 
     def _looping(self, offset: int) -> Iterator[int]:
         step = self.steps[offset]

@@ -46,6 +46,8 @@ class Blocker:
     """Names that it may still call in the old way, and that take other parameters by now."""
     holds: str = ""
     """The class that it holds on to and that gives way to another."""
+    took: tuple[str, ...] = ()
+    """Variables whose old values it goes on with."""
 
     def __str__(self) -> str:
         text = f"{self.holder}: {self.qualname} ({self.file}, line {self.line})"
@@ -57,6 +59,8 @@ class Blocker:
             text += f" and would call {', '.join(self.calls)} with old arguments"
         if self.holds:
             text += f" holds the class {self.holds}, which gives way to another class object"
+        if self.took:
+            text += f" and goes on with the {', '.join(self.took)} that it took before"
         return text
 
 
@@ -102,14 +106,14 @@ def blockers(
     wanted = {id(code): code for code in codes}
     found = []
     seen: set[int] = set()
-    for holder, frame, running in _frames(objects):
+    for holder, frame, running in everywhere(objects):
         if id(frame.f_code) in wanted and id(frame) not in seen:
             seen.add(id(frame))
-            found.append(_blocker(holder, frame, running, incompatible))
+            found.append(blocker(holder, frame, running, incompatible))
     return tuple(found)
 
 
-def _blocker(holder: str, frame: FrameType, running: bool, incompatible: Collection[str]) -> Blocker:
+def blocker(holder: str, frame: FrameType, running: bool, incompatible: Collection[str] = ()) -> Blocker:
     code = frame.f_code
     flow = flow_of(code)
     at = flow.at(frame.f_lasti)
@@ -129,7 +133,7 @@ def _blocker(holder: str, frame: FrameType, running: bool, incompatible: Collect
 # -- where frames are ------------------------------------------------------------------------
 
 
-def _frames(objects: Iterable[object]) -> Iterator[tuple[str, FrameType, bool]]:
+def everywhere(objects: Iterable[object]) -> Iterator[tuple[str, FrameType, bool]]:
     """(holder, frame, whether it is on a thread's stack)."""
     for holder, frame in in_threads():
         yield holder, frame, True

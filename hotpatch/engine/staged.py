@@ -17,7 +17,7 @@ from hotpatch.ops import ABSENT, Op, SlotKind
 from hotpatch.pace import breathe
 from hotpatch.transform import Transformer
 
-from . import carry_places, codes, collector, effects, filled, frames, heap, held, memo, quiet
+from . import carry_places, codes, collector, effects, filled, frames, heap, held, memo, quiet, taken
 from .build import Builder
 from .carry import Carry, Choices
 from .difference import Difference
@@ -77,8 +77,9 @@ class Staged:
     """Of `exchanged`: those whose objects can't follow."""
 
     def blockers_now(self) -> tuple[Blocker, ...]:
-        found = quiet.blockers_of(self.exchange, self.incompatible, self._suspended())
-        return found + held.holding(self.exchanged)
+        suspended = self._suspended()
+        found = quiet.blockers_of(self.exchange, self.incompatible, suspended)
+        return found + taken.by_loops(self.ops, suspended) + held.holding(self.exchanged)
 
     def on_old_code(self, undone: bool = False) -> tuple[Blocker, ...]:
         """Every frame that runs what this edit replaced; once it is undone, what it had brought."""
@@ -174,7 +175,7 @@ def _stage(
         incompatible=incompatible,
         suspended=tuple(map(weakref.ref, suspended)),
         gone=tuple(map(weakref.ref, gone)),
-        blockers=quiet.blockers_of(exchange, incompatible, suspended),
+        blockers=quiet.blockers_of(exchange, incompatible, suspended) + taken.by_loops(base, suspended),
         view=view,
         notes=tuple(f"{name} was made by running its statement" for name in statements.ran),
     )
