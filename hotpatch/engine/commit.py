@@ -26,7 +26,7 @@ from hotpatch.ops import ABSENT, Op, SlotKind
 
 from .carried_items import carried
 from .order import keys_of, putting_in_order, stands_in_order, those_in
-from .reading import MAPPINGS, MISSING, class_module, qualname_of, raw_dict, slot_value, solid_base
+from .reading import MAPPINGS, MISSING, PLAIN, class_module, qualname_of, raw_dict, slot_value, solid_base
 from .view import PLAIN_VIEW, View
 
 Call = Callable[[], Any]
@@ -322,6 +322,10 @@ def _orders(ops: tuple[Op, ...]) -> list[tuple[dict[Any, Any], list[Any]]]:
 
 
 def _restore_order(mapping: dict[Any, Any], keys: list[Any]) -> None:
-    """The keys of before in their order, then those that came since; in one go for who looks from outside."""
-    if keys_of(mapping)[: len(keys)] != keys:
-        putting_in_order(mapping, those_in(mapping, keys))()
+    """The keys of before in their order, then those that came since; in one go for who looks from outside.
+    A plain key that went and came back may be another object of the same value."""
+    here = keys_of(mapping)
+    if here[: len(keys)] != keys:
+        plain = {(type(key), key): key for key in here if type(key) in PLAIN}
+        same = [plain.get((type(key), key), key) if type(key) in PLAIN else key for key in keys]
+        putting_in_order(mapping, those_in(mapping, same))()

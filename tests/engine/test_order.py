@@ -32,6 +32,16 @@ def test_keys_of_a_table_that_lives_come_in_the_new_order(program: Program) -> N
     assert list(live) == ["all", "static", "added later"]
 
 
+def test_a_key_that_goes_comes_back_to_its_place_whatever_object_it_is(program: Program) -> None:
+    program.runs(rules("the first", "the second", "the third"))
+    live = program.module("ordered").RULES
+    outcome = program.pushed(rules("the third"))
+    assert outcome, outcome.reasons
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert list(live) == ["the first", "the second", "the third"]
+
+
 def test_the_order_survives_the_wire(program: Program) -> None:
     program.runs(rules("all", "static"))
     program.module("ordered")
