@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dis
+import inspect
 import itertools
+from collections.abc import Iterator
 from types import CodeType
+from typing import Final
 
 from . import codes
 
@@ -36,20 +39,56 @@ def by_position(code: CodeType) -> dict[str, int]:
     for part in codes.walk(code):
         steps = list(dis.get_instructions(part))
         for at, step in enumerate(steps):
-            if step.opname not in ("CALL", "CALL_KW"):
-                continue
-            before, count = steps[:at], step.arg or 0
-            if before[-1].opname == "PRECALL":  # 3.11
-                before.pop()
-            named, last = 0, before[-1]
-            if last.opname == "KW_NAMES":
-                named = len(part.co_consts[last.arg or 0])
-            elif step.opname == "CALL_KW" and type(last.argval) is tuple:
-                named = len(before.pop().argval)
-            callee = _callee(before, count)
-            if callee is not None and callee.opname == "LOAD_GLOBAL":
-                found[callee.argval] = max(found.get(callee.argval, 0), count - named)
+            if step.opname in _CALLS:
+                callee, count = _called(part, steps[: at + 1])
+                if callee is not None:
+                    found[callee] = max(found.get(callee, 0), count)
     return found
+
+
+def made_by_calls(code: CodeType) -> dict[str, str]:
+    """Local variables that are never anything else than what the call of one global gave, and its name."""
+    if any(step.opname.startswith("STORE_DEREF") for part in codes.inner(code) for step in _all_steps(part)):
+        return {}
+    found, steps = dict[str, set[str | None]](), list(dis.get_instructions(code))
+    for at, step in enumerate(steps):
+        if step.opname.startswith(("STORE_FAST", "STORE_DEREF")):
+            variables = step.argval if type(step.argval) is tuple else (step.argval,)
+            is_call = steps[at - 1].opname in _CALLS and not step.is_jump_target
+            made = (
+                _called(code, steps[:at])[0] if is_call and step.opname != "STORE_FAST_STORE_FAST" else None
+            )
+            for name in variables[: 1 if step.opname == "STORE_FAST_LOAD_FAST" else 2]:
+                found.setdefault(name, set()).add(made)
+    starred = bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    handed = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + starred]
+    return {
+        name: made
+        for name, (made, *others) in found.items()
+        if made is not None and not others and name not in handed
+    }
+
+
+_CALLS: Final = ("CALL", "CALL_KW")
+
+
+def _all_steps(code: CodeType) -> Iterator[dis.Instruction]:
+    return (step for part in codes.walk(code) for step in dis.get_instructions(part))
+
+
+def _called(code: CodeType, steps: list[dis.Instruction]) -> tuple[str | None, int]:
+    """The global that the last of these steps calls, if any, and how many arguments it gets by place."""
+    step, before = steps[-1], steps[:-1]
+    if before[-1].opname == "PRECALL":  # 3.11
+        before.pop()
+    named, last = 0, before[-1]
+    if last.opname == "KW_NAMES":
+        named = len(code.co_consts[last.arg or 0])
+    elif step.opname == "CALL_KW" and type(last.argval) is tuple:
+        named = len(before.pop().argval)
+    callee = _callee(before, step.arg or 0)
+    is_global = callee is not None and callee.opname == "LOAD_GLOBAL"
+    return (callee.argval if callee is not None and is_global else None), (step.arg or 0) - named
 
 
 def _callee(steps: list[dis.Instruction], arguments: int) -> dis.Instruction | None:

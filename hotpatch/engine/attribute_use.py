@@ -231,15 +231,18 @@ _ASKS: Final = frozenset({"COPY", "TO_BOOL", "UNARY_NOT"})
 def given(code: CodeType) -> set[str]:
     """Attributes that code sets on what it may have made; not on what it was handed, nor where it adds to
     one, which has to be there."""
+    return {name for name, _ in given_to(code)}
+
+
+def given_to(code: CodeType) -> set[tuple[str, str | None]]:
+    """The same, each with the variable that holds what it is set on; None where that is not told."""
     steps = list(_steps(code))
     bound = {step.argval for step in steps if step.opname.startswith("STORE_FAST")}
     handed = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]) - bound
     return {
-        s.argval
+        (s.argval, _loaded(last))
         for last, s in itertools.pairwise(steps)
-        if s.opname == "STORE_ATTR"
-        and last.opname != "SWAP"
-        and not any(_loads(last, name) for name in handed)
+        if s.opname == "STORE_ATTR" and last.opname != "SWAP" and _loaded(last) not in handed
     }
 
 
@@ -307,7 +310,12 @@ def _stores_on_self(code: CodeType, steps: Iterable[dis.Instruction]) -> Iterato
 
 
 def _loads(step: dis.Instruction, name: str) -> bool:
+    return _loaded(step) == name
+
+
+def _loaded(step: dis.Instruction) -> str | None:
+    """The name of what the step leaves on top, if it has one."""
     if not step.opname.startswith(("LOAD_", "STORE_FAST_LOAD_")) or step.opname == "LOAD_CONST":
-        return False
+        return None
     loaded = step.argval[-1] if type(step.argval) is tuple else step.argval
-    return bool(loaded == name)
+    return loaded if type(loaded) is str else None

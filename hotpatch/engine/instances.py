@@ -222,9 +222,11 @@ class Lacking:
             passed = making.passed(new) - (set() if old is None else making.passed(old))
             if not names | passed or new.co_name in MAKERS:
                 continue
-            for cls in making.classes_made(new, f.__globals__):
+            made, space = making.set_on_made(new), f.__globals__
+            for cls in making.classes_made(new, space):
                 taken = making.taken_as_they_come(cls, passed)
-                given.setdefault(id(cls), set()).update(names | taken)
+                of_it = {name for name, by in made if by is None or making.may_give(space.get(by), cls)}
+                given.setdefault(id(cls), set()).update(names & of_it | taken)
         return given
 
 

@@ -12,7 +12,7 @@ import dis
 import inspect
 import types
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from hotpatch.ops import Op, SlotKind
 
@@ -66,6 +66,23 @@ def set_on_others(code: types.CodeType) -> set[str]:
     """Attributes that code sets on something else than its own object, which it may have made."""
     me = attribute_use.stored_on_self(code) if "." in code.co_qualname else set[str]()
     return (attribute_use.given(code) - me) | named_as_text(code)
+
+
+def set_on_made(code: types.CodeType) -> set[tuple[str, str | None]]:
+    """The same, each with the global whose call made what it is set on; None where that may be anything."""
+    names, made = set_on_others(code), arguments.made_by_calls(code)
+    by_text = {(name, None) for name in named_as_text(code)}
+    return by_text | {(n, made.get(v) if v else None) for n, v in attribute_use.given_to(code) if n in names}
+
+
+def may_give(made_by: Any, cls: type) -> bool:
+    """May a call of this give an object of the class, and not of a class below?"""
+    if not issubclass(type(made_by), type) or class_attribute(type(made_by), "__call__") is not _CALL:
+        return True
+    return made_by is cls or type(class_attribute(made_by, "__new__")) is not types.BuiltinFunctionType
+
+
+_CALL: Final = type.__dict__["__call__"]
 
 
 def passed(code: types.CodeType) -> set[str]:

@@ -214,3 +214,48 @@ def test_what_is_passed_by_a_keyword_and_put_elsewhere_is_missed_by_nobody(progr
     outcome = program.patch({"m.py": text.format(" + Query(stamp=1).terms + [ROW.stamp]")})
     assert outcome, outcome.reasons
     assert m.find() == [("name", "a"), ("stamp", 1), "!"]
+
+
+FACTORY = (
+    "class Handler:\n    def write(self): return 'written'\n"
+    "class App:\n    def __init__(self): self.handlers = []\n"
+    "def make_app():\n    app = App()\n    handler = Handler()\n    app.handlers.append(handler)\n"
+    "{}    return app\n"
+    "HANDLERS = [Handler()]\nAPP = make_app()\n"
+    "def index(app=APP): return len(app.handlers){}\n"
+)
+
+
+def test_what_a_factory_sets_on_one_object_that_it_makes_no_other_is_to_have(program: Program) -> None:
+    program.runs({"m.py": FACTORY.format("", "")})
+    m = program.module("m")
+    m.HANDLERS.append(m.Handler())
+    outcome = program.patch({"m.py": FACTORY.format("    app.search = 4\n", " + app.search")})
+    assert outcome, outcome.reasons
+    assert m.index() == 5
+
+
+@pytest.mark.parametrize(
+    "gives",
+    [
+        "    handler.search = 4\n",
+        "    for handler in [handler]: handler.search = 4\n",
+        "    app = handler\n    app.search = 4\n    app = App()\n    app.handlers.append(handler)\n",
+        "    (lambda: handler)().search = 4\n",
+        "    handler = Handler() if app else App()\n    handler.search = 4\n",
+    ],
+)
+def test_what_a_factory_may_set_on_an_object_others_of_its_class_are_to_have(
+    program: Program, gives: str
+) -> None:
+    program.runs({"m.py": FACTORY.format("", "").replace("index(app=APP)", "index(app)")})
+    m = program.module("m")
+    m.HANDLERS.append(m.Handler())
+    new = (
+        FACTORY.format(gives, "")
+        .replace("index(app=APP)", "index(app)")
+        .replace("(app.han", "(app.search or app.han")
+    )
+    outcome = program.patch({"m.py": new})
+    lacking = "objects of Handler that live lack search, which new code reads and no old code set"
+    assert lacking in outcome.reasons
