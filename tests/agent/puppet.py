@@ -130,8 +130,9 @@ class Puppet:
                         self.rehearsal = Rehearsal(act.errand, None, problem(told))
                     else:
                         self.rehearsal = Rehearsal(act.errand, How(told["how"]), seconds=0.01)
-                case Replace(worker, among):
-                    self.replace(worker, among)
+                case Replace(worker):
+                    assert self.history.state.replacement is not None
+                    self.replace(worker, self.history.state.replacement.among)
 
     def replace(self, worker: str, among: int) -> None:
         alive = [one for one in read_roll(self.home.workers).alive if one.life is Life.SERVING]

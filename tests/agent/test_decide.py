@@ -200,9 +200,9 @@ def test_a_worker_that_can_not_is_replaced_at_once_and_the_leader_last() -> None
     assert first == facts.Replacing("2-1", 2, "it is unable")
 
     state = told(first, state=COMMITTED)
-    assert decide(state, seen) == (Replace("2-1", 2),)
+    assert decide(state, seen) == (Replace("2-1"),)
     fresh = see(here(1, Phase.UNABLE), here(2, Phase.UNABLE), status(3, (1,)))
-    assert decide(state, fresh) == (Replace("2-1", 2),)
+    assert decide(state, fresh) == (Replace("2-1"),)
     leaving = see(here(1, Phase.UNABLE), evolve(TWO, life=Life.LEAVING), status(3, (1,)))
     second = the_record(decide(state, leaving))
     assert second == facts.Replaced("2-1")
@@ -258,7 +258,7 @@ def test_a_release_whose_new_workers_never_come_is_rolled_back() -> None:
     state = told(facts.Replacing("2-1", 2), state=COMMITTED)
     stuck = see(status(1, (1,)), here(2, Phase.UNABLE))
 
-    assert decide(state, stuck, 120.0) == (Replace("2-1", 2),)
+    assert decide(state, stuck, 120.0) == (Replace("2-1"),)
     assert wake_in(state, stuck, at(100.0)) == 20.0
     fact = the_record(decide(state, stuck, 120.1))
     assert isinstance(fact, facts.RolledBack)

@@ -76,6 +76,8 @@ ROWS = (
     Row("ledger.settled", "leader"),
     Row("ledger.replacing", "leader", "reload"),
     Row("leaver", "leader", "reload"),
+    Row("orders", "leader", "reload"),
+    Row("orders", "leader", "reload", visit=2),
     Row("ledger.replaced", "leader", "reload"),
     Row("ledger.rolled_back", "leader", "rollback"),
     Row("status", "worker"),

@@ -125,7 +125,7 @@ def test_a_replacement_that_the_way_back_has_made_needless_is_called_off() -> No
 def test_a_successor_that_is_one_too_many_is_not_replaced_while_it_may_be_on_its_way_out() -> None:
     events = facts.Replacing("2-1", 2, on=1), Moved(1, Event.ABORT, "no"), facts.Replaced("2-1", "taken back")
     state = told(*events, state=replacing_one())
-    assert not decide(state, looked(verified(1), verified(2), started_on_it(3)))
+    assert not decide(state, looked(verified(1), verified(2), started_on_it(3), wanted=2))
     fact = the_record(decide(state, looked(verified(1), started_on_it(3))))
     assert isinstance(fact, facts.Replacing) and (fact.worker, fact.on) == ("3-1", 0)
 
@@ -141,7 +141,7 @@ def test_a_replacement_that_a_retry_has_found_under_way_goes_on_to_its_end() -> 
     called_off = told(facts.Failed(1, digest(1), NO), state=replacing)
     again = facts.Offered(1, digest(1), "", strategy=ROLLING)
     state = told(Moved(1, Event.RETRY), again, state=called_off)
-    assert decide(state, looked(status(1), status(2))) == (Replace("2-1", 2),)
+    assert decide(state, looked(status(1), status(2))) == (Replace("2-1"),)
 
     back = told(Moved(1, Event.ABORT, "no"), state=state)
     fact = the_record(decide(back, looked(status(1), status(2))))
@@ -203,10 +203,10 @@ def test_a_batch_of_two_is_replaced_together_with_the_leader_last() -> None:
 
     state = told(first, state=state)
     everybody = [verified(pid) for pid in (1, 2, 3, 4)]
-    assert decide(state, looked(*everybody)) == (Replace("2-1", 4, 2),)
+    assert decide(state, looked(*everybody)) == (Replace("2-1", 2),)
     new = [started_on_it(5), started_on_it(6)]
-    assert decide(state, looked(*everybody, *new)) == (Replace("2-1", 4, 2),)
-    assert decide(state, looked(verified(1), verified(3), verified(4), *new)) == (Replace("3-1", 4, 1),)
+    assert decide(state, looked(*everybody, *new)) == (Replace("2-1", 2),)
+    assert decide(state, looked(verified(1), verified(3), verified(4), *new)) == (Replace("3-1", 1),)
     fact = the_record(decide(state, looked(verified(1), verified(4), *new)))
     assert fact == facts.Replaced("2-1")
 

@@ -139,7 +139,7 @@ def test_old_code_that_goes_on_costs_its_worker_the_place_if_the_release_says_so
     fact = the_record(decide(state, seen, 8.0))
     assert isinstance(fact, facts.Replacing)
     state = told(fact, state=state)
-    assert decide(state, seen, 8.1) == (Replace("2-1", 2),)
+    assert decide(state, seen, 8.1) == (Replace("2-1"),)
     gone = see(status(1, (1,)), status(3, (1,)))
     assert the_record(decide(state, gone, 9.0)) == facts.Replaced("2-1")
 

@@ -99,7 +99,7 @@ def test_a_whole_set_is_started_beside_the_other_and_nobody_is_asked_to_go() -> 
     fact = the_record(decide(state, looked(*OLD)))
     assert isinstance(fact, facts.Replacing)
     assert (fact.among, fact.on, 1 + len(fact.others)) == (2, 1, 2)
-    assert decide(STARTED, looked(*OLD, new(3))) == (Replace("1-1", 2, 2, keep=True),)
+    assert decide(STARTED, looked(*OLD, new(3))) == (Replace("1-1", 2, keep=True),)
 
 
 def test_the_set_is_ready_when_as_many_wait_as_serve() -> None:
@@ -118,7 +118,7 @@ def test_the_flip_has_settled_when_those_that_answer_run_the_release() -> None:
 
 def test_a_set_that_is_ready_may_stay_so_for_as_long_as_a_person_takes() -> None:
     held = told(Moved(1, Event.PAUSE), state=READY)
-    assert decide(held, looked(*OLD, *NEW), tick=500.0) == (Replace("1-1", 2, 2, keep=True),)
+    assert decide(held, looked(*OLD, *NEW), tick=500.0) == (Replace("1-1", 2, keep=True),)
 
 
 def test_the_set_that_is_too_many_goes_when_the_rollout_has_ended() -> None:
@@ -145,14 +145,14 @@ def test_a_release_of_which_nobody_serves_the_old_version_any_more_is_taken_back
 
 def test_one_that_waits_for_nothing_any_more_is_replaced_where_it_is_not_too_many() -> None:
     promoted = told(Moved(1, Event.PROMOTE), facts.Replaced("1-1"), state=KEPT)
-    fact = the_record(decide(promoted, looked(OLD_WAIT[0], NEW_SERVE[0])))
+    fact = the_record(decide(promoted, looked(OLD_WAIT[0], NEW_SERVE[0], wanted=2)))
     assert isinstance(fact, facts.Replacing) and fact.worker == "1-1"
     assert not decide(promoted, looked(*OLD_WAIT, *NEW_SERVE))
 
 
 def test_a_set_that_is_too_many_goes_one_by_one_for_as_long_as_that_takes() -> None:
     promoted = told(Moved(1, Event.PROMOTE), facts.Replaced("1-1"), state=KEPT)
-    assert not decide(promoted, looked(*OLD_WAIT, *NEW_SERVE, wanted=3), tick=500.0)
+    assert not decide(promoted, looked(*OLD_WAIT, *NEW_SERVE, wanted=2), tick=500.0)
 
 
 def test_a_retry_starts_its_second_set_once_it_is_rehearsed_again() -> None:

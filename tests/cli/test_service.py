@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from hotpatch_agent.home import spool
 from hotpatch_agent.home.folder import Home, open_home
+from hotpatch_agent.home.headcount import Wanted, note_wanted
 from hotpatch_agent.home.status import Life, read_roll
-from hotpatch_agent.leader.replace import note_wanted
 
 from hotpatch.trust import root as roots
 from tests.agent import puppet
@@ -67,7 +67,7 @@ class Shop:
 
     def start(self, *behaviours: dict[str, Any]) -> None:
         """Start these workers, the first of which leads, for a master that means to have as many."""
-        note_wanted(self.home.path, len(behaviours))
+        note_wanted(self.home.path, Wanted("1-1", len(behaviours), len(behaviours)))
         for behaviour in behaviours:
             self.workers.append(puppet.start(self.folder, behaviour))
             until(lambda: len(read_roll(self.home.workers).alive) == len(self.workers))

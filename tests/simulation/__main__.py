@@ -15,9 +15,9 @@ import traceback
 from hotpatch_agent.cli import tell
 
 from tests.simulation import quick
+from tests.simulation.kinds import KINDS
 from tests.simulation.many import many, say
-from tests.simulation.service import SimService, finish
-from tests.simulation.two_sets import EVENTS, TwoSets
+from tests.simulation.service import finish
 
 
 def main() -> int:
@@ -26,17 +26,18 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="the first one")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--replay", type=int, metavar="SEED")
-    parser.add_argument("--two-sets", action="store_true", help="those of `two_sets`")
+    parser.add_argument("--kind", choices=KINDS, default="ordinary", help="of schedule")
     chosen = parser.parse_args()
     if chosen.replay is not None:
-        return replay(chosen.replay, chosen.two_sets)
-    return many(chosen.seed, chosen.schedules, chosen.jobs, chosen.two_sets)
+        return replay(chosen.replay, chosen.kind)
+    return many(chosen.seed, chosen.schedules, chosen.jobs, chosen.kind)
 
 
-def replay(seed: int, two: bool) -> int:
+def replay(seed: int, kind: str) -> int:
     """One schedule again, with what it came to."""
     quick.begin()
-    service = TwoSets(seed, EVENTS) if two else SimService(seed)
+    of, events = KINDS[kind]
+    service = of(seed, events)
     broken = False
     try:
         service.run()

@@ -8,19 +8,19 @@ import multiprocessing
 import sys
 import time
 
+from tests.simulation.kinds import KINDS
 from tests.simulation.service import kinds_of, run
-from tests.simulation.two_sets import EVENTS, TwoSets
 
 CHUNK = 250
 SAY = 40
 """Chunks after which a line says how far it is, and from where to go on if it is ended there."""
 
 
-def many(first: int, count: int, jobs: int, two: bool = False) -> int:
+def many(first: int, count: int, jobs: int, kind: str) -> int:
     """Schedules `first` to `first + count`, over all processors."""
     begun, failed = time.monotonic(), 0
     kinds: collections.Counter[str] = collections.Counter()
-    chunks = [(seed, min(CHUNK, first + count - seed), two) for seed in range(first, first + count, CHUNK)]
+    chunks = [(seed, min(CHUNK, first + count - seed), kind) for seed in range(first, first + count, CHUNK)]
     with multiprocessing.get_context("spawn").Pool(jobs, _sparing) as pool:
         for done, (seen, broken) in enumerate(pool.imap(_chunk, chunks), 1):
             kinds.update(seen)
@@ -41,12 +41,14 @@ def _sparing() -> None:
     gc.set_threshold(20_000)
 
 
-def _chunk(task: tuple[int, int, bool]) -> tuple[collections.Counter[str], list[tuple[int, str]]]:
+def _chunk(task: tuple[int, int, str]) -> tuple[collections.Counter[str], list[tuple[int, str]]]:
     kinds: collections.Counter[str] = collections.Counter()
     broken: list[tuple[int, str]] = []
-    for seed in range(task[0], task[0] + task[1]):
+    first, count, kind = task
+    of, events = KINDS[kind]
+    for seed in range(first, first + count):
         try:
-            kinds.update(kinds_of(run(seed, EVENTS, TwoSets) if task[2] else run(seed)))
+            kinds.update(kinds_of(run(seed, events, of)))
         except Exception as error:  # noqa: BLE001  (whatever it is, the seed is named)
             broken.append((seed, f"{type(error).__name__}: {error}"[:300]))
     return kinds, broken

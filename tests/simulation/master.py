@@ -15,8 +15,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from hotpatch_agent.home.folder import Home
+from hotpatch_agent.home.headcount import Headcount, note_wanted, read_orders
 from hotpatch_agent.leader.levers import Levers
-from hotpatch_agent.leader.replace import note_wanted
 from hotpatch_agent.worker.who_leaves import choose_leaver, forget, watch_over
 
 from hotpatch.errors import DiskFull
@@ -34,26 +34,41 @@ LOG.disabled = True
 class SimMaster:
     """One master; its attributes are called as `who_leaves` knows them from gunicorn's."""
 
-    def __init__(self, machine: Machine, home: Home, workers: int, start: Callable[[], Any]) -> None:
-        self.machine, self.home, self.start = machine, home, start
+    def __init__(
+        self, machine: Machine, home: Home, name: str, workers: int, start: Callable[[], Any]
+    ) -> None:
+        self.machine, self.home, self.name, self.start = machine, home, name, start
         self.configured = workers
         self.tick = machine.tick
         self.WORKERS: dict[int, Any] = {}
         self.files = ProcessFiles(machine.disk, lambda: None, machine.rng)
-        self.means = self.noted = 0
-        """How many workers it means to have."""
+        self.headcount = Headcount(home.path, name, self.files)
+        self.is_noted = False
         self.pulled: list[Callable[[], None]] = []
         """What signals ask for that it has not handled yet."""
         self.ages = 0
         self.turned = machine.tick
         self.waits_until = machine.tick
         watch_over(self, home.path, self.files, self._clock)
-        self._mean(workers)
+        self.headcount.begins_with(workers)
+        self._note()
 
     def _clock(self) -> float:
         return self.machine.time
 
     # -- its number --------------------------------------------------------------------------------
+
+    @property
+    def means(self) -> int:
+        """How many workers it means to have."""
+        return self.headcount.wanted.workers
+
+    def is_any_lost(self) -> bool:
+        """Is an order noted that was not given, or not yet?  A person's may count as that."""
+        wanted = self.headcount.wanted
+        orders = read_orders(self.home.path, wanted.master, self.files)
+        more, less = self.pulled.count(self.more), self.pulled.count(self.less)
+        return orders.more - wanted.more > more or orders.less - wanted.less > less
 
     def more(self) -> None:
         self._mean(self.means + 1)
@@ -64,16 +79,16 @@ class SimMaster:
 
     def _mean(self, number: int) -> None:
         """The number is set; the agent's hook sees to the rest at once, as `hooks.engage` does."""
-        old, self.means = self.means, number
-        if number < old:
+        if number < self.means:
             choose_leaver(self, self.home.path, self.files, self._clock)
+        self.headcount.becomes(number)
         self._note()
 
     def _note(self) -> None:
-        self.noted = 0
+        self.is_noted = False
         with contextlib.suppress(DiskFull):
-            note_wanted(self.home.path, self.means, self.files)
-            self.noted = self.means
+            note_wanted(self.home.path, self.headcount.wanted, self.files)
+            self.is_noted = True
 
     # -- its loop ----------------------------------------------------------------------------------
 
@@ -91,14 +106,15 @@ class SimMaster:
         while self.pulled:
             self.pulled.pop(0)()
         self.manage_workers()
-        if not self.noted:
+        if not self.is_noted:
             self._note()
 
     def hup(self) -> None:
         """All new ones at once, and as many as are too many asked to go: the old ones."""
         self.last, older = self.ages, list(self.WORKERS.values())
         forget(self, self.home.path, self.files)
-        self._mean(self.configured)
+        self.headcount.begins_with(self.configured)
+        self._note()
         for _ in range(self.configured):
             self._start()
         self.manage_workers()
@@ -133,14 +149,12 @@ class SimMaster:
 class SimLevers(Levers):
     """Over the control socket, whose answer may be lost, and the order as well; or by signals."""
 
-    def __init__(
-        self, master: Callable[[], SimMaster], process: Process, is_sure: Callable[[], bool]
-    ) -> None:
+    def __init__(self, master: SimMaster, process: Process, is_sure: Callable[[], bool]) -> None:
         self._of, self._process, self._is_sure = master, process, is_sure
 
     def _pull(self, order: str, lever: signal.Signals) -> bool:
         self._process.gate()
-        master, rng = self._of(), self._process.machine.rng
+        master, rng = self._of, self._process.machine.rng
         change = master.more if lever is signal.SIGTTIN else master.less
         way = rng.random()
         if way < 0.4:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from hotpatch_agent.decision.replacing import RECENT
 from hotpatch_agent.decision.rolling import WORDS
 from hotpatch_agent.home import spool, terms
 from hotpatch_agent.home.folder import Home, Service
@@ -133,19 +132,15 @@ class People:
         elif not up:
             self._signal(self.master.less, lambda number: max(1, number - 1))
 
+    def _hup(self) -> None:
+        self._signal(self.master.hup, lambda number: self.master.configured)
+
     def _signal(self, handle: Callable[[], None], ask: Callable[[int], int]) -> None:
         """A person sends the master a signal, and wants it to have so many workers instead."""
 
         def handled() -> None:
             asked = {ask(number) for number in self.meant}
-            self.meant = asked if self._is_settled() else self.meant | asked
+            self.meant = self.meant | asked if self.master.is_any_lost() else asked
             handle()
 
         self.master.pulled.append(handled)
-
-    def _is_settled(self) -> bool:
-        """Is it certain that no worker is being replaced, and that none is about to be by a number that was
-        looked up before?"""
-        state, now = self.watcher.states[-1], self.machine.now()
-        former = state.former is not None and now.since(state.former.since) < RECENT
-        return state.replacement is None and not former and not any(one.leads for one in self.alive())

@@ -14,7 +14,6 @@ from hotpatch_agent.decision.observe import Observations
 from hotpatch_agent.home import facts, spool
 from hotpatch_agent.home.ledger import Record
 from hotpatch_agent.home.status import Status
-from hotpatch_agent.leader.replace import PATIENCE
 from hotpatch_agent.rollout.judge import Outcome, Verdict
 from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.seen import Seen
@@ -131,13 +130,8 @@ class SimService(People):
         self.old[status.worker] = status
 
     def note_leader(self, worker: SimWorker) -> None:
-        """This one leads from now on.  A leader that comes long after a replacement has ended, where a disk
-        was full, can't tell a lever that the one before has left out from a number that people have set."""
-        before, self.leader = self.leader, worker
-        former = self.watcher.states[-1].former
-        late = former is not None and self.machine.now().since(former.since) >= PATIENCE
-        if late and before is not None and before.replacer._owes:
-            self.meant = self.meant | {self.master.means}
+        """This one leads from now on."""
+        self.leader = worker
 
     def blur(self, seen: Observations) -> Observations:
         """Observations may be late: some workers are seen as they were a while ago."""
@@ -253,7 +247,7 @@ class SimService(People):
     def _begin(self) -> None:
         """A master begins, with as many workers as are configured."""
         self.meant = {self.configured}
-        self.master = SimMaster(self.machine, HOME, self.configured, self._start)
+        self.master = SimMaster(self.machine, HOME, str(next(self.pids)), self.configured, self._start)
 
     def _cut(self) -> None:
         self.machine.power_cut()

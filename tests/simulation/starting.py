@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from attrs import evolve, frozen
@@ -40,6 +39,7 @@ class Starting:
 
     def __init__(self, service: Any, machine: Machine, home: Home, pid: int, wayward: bool) -> None:
         self.service, self.machine, self.home = service, machine, home
+        self.master = service.master
         self.pid, self.me = pid, f"{pid}-{int(machine.tick * 100)}"
         self.wayward = wayward
         """Is it one of those workers in which things go wrong?"""
@@ -52,7 +52,6 @@ class Starting:
         self.lock: Any = None
         self.begun = False
         """Has it begun to lead?"""
-        self.led_since = math.inf
         self.leads = False
         """Does it go by what it has seen of the others, or has levers out that it has to see to?"""
         self.age = 0

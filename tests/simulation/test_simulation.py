@@ -17,7 +17,6 @@ from hotpatch_agent.decision import (
     replacing,
     rolling,
 )
-from hotpatch_agent.decision.acts import Replace
 from hotpatch_agent.decision.observe import Rehearsal
 from hotpatch_agent.decision.states import Stage, State
 from hotpatch_agent.decision.two_sets import has_two
@@ -31,6 +30,8 @@ from hotpatch_agent.rollout.states import ENDED, Station
 
 from tests.simulation import quick
 from tests.simulation.disk import ProcessFiles
+from tests.simulation.scaling import EVENTS as SCALING
+from tests.simulation.scaling import Scaling
 from tests.simulation.service import kinds_of, run
 from tests.simulation.two_sets import EVENTS as TWO_SETS
 from tests.simulation.two_sets import TwoSets
@@ -54,7 +55,16 @@ def test_a_thousand_schedules_with_two_sets_of_workers_keep_every_promise(chunk:
         try:
             run(seed, TWO_SETS, TwoSets)
         except Exception as error:
-            raise AssertionError(f"python -m tests.simulation --two-sets --replay {seed}") from error
+            raise AssertionError(f"python -m tests.simulation --kind two-sets --replay {seed}") from error
+
+
+@pytest.mark.parametrize("chunk", range(4))
+def test_a_thousand_schedules_of_a_service_that_is_scaled_keep_every_promise(chunk: int) -> None:
+    for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
+        try:
+            run(seed, SCALING, Scaling)
+        except Exception as error:
+            raise AssertionError(f"python -m tests.simulation --kind scaling --replay {seed}") from error
 
 
 def test_schedules_with_two_sets_come_upon_every_way_in_which_they_end() -> None:
@@ -206,13 +216,12 @@ def successors_that_nobody_gives_up(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Replacer, "give_up", lambda *_: False)
 
 
+def orders_that_nobody_notes(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("hotpatch_agent.leader.replace.note_orders", lambda *_: None)
+
+
 def one_less_whoever_is_on_the_way_out(patch: pytest.MonkeyPatch) -> None:
-    ask = Replacer._ask_less
-
-    def blindly(replacer: Replacer, act: Replace) -> None:
-        ask(replacer, evolve(act, among=0))
-
-    patch.setattr(Replacer, "_ask_less", blindly)
+    patch.setattr(Replacer, "_is_out", lambda *_: False)
 
 
 def test_workers_that_wait_for_ever_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,6 +256,7 @@ def without(patch: pytest.MonkeyPatch, rule: decide.Rule) -> None:
         half_written_names_that_nobody_sweeps,
         successors_that_nobody_gives_up,
         one_less_whoever_is_on_the_way_out,
+        orders_that_nobody_notes,
         records_that_are_read_without_their_author,
         statuses_that_are_read_without_their_python,
     ],

@@ -29,9 +29,6 @@ class TwoSets(SimService):
         self.trials = True
         self.happens = {**service.EVENTS, "hup": 0.7}
 
-    def _hup(self) -> None:
-        self._signal(self.master.hup, lambda number: self.master.configured)
-
     def _kind(self) -> str:
         return self.rng.choices(list(KINDS), list(KINDS.values()))[0]
 

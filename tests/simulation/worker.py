@@ -14,7 +14,7 @@ from hotpatch_agent.decision.acts import Rehearse, Replace
 from hotpatch_agent.decision.duty import Duty, Task, duty
 from hotpatch_agent.decision.observe import Observations, Rehearsal
 from hotpatch_agent.decision.trial import on_trial
-from hotpatch_agent.decision.two_sets import are_up, is_to_wait, left_over, staying
+from hotpatch_agent.decision.two_sets import are_up, is_to_wait, staying
 from hotpatch_agent.home.facts import How
 from hotpatch_agent.home.status import HERE, Adoption, Blocker, Board, Life, Phase, Problem, Status
 from hotpatch_agent.leader.lead import Leader
@@ -47,8 +47,8 @@ class SimWorker(Starting):
         self.board = Board(self.home.workers, self.me, files, locks)
         self.leader = Leader(self.home, self.history, self.me, self.machine.now, files, locks)
         self.lookout = Lookout(self.home, self.me, self._accept, files, locks, self.machine.now)
-        levers = SimLevers(lambda: self.service.master, process, lambda: self.service.quiet)
-        self.replacer = Replacer(self.home.path, levers, LOG, files, lambda: self.machine.tick)
+        levers = SimLevers(self.master, process, lambda: self.service.quiet)
+        self.replacer = Replacer(self.home.path, levers, LOG, self.master.name, files, self.machine.now)
         self.proving = Proving(
             SimpleNamespace(log=LOG), None, self.home.service.settings, self._unready, self._prove
         )
@@ -253,10 +253,9 @@ class SimWorker(Starting):
         if not self.begun:
             self.leader.begin()
             self.machine.pass_time(MOMENT)
-            self.led_since = self.machine.tick
             self.history.refresh()
             self.service.note_leader(self)
-            self.replacer.begin(self.history.state, self.machine.now())
+            self.replacer.begin()
             self.begun = True
         seen = self.service.blur(self.lookout.look(self.rehearsal))
         found = self.service.judge(self.history.state.underway)
@@ -268,9 +267,8 @@ class SimWorker(Starting):
                 case Replace():
                     self._replace(act, seen)
         state = self.history.state
-        left = left_over(state, seen.alive)
         replaces = state.replacement is not None
-        self.leads = replaces or self.replacer.give_up(staying(state, seen.alive), left)
+        self.leads = replaces or self.replacer.give_up(staying(state, seen.alive))
 
     def _rehearse(self, act: Rehearse) -> None:
         assert self.status is not None
@@ -292,6 +290,5 @@ class SimWorker(Starting):
     def _replace(self, act: Replace, seen: Observations) -> None:
         state = self.history.state
         if state.replacement is not None:
-            mine = self.led_since <= state.replacement.since.tick
             stacks = {state.versions, state.stack_on(state.replacement.on)}
-            self.replacer.replace(act, state.replacement, seen.alive, stacks, mine)
+            self.replacer.replace(act, state.replacement, seen.alive, stacks)

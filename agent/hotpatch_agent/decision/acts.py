@@ -49,12 +49,11 @@ class Rehearse:
 class Replace:
     """See to it that this worker is replaced: a new one healthy first, then this one asked to finish.
 
-    Idempotent: asked at every step until the worker has gone.  `among` is how many workers there are to be
-    afterwards: with `beside` more than that alive, the new ones are there already.
+    Idempotent: asked at every step until the worker has gone.  With `beside` more alive than people want
+    there to be, the new ones are there already.
     """
 
     worker: str
-    among: int
     beside: int = 1
     """How many are still to go: more than one where several are replaced together."""
     keep: bool = False

@@ -182,12 +182,7 @@ def _replacing(state: State, fact: facts.Replacing, at: Instant) -> State:
 
 
 def _replaced(state: State, fact: facts.Replaced, at: Instant) -> State:
-    return evolve(state, replacement=None, former=_former(state, at))
-
-
-def _former(state: State, at: Instant) -> Replacement | None:
-    current = state.replacement
-    return evolve(current, since=at) if current is not None else state.former
+    return evolve(state, replacement=None)
 
 
 def _reloading(state: State, fact: facts.Reloading, at: Instant) -> State:
@@ -196,7 +191,7 @@ def _reloading(state: State, fact: facts.Reloading, at: Instant) -> State:
 
 def _reloaded(state: State, fact: facts.Reloaded, at: Instant) -> State:
     deployed = state.reload.since if state.reload is not None and fact.problem is None else state.deployed
-    return evolve(state, reload=None, replacement=None, former=_former(state, at), deployed=deployed)
+    return evolve(state, reload=None, replacement=None, deployed=deployed)
 
 
 def _absorbed(state: State, fact: facts.Absorbed, at: Instant) -> State:
@@ -215,7 +210,7 @@ def _started(state: State, fact: facts.Started, at: Instant) -> State:
         # A permanent release keeps those that it stands on.
         while head and not head[-1].terms.permanent:
             head = head[:-1]
-    return evolve(state, head=head, replacement=None, former=None, reload=None, forced=(), started=at)
+    return evolve(state, head=head, replacement=None, reload=None, forced=(), started=at)
 
 
 def _repaired(state: State, fact: facts.Repaired, at: Instant) -> State:
@@ -307,7 +302,6 @@ def _revert(state: State, stack: tuple[Entry, ...], leaving: int, name: str, at:
         rollout=rollout,
         transition=Transition(terms, back=True),
         replacement=None,
-        former=_former(state, at),
         reload=None,
         crashes=crashes,
     )

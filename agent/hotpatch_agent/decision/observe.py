@@ -71,7 +71,7 @@ class Observations:
     """In the order in which they are to be taken."""
     rehearsal: Rehearsal | None = None
     wanted: int = 0
-    """How many workers the master means to have; 0 if it has not said."""
+    """How many workers people want there to be; 0 if the master has not said."""
     terms: Terms = field(factory=Terms)
     """The service's own, for what no release is concerned in."""
     rollout: Seen | None = None

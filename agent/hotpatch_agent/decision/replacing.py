@@ -15,7 +15,6 @@ all due at once, and none is asked to go before the rollout has ended (`two_sets
 from __future__ import annotations
 
 import math
-from typing import Final
 
 from attrs import frozen
 
@@ -25,7 +24,7 @@ from hotpatch_agent.decision.reloading import is_outdated
 from hotpatch_agent.decision.states import Replacement, Stage
 from hotpatch_agent.decision.transition import deadline, next_past, why_replaced
 from hotpatch_agent.decision.trial import missing, of_worker, on_trial
-from hotpatch_agent.decision.two_sets import are_up, brings_up, gives_way, has_two, left_over
+from hotpatch_agent.decision.two_sets import are_up, brings_up, gives_way, has_two
 from hotpatch_agent.decision.view import View, listed, needs_reload, runs_head
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.status import Phase, Status
@@ -33,9 +32,6 @@ from hotpatch_agent.home.terms import Terms
 from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.states import RETURNING
 from hotpatch_agent.rollout.strategy import Kind
-
-RECENT: Final = 60.0
-"""Seconds after a replacement for which the number of workers is still taken to be what it was then."""
 
 
 def replace(view: View) -> tuple[Decision, ...]:
@@ -134,17 +130,8 @@ def _at_a_time(view: View) -> int:
 
 
 def _among(view: View) -> int:
-    """How many workers there are to be.  Not how many serve: one may have died a moment ago.  Nor, just
-    after a replacement, what the master says: it may still count the successor as a worker more."""
-    former = _just_ended(view)
-    return former.among if former is not None else view.seen.wanted or len(view.voters)
-
-
-def _just_ended(view: View) -> Replacement | None:
-    former = view.state.former
-    if former is None or left_over(view.state, view.seen.alive) is former:
-        return former  # a set that is too many goes one by one, and takes its time
-    return former if view.now.since(former.since) < RECENT else None
+    """How many workers there are to be.  Not how many serve: one may have died a moment ago."""
+    return view.seen.wanted or len(view.voters)
 
 
 def terms(view: View) -> Terms:
@@ -175,23 +162,20 @@ def _second_set(view: View, current: Replacement) -> tuple[Decision, ...]:
         return ()
     if progress.station in RETURNING:
         return (Append(facts.Replaced(current.worker, f"release {progress.version} is taken back")),)
-    return (Replace(current.worker, current.among, len(current.workers), keep=True),)
+    return (Replace(current.worker, len(current.workers), keep=True),)
 
 
 def _too_many(view: View) -> bool:
-    """Did a replacement end a moment ago whose successors are still here?  They go as being too many; asked
-    to go one by one as well, they would take others with them."""
-    former = _just_ended(view)
-    if former is None or brings_up(view.state, former):
-        return False
-    return len(view.voters) + len(view.booting) > former.among
+    """Are there successors that are not needed any more?  They go as being too many; asked to go one by one
+    as well, they would take others with them."""
+    return len(view.voters) + len(view.booting) > _among(view)
 
 
 def _left_over(view: View) -> list[Status]:
     """Workers that wait although there are not two sets any more, and that don't go as being too many: others
     have died meanwhile."""
     number = len(view.voters) + len(view.waiting) + len(view.booting)
-    return list(view.waiting) if number <= _among(view) or _just_ended(view) is None else []
+    return list(view.waiting) if number <= _among(view) else []
 
 
 def _go_on(view: View, current: Replacement) -> tuple[Decision, ...]:
@@ -205,7 +189,7 @@ def _go_on(view: View, current: Replacement) -> tuple[Decision, ...]:
     if not left and len(here) >= min(current.among, view.seen.wanted or current.among):
         return (Append(facts.Replaced(current.worker)),)
     if not overdue:
-        return (Replace(left[0].worker, current.among, len(left)),) if left else ()
+        return (Replace(left[0].worker, len(left)),) if left else ()
     text = f"no successor of {listed(current.workers)} was serving after {terms(view).replace:g} s"
     rollout = view.state.rollout
     if rollout is not None and rollout.stage is Stage.COMMITTED:

@@ -171,8 +171,6 @@ class State:
     errand: int = 0
     """Number of the record that began the release in progress, or the last one: what a worker reports on."""
     replacement: Replacement | None = None
-    former: Replacement | None = None
-    """The last one, `since` being its end; its successor may still be one worker too many."""
     reload: Reload | None = None
     deployed: Instant | None = None
     """When the last reload that did not fail was asked for: the sources on disk are those that are to run."""

@@ -64,13 +64,5 @@ def staying(state: State, alive: Sequence[Status]) -> Sequence[Status]:
     return [evolve(one, life=Life.SERVING) for one in alive if one.life in HERE and runs_head(state, one)]
 
 
-def left_over(state: State, alive: Sequence[Status]) -> Replacement | None:
-    """What a set was started by that waits and is needed no more, if there is one."""
-    former = state.former
-    if state.replacement is not None or former is None or not brings_up(state, former):
-        return None
-    return former if any(one.life is Life.WAITING for one in alive) else None
-
-
 def _others(status: Status, alive: Sequence[Status]) -> list[Status]:
     return [one for one in alive if one.worker != status.worker]

@@ -228,6 +228,15 @@ def worker_id() -> str:
     return f"{os.getpid()}-{start_of('/proc/self/stat')}"
 
 
+def master_id() -> str:
+    """The same of the master, in a worker; empty if it has gone."""
+    pid = os.getppid()
+    try:
+        return f"{pid}-{start_of(f'/proc/{pid}/stat')}"
+    except OSError:
+        return ""
+
+
 def start_of(stat: str) -> str:
     """The tick at which a process was started, from its `stat` file.  Raises OSError if it is gone."""
     return _fields(stat)[19]

@@ -18,9 +18,9 @@ from hotpatch_agent.home import spool
 from hotpatch_agent.home.alive import OS_LOCKS, Locks
 from hotpatch_agent.home.disk import OS_FILES, Files
 from hotpatch_agent.home.folder import Home
+from hotpatch_agent.home.headcount import read_wanted
 from hotpatch_agent.home.status import Problem, read_roll
 from hotpatch_agent.home.terms import BadTerms, Terms, read_terms
-from hotpatch_agent.leader.replace import wanted
 from hotpatch_agent.rollout import strategy_file
 
 Accept = Callable[[bytes], Release]
@@ -61,6 +61,7 @@ class Lookout:
         self._judged = {name: item for name in names if (item := self._item(name)) is not None}
         roll = read_roll(self._home.workers, self._files, self._locks)
         items = tuple(self._judged.values())
+        wanted = read_wanted(self._home.path, self._files)
         return Observations(
             self._me,
             roll.alive,
@@ -68,7 +69,7 @@ class Lookout:
             roll.debris,
             items,
             rehearsal,
-            wanted(self._home.path, self._files),
+            wanted.people if wanted is not None else 0,
             self._terms,
             at=begun,
         )

@@ -5,38 +5,46 @@ oldest.  So that it asks the one that is meant, the leader names that worker in 
 the master goes by that (`who_leaves`).  A worker that is asked to go answers what it has accepted and says
 `Connection: close`.
 
-Each call of `replace` does what can be done now; it is called at every step until the worker has gone.  What
-has been sent is remembered in the leader's memory alone: a leader that comes after a crash waits for
-`TAKEOVER` before it sends anything again.
+Each call of `replace` does what can be done now; it is called at every step until the worker has gone.  Each
+order is noted before it is given, and the master notes which it has taken up (`headcount`): whoever leads
+next knows what is still out and how many workers are borrowed, however long ago that was.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from hotpatch.errors import HotpatchError
-from hotpatch_agent.clock import Instant
+from attrs import frozen
+
+from hotpatch_agent.clock import Instant, now
 from hotpatch_agent.decision.acts import Replace
-from hotpatch_agent.decision.states import Replacement, State
-from hotpatch_agent.home.disk import OS_FILES, Files, discard, write_whole
+from hotpatch_agent.decision.states import Replacement
+from hotpatch_agent.home.disk import OS_FILES, Files, write_whole
+from hotpatch_agent.home.headcount import Count, note_orders, read_count, read_orders
 from hotpatch_agent.home.status import HERE, Life, Status
 from hotpatch_agent.leader.levers import Levers
 
 LEAVER: Final = "leaver"
 """The file of the home folder that names the worker to go, by its pid; or, after `BUT`, those that stay."""
 BUT: Final = "but"
-WANTED: Final = "wanted"
-"""The file of the home folder in which the master says how many workers it means to have."""
 PATIENCE: Final = 60.0
-"""Seconds after which a lever that has shown no effect is pulled again: a master that is in the middle of a
-`HUP` looks at nothing else for as long as its old workers take."""
+"""Seconds after which a lever that has shown no effect is pulled again, and its order counts no more: a
+master that is in the middle of a `HUP` looks at nothing else for as long as its old workers take."""
 TAKEOVER: Final = 10.0
 """Seconds that are given to levers which may have been pulled: by the leader before, or without an answer."""
 LOOK: Final = 1.0
 """Seconds between two looks at a replacement that goes on."""
+
+
+@frozen
+class _Pulled:
+    """A lever that was pulled last: it has shown its effect when the master has taken up so many orders."""
+
+    taken: int = 0
+    until: float = 0.0
+    """When it is pulled again if it has not."""
 
 
 class Replacer:
@@ -47,157 +55,91 @@ class Replacer:
         home: Path,
         levers: Levers,
         log: Any,
+        master: str,
         files: Files = OS_FILES,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], Instant] = now,
     ) -> None:
         self._home = home
         self._levers = levers
         self._log = log
+        self._master = master
         self._files = files
         self._clock = clock
-        self._asked_more: float | None = None
-        self._asked_less: float | None = None
-        self._owes = False
-        """Can it be that one worker more was asked for, whoever led then, and not yet one less?"""
-        self._is_more_taken = True
-        """Has the master been seen to mean more since?"""
-        self._was_wanted = 0
-        """How many workers the master meant to have when a lever was pulled last."""
-        self._current: Replacement | None = None
-        self._leaver = ""
-        self._among = 0
+        self._more = self._less = _Pulled()
+
+    def begin(self) -> None:
+        """This worker leads from now on: what the one before has ordered a moment ago has its time."""
+        count = self._count()
+        if count is not None:
+            until = self._clock().tick + TAKEOVER
+            self._more = _Pulled(count.wanted.more + min(count.more, 1), until)
+            self._less = _Pulled(count.wanted.less + min(count.less, 1), until)
 
     def replace(
-        self,
-        act: Replace,
-        current: Replacement,
-        alive: Sequence[Status],
-        stacks: Collection[tuple[int, ...]],
-        mine: bool,
+        self, act: Replace, current: Replacement, alive: Sequence[Status], stacks: Collection[tuple[int, ...]]
     ) -> None:
-        """Goes on with this replacement, among the workers that are alive; `stacks`: what a new one may run.
-        If it is not this leader's own decision (`mine`), another may have pulled the levers already."""
-        if current != self._current:
-            self._current = current
-            earlier = self._clock() - PATIENCE + TAKEOVER
-            self._asked_more = self._asked_less = None if mine else earlier
-            self._was_wanted = wanted(self._home, self._files)
-            self._leaver = act.worker
-        if act.worker != self._leaver:
-            self._leaver, self._asked_less = act.worker, None
-        self._among = act.among
+        """Goes on with this replacement, among the workers that live; `stacks`: what a new one may run."""
+        count = self._count()
+        if count is None:
+            return  # it will say once the disk has space for it
         here = [one for one in alive if one.life in HERE]
         coming = [one for one in alive if one.life is Life.BOOTING]
-        if len(here) + len(coming) < act.among + act.beside:
-            self._ask_more(act)
-        elif act.keep or coming:
+        to_be = count.wanted.people + act.beside
+        if len(here) + len(coming) < to_be:
+            # As many as the master means to have it starts anyhow: one is about to go, or has just died.
+            if count.wanted.workers < to_be and not self._is_out(self._more, count.wanted.more):
+                self._log.info("hotpatch: starting a successor for worker %s", act.worker)
+                self._ask_more(count)
+        elif act.keep or coming or not _healthy(here, current, stacks):
             return
-        elif len(here) >= act.among + act.beside and _healthy(here, current, stacks):
-            self._ask_less(act)
+        # Where it means to have less, one is on its way out already.
+        elif count.wanted.workers >= to_be and not self._is_out(self._less, count.wanted.less):
+            self._log.info("hotpatch: worker %s may go: its successor serves", act.worker)
+            self._ask_less(count, act.worker.partition("-")[0])
 
-    def begin(self, state: State, moment: Instant) -> None:
-        """This worker leads from now on: of a replacement that goes on, or has just ended, it can't know what
-        became of the levers."""
-        former = state.former
-        if state.replacement is not None:
-            self.take_over(state.replacement)
-        elif former is not None and moment.since(former.since) < PATIENCE:
-            self.take_over(former)
-
-    def take_over(self, former: Replacement) -> None:
-        """Another leader's replacement ended, and that leader too, perhaps in between: it may have asked for
-        one worker more and not for one less.  `give_up` sees to that."""
-        self._asked_more = self._asked_less = self._clock() - PATIENCE + TAKEOVER
-        self._owes, self._is_more_taken = True, False
-        self._was_wanted, self._among = wanted(self._home, self._files), former.among
-
-    def give_up(self, alive: Sequence[Status], left: Replacement | None = None) -> bool:
-        """No worker is being replaced (any more): the one that was started for it goes again.  Says whether
-        that has still to be seen to.  `left`: a replacement that has left too many, whoever led then."""
-        if not self._owes and left is not None:
-            self.take_over(left)
-        if not self._owes:
+    def give_up(self, alive: Sequence[Status]) -> bool:
+        """No worker is being replaced (any more): those that were started for it go again.  Says whether that
+        has still to be seen to."""
+        count = self._count()
+        if count is None:
+            return read_orders(self._home, self._master, self._files).more > 0
+        if not (count.borrowed or count.more or count.less):
             return False
-        now, means = self._clock(), self._wanted()
-        is_less_pending = self._asked_less is not None and now - self._asked_less < PATIENCE
-        if not means:
-            return True  # it has not said; it will once the disk has space for it
-        if means <= self._among:
-            # One less already; or it has not come to one more yet, or its number was set anew meanwhile.
-            is_more_pending = self._asked_more is not None and now - self._asked_more < PATIENCE
-            self._owes = is_more_pending and not self._is_more_taken
-            if not self._owes:
-                self._asked_more = self._asked_less = None
-            return self._owes
-        if is_less_pending and means == self._was_wanted:
-            return True
-        # The one to go may have no status, nor a pid that lasts: one that dies while it is started is started
-        # again at once.  So those that stay are named.
-        serving = [one for one in alive if one.life is Life.SERVING]
-        staying = sorted(serving, key=lambda one: one.started.tick)[: self._among]
-        self._name(" ".join((BUT, *(str(one.pid) for one in staying))))
-        self._was_wanted = means
-        self._asked_less = self._pulled_at(self._levers.less())
+        if count.borrowed > 0 and not self._is_out(self._less, count.wanted.less):
+            # The one to go may have no status, nor a pid that lasts: one that dies while it is started is
+            # started again at once.  So those that stay are named.
+            serving = [one for one in alive if one.life is Life.SERVING]
+            staying = sorted(serving, key=lambda one: one.started.tick)[: count.wanted.people]
+            self._ask_less(count, " ".join((BUT, *(str(one.pid) for one in staying))))
+        elif count.borrowed < 0 and not self._is_out(self._more, count.wanted.more):
+            self._ask_more(count)
         return True
 
-    def _ask_more(self, act: Replace) -> None:
-        """One more; the next one once the master has taken that up, or seems to have forgotten it."""
-        means = self._wanted()
-        self._owes = True
-        if means >= act.among + act.beside:
-            return  # the master starts as many anyhow: one is about to go, or has just died
-        is_taken = self._was_wanted < means < act.among + act.beside
-        pending = self._asked_more is not None and self._clock() - self._asked_more < PATIENCE
-        if pending and not is_taken:
-            return
-        self._log.info("hotpatch: starting a successor for worker %s", act.worker)
-        self._was_wanted = means
-        self._is_more_taken = False
-        self._asked_more = self._pulled_at(self._levers.more())
+    def _count(self) -> Count | None:
+        """What the master means to have.  An order that has come to nothing for so long was never given."""
+        count = read_count(self._home, self._master, self._files)
+        if count is None or not (count.more or count.less):
+            return count
+        if self._clock().since(count.orders.at) < PATIENCE:
+            return count
+        note_orders(self._home, count.written_off(), self._files)
+        return Count(count.wanted, count.written_off())
 
-    def _ask_less(self, act: Replace) -> None:
-        if self._asked_less is not None and self._clock() - self._asked_less < PATIENCE:
-            return
-        means = self._wanted()
-        if means <= act.among and (means or self._asked_less is not None):
-            return  # one is on its way out already: a successor that is not needed any more, say
-        self._log.info("hotpatch: worker %s may go: its successor serves", act.worker)
-        self._was_wanted = means
-        self._name(act.worker.partition("-")[0])
-        self._asked_less = self._pulled_at(self._levers.less())
+    def _is_out(self, pulled: _Pulled, taken: int) -> bool:
+        return taken < pulled.taken and self._clock().tick < pulled.until
 
-    def _wanted(self) -> int:
-        means = wanted(self._home, self._files)
-        self._is_more_taken = self._is_more_taken or means > self._was_wanted
-        return means
+    def _ask_more(self, count: Count) -> None:
+        note_orders(self._home, count.ordering(1, 0, self._clock()), self._files)
+        self._more = _Pulled(count.wanted.more + 1, self._until(self._levers.more()))
 
-    def _name(self, leaver: str) -> None:
-        write_whole(str(self._home / LEAVER), f"{leaver}\n".encode(), "leaver", self._files, durable=False)
+    def _ask_less(self, count: Count, leaver: str) -> None:
+        write_whole(f"{self._home}/{LEAVER}", f"{leaver}\n".encode(), LEAVER, self._files, durable=False)
+        note_orders(self._home, count.ordering(0, 1, self._clock()), self._files)
+        self._less = _Pulled(count.wanted.less + 1, self._until(self._levers.less()))
 
-    def _pulled_at(self, certain: bool) -> float:
-        """When a lever was pulled: now; or so long ago that it is pulled again after `TAKEOVER`, where it is
-        not known whether the master has noticed."""
-        now = self._clock()
-        return now if certain else now - PATIENCE + TAKEOVER
-
-
-def note_wanted(home: Path, workers: int, files: Files = OS_FILES) -> None:
-    """In the master: this many workers there are to be, whoever has just died or is just being started.
-    Where that can't be noted, the number that is no longer so is taken away."""
-    path = str(home / WANTED)
-    try:
-        write_whole(path, f"{workers}\n".encode(), "wanted", files, durable=False)
-    except (HotpatchError, OSError):
-        discard(path, files)
-        raise
-
-
-def wanted(home: Path, files: Files = OS_FILES) -> int:
-    """How many workers the master means to have; 0 if it has not said."""
-    try:
-        return int(files.read(f"{home}/{WANTED}", 32))
-    except (OSError, ValueError):
-        return 0
+    def _until(self, certain: bool) -> float:
+        """When a lever that was pulled now is pulled again: soon, where the master may not have noticed."""
+        return self._clock().tick + (PATIENCE if certain else TAKEOVER)
 
 
 def _healthy(here: Sequence[Status], current: Replacement, stacks: Collection[tuple[int, ...]]) -> bool:

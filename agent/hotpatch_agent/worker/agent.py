@@ -29,12 +29,12 @@ from hotpatch_agent.decision.history import History
 from hotpatch_agent.decision.observe import Observations
 from hotpatch_agent.decision.states import Stage, State
 from hotpatch_agent.decision.trial import has_a_say
-from hotpatch_agent.decision.two_sets import are_up, left_over, staying
+from hotpatch_agent.decision.two_sets import are_up, staying
 from hotpatch_agent.home import measuring
 from hotpatch_agent.home.alive import Lock
 from hotpatch_agent.home.folder import Home
 from hotpatch_agent.home.shelf import Shelf
-from hotpatch_agent.home.status import HERE, Board, Life, Phase, Status, read_roll
+from hotpatch_agent.home.status import HERE, Board, Life, Phase, Status, master_id, read_roll
 from hotpatch_agent.home.watch import watch_over
 from hotpatch_agent.leader.lead import Leader
 from hotpatch_agent.leader.levers import Levers
@@ -94,7 +94,8 @@ class Agent:
         self._shelf = Shelf(home)
         self._tasks = Tasks(program, app, self._shelf, worker.log, self._stands)
         self._rehearsing = Rehearsing(program, app, worker, self._watch.wake)
-        self._replacer = Replacer(home.path, Levers(os.getppid(), worker.cfg, worker.log), worker.log)
+        levers = Levers(os.getppid(), worker.cfg, worker.log)
+        self._replacer = Replacer(home.path, levers, worker.log, master_id())
         self._lookout = Lookout(home, status.worker, self._accept)
         self._leader = Leader(home, history, status.worker, now)
         self._overseer = Overseer(home, history, self._watch.wake, worker.log)
@@ -108,7 +109,6 @@ class Agent:
         self._leads = False
         self._unable = ""
         """Why this worker can't stand by to lead."""
-        self._led_since = math.inf
         self._stopping = False
         self._is_leaving = False
         self._gone = threading.Event()
@@ -342,9 +342,8 @@ class Agent:
         if not self._leads:
             self._leader.begin()
             self._overseer.begin()
-            self._led_since = now().tick
             self._history.refresh()  # what the one before has decided up to its end
-            self._replacer.begin(self._history.state, now())
+            self._replacer.begin()
             self._watch.add(self._home.spool)
             self._watch.add(self._home.workers)
             self._leads = True
@@ -359,8 +358,7 @@ class Agent:
         state = self._history.state
         self._overseer.tell()
         wait = min(wake_in(state, seen, now()), self._overseer.due())
-        left = left_over(state, seen.alive)
-        if state.replacement is not None or self._replacer.give_up(staying(state, seen.alive), left):
+        if state.replacement is not None or self._replacer.give_up(staying(state, seen.alive)):
             wait = min(wait, LOOK)
         return wait
 
@@ -376,9 +374,8 @@ class Agent:
         if isinstance(act, Rehearse):
             self._rehearse(act)
         elif isinstance(act, Replace) and state.replacement is not None:
-            mine = self._led_since <= state.replacement.since.tick
             stacks = {state.versions, state.stack_on(state.replacement.on)}
-            self._replacer.replace(act, state.replacement, seen.alive, stacks, mine)
+            self._replacer.replace(act, state.replacement, seen.alive, stacks)
 
     def _rehearse(self, act: Rehearse) -> None:
         release = self._tasks.offered

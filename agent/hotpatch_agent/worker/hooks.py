@@ -22,7 +22,8 @@ from hotpatch.errors import DiskFull, HotpatchError, NotWritable
 from hotpatch_agent.home import masters
 from hotpatch_agent.home.alive import Lock
 from hotpatch_agent.home.folder import Home, locate, open_home
-from hotpatch_agent.leader.replace import note_wanted, wanted
+from hotpatch_agent.home.headcount import Headcount, note_wanted, read_wanted
+from hotpatch_agent.home.status import worker_id
 from hotpatch_agent.process.program import Program
 from hotpatch_agent.worker import who_leaves
 
@@ -49,10 +50,9 @@ class _Master:
     program: Program | None = None
     """With `preload_app`: the program as the master has loaded it."""
     application: Any = None
-    noted: int | None = None
-    """How many workers there are to be, as the leader can read it; None: it can't."""
+    headcount: Headcount | None = None
     unnoted: str = ""
-    """Why it can't, as it was said last."""
+    """Why the leader can't read how many workers there are to be, as it was said last."""
     start: Any = None
     """In a worker: its `Start`."""
 
@@ -62,9 +62,11 @@ def engage(server: Any, new: int | None = None, old: int | None = None) -> None:
     sys.modules.pop(FORGETFUL, None)
     settings = server.cfg.settings
     if getattr(settings["post_fork"].value, "hotpatch", False):
-        if _Master.home is not None and new is not None and old is not None and new < old:
-            who_leaves.choose_leaver(server, _Master.home.path)
-        _note_wanted(server, new)
+        if _Master.home is not None and _Master.headcount is not None and new is not None:
+            if old is not None and new < old:
+                who_leaves.choose_leaver(server, _Master.home.path)
+            _Master.headcount.becomes(new)
+            _note(server, _Master.home, _Master.headcount)
         return
     try:
         _Master.home = open_home(locate(None, os.environ))
@@ -81,7 +83,7 @@ def engage(server: Any, new: int | None = None, old: int | None = None) -> None:
     _Master.said = ""
     _guard(server, _Master.home)
     _forget_leavers(server, _Master.home)
-    _note_wanted(server, new)
+    _count_anew(server, _Master.home, server.num_workers if new is None else new)
     _around(settings, "pre_fork", before=_pre_fork)
     _around(settings, "post_fork", before=_post_fork)
     _around(settings, "post_worker_init", after=_post_worker_init)
@@ -144,26 +146,31 @@ def _keep_noting(server: Any) -> None:
 
     def manage_workers() -> None:
         plain()
-        home, noted = _Master.home, _Master.noted
-        if home is not None and (noted is None or noted != wanted(home.path)):
-            _note_wanted(server, server.num_workers)
+        home, count = _Master.home, _Master.headcount
+        if home is not None and count is not None and count.wanted != read_wanted(home.path):
+            _note(server, home, count)
 
     manage_workers.hotpatch = manage_workers.notes = True  # type: ignore[attr-defined]
     server.manage_workers = manage_workers
 
 
-def _note_wanted(server: Any, new: int | None) -> None:
-    if _Master.home is None or new is None:
-        return
-    _Master.noted = None
+def _count_anew(server: Any, home: Home, workers: int) -> None:
+    """The configuration was read: so many, whatever the leader has borrowed."""
+    if _Master.headcount is None:
+        _Master.headcount = Headcount(home.path, worker_id())
+    _Master.headcount.begins_with(workers)
+    _note(server, home, _Master.headcount)
+
+
+def _note(server: Any, home: Home, count: Headcount) -> None:
     try:
-        note_wanted(_Master.home.path, new)
+        note_wanted(home.path, count.wanted)
     except (HotpatchError, OSError) as error:
         if str(error) != _Master.unnoted:
             _Master.unnoted = str(error)
             server.log.warning("hotpatch: how many workers there are to be could not be noted: %s", error)
     else:
-        _Master.noted, _Master.unnoted = new, ""
+        _Master.unnoted = ""
 
 
 def _around(
