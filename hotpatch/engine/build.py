@@ -103,7 +103,7 @@ class Builder:
             raise Unbuildable(
                 f"{self.new.path(n)} can't be built from its description: {type(error).__name__}: {error}"
             ) from error
-        self.made[n] = made
+        made = self.made.setdefault(n, made)  # what it is made of may lead back to it, and have made it
         self.built.add(id(made))
         return made
 

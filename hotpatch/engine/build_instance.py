@@ -41,6 +41,8 @@ def make_instance(builder: Builder, n: int, head: Any, kids: Mapping[Step, int])
     from .build import Unbuildable
 
     cls = builder.make(kids["class"])
+    if n in builder.made:  # the class keeps it
+        return builder.made[n]
     base: Any = solid_base(cls)
     if head[1] is not None:
         raise Unbuildable(f"an instance of {cls.__name__}, which extends {base.__name__}, can't be built")

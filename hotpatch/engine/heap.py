@@ -179,16 +179,18 @@ def instances(
     rigid: Collection[int],
     rebased: set[int],
     displaced: Mapping[int, Any],
+    leaving: Container[int],
     objects: Sequence[Any],
     view: View,
 ) -> list[Op]:
     """Instances follow a class that was built anew.  Raises PatchRefused where C won't let them and they
-    were not built anew as well, and where a subclass made at run time holds on to the class."""
+    were not built anew as well, and where a subclass made at run time holds on to the class.  `leaving` are
+    ids of classes that the edit takes away: whether anybody has one still is asked after the commit."""
     ours = {id(made) for _, made in exchanged.values()}
     for live, _ in exchanged.values():
         sub: type
         for sub in type.__subclasses__(live):
-            known = id(sub) in exchanged or id(sub) in ours or id(sub) in rebased
+            known = id(sub) in exchanged or id(sub) in ours or id(sub) in rebased or id(sub) in leaving
             if not known and not (_left_behind(sub) and not any(type(obj) is sub for obj in objects)):
                 raise PatchRefused(
                     f"{live.__qualname__} needs another class object, and has a subclass made at run time, "

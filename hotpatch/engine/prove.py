@@ -127,7 +127,7 @@ def compare(staged: Staged, before: Graph, after: Graph, remade: Collection[str]
 
 def of_the_heap(staged: Staged, unlinked: Mapping[int, Note], loose: Collection[int]) -> tuple[str, ...]:
     """Objects that live and lack what the new code reads; containers that hold on to a class that is gone.
-    `loose` are ids of functions that went with the edit, and hold nothing back."""
+    `loose` are ids of what went with the edit, and holds nothing back."""
     left_out = _parts_of_the_dead(staged, unlinked) | staged.built
     objects = all_objects()
     is_ours = World(staged.root).is_local
@@ -182,10 +182,7 @@ def _gone(staged: Staged) -> dict[int, tuple[Any, str]]:
 
 def _taken_away(staged: Staged, passed: set[int]) -> set[int]:
     gone = _gone(staged)
-    if not gone:
-        return set()
-    ours = _own_records(staged) | _values(staged) | passed
-    return went.taken_away(staged, gone, ours)
+    return went.taken_away(staged, gone, _own_records(staged) | _values(staged) | passed) if gone else set()
 
 
 def _unlinked(before: Graph, after: Graph) -> dict[int, Note]:

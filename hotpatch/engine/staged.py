@@ -214,7 +214,7 @@ def _scan(
         return (), []
     following = list[Op]()
     if exchanged:
-        known = exchanged, builder.classes.rigid, merger.rebased, merger.displaced
+        known = exchanged, builder.classes.rigid, merger.rebased, merger.displaced, _leaving(merger.ops)
         following = collector.collected(lambda: heap.instances(*known, all_objects(), world.view))
     objects = all_objects()
     ops, gone = heap.closures(exchange, merger.functions, objects, world.view)
@@ -227,6 +227,11 @@ def _scan(
     merger.ops += memo.drop_recalled(asked, objects, merger.ops, merger.shapes)
     merger.ops += given.ops(objects, merger.ops)
     return quiet.suspended_in(objects) if search else (), gone
+
+
+def _leaving(ops: Sequence[Op]) -> set[int]:
+    """ids of classes whose names go, or come to stand for something else."""
+    return {id(op.before) for op in ops if issubclass(type(op.before), type)}
 
 
 def _there(built: Set[int], ops: Sequence[Op]) -> frozenset[int]:

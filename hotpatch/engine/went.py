@@ -1,4 +1,5 @@
-"""Functions that went with the edit: the undo keeps them, and they are no part of the program any more.
+"""Functions and classes that went with the edit: the undo keeps them, and they are no part of the program any
+more.
 
 What they speak of (a class in an annotation, that gave way to another) is held by them, and not by the
 program.
@@ -6,6 +7,7 @@ program.
 
 from __future__ import annotations
 
+import builtins
 import gc
 import types
 from collections.abc import Collection, Container
@@ -15,7 +17,7 @@ from hotpatch.ops import SlotKind
 
 from .frozen import thawed
 from .instances import functions_in
-from .reading import class_dict, class_module
+from .reading import class_dict, class_module, is_python_class
 from .recorded import recorded
 from .staged import Staged
 from .world import OVERLOADS
@@ -23,6 +25,8 @@ from .world import OVERLOADS
 NAMED: Final = (SlotKind.GLOBAL, SlotKind.CLASS)
 PARTS: Final = (dict, tuple, list, types.CellType, types.GenericAlias, types.UnionType)
 """What a function's annotations, defaults and variables are made of, besides what they are about."""
+MANY: Final = 200
+"""More are not asked about: each look for what holds them takes the longer the more they are."""
 
 
 def methods_of_the_gone(staged: Staged) -> set[int]:
@@ -44,26 +48,31 @@ def overloads(staged: Staged) -> set[int]:
     }
 
 
-def taken_away(staged: Staged, gone: Container[int], passed: Collection[int]) -> set[int]:
-    """ids of functions that speak of something `gone`, that stand under their name no more, and that nobody
-    but the record of that has.  `passed` are ids of what holds them for the sake of this question."""
-    found = {
-        id(f): f
-        for op in staged.ops
-        if op.kind in NAMED
-        for f in functions_in(op.before)
-        if all(f is not other for other in functions_in(op.after)) and _speaks_of(f, gone)
-    }
-    if not found:
-        return set()
-    things = list(found.values())
-    known = {*passed, id(found), id(things), *map(id, staged.functions.values())}
-    with thawed():
-        return recorded(things, known, staged.view)
+def taken_away(staged: Staged, gone: Collection[int], passed: Collection[int]) -> set[int]:
+    """ids of functions and classes that stand under their name no more, and that nobody but the record of
+    that has: of functions, those that speak of something `gone`, or of such a class.  `passed` are ids of
+    what holds them for the sake of this question."""
+    were = [op.before for op in staged.ops if op.kind in NAMED and op.before is not op.after]
+    classes = [cls for cls in were if issubclass(type(cls), type) and is_python_class(cls)]
+    things = {id(cls): cls for cls in classes if id(cls) not in gone}
+    asked = {*gone, *things}
+    functions = {id(f): f for was in were if id(was) not in gone for f in functions_in(was)}
+    things |= {i: f for i, f in functions.items() if _speaks_of(f, asked)}
+    dead = {*gone, *methods_of_the_gone(staged)}
+    known = {*passed, *map(id, staged.functions.values())}
+    while 0 < len(things) <= MANY:
+        asked_about = list(things.values())
+        own = {id(were), id(classes), id(functions), id(things), id(asked_about)}
+        with thawed():
+            found = recorded(asked_about, known | own, staged.view, dead | things.keys())
+        if len(found) == len(things):
+            return found
+        things = {i: thing for i, thing in things.items() if i in found}
+    return set()
 
 
 def _speaks_of(function: types.FunctionType, gone: Container[int]) -> bool:
-    met, todo = {id(function), id(function.__globals__), id(function.__builtins__)}, [function]
+    met, todo = {id(function), id(function.__globals__), id(vars(builtins))}, [function]
     while todo:
         part: Any
         for part in gc.get_referents(todo.pop()):

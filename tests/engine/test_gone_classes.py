@@ -135,3 +135,82 @@ def test_a_function_that_goes_and_that_the_program_has_elsewhere_holds_its_class
     outcome = program.patch({"m.py": POOL.format(slots="'n', 'e'", more="")})
     assert outcome.effect is Effect.RELOAD, held
     assert "old Link" in " ".join(outcome.reasons)
+
+
+MARK = """
+class _Mark:
+    def __init__(self, name): self.name = name
+class mark:
+    marks = {}
+    def __new__(cls, name): return cls.marks.setdefault(name, _Mark(name))
+ANY = mark("any")
+def same(): return mark("any") is ANY
+"""
+OTHER_MARK = """
+class Mark:
+    marks = {}
+    def __new__(cls, name):
+        return cls.marks.setdefault(name, super().__new__(cls))
+    def __init__(self, name): self.name = name
+ANY = Mark("any")
+def same(): return Mark("any") is ANY and Mark.marks == {"any": ANY}
+"""
+
+
+def test_an_object_that_its_class_keeps_is_one_object_where_both_are_new(program: Program) -> None:
+    """And a table of a class that goes holds back nothing."""
+    program.runs({"m.py": MARK})
+    m = program.module("m")
+    outcome = program.patch({"m.py": OTHER_MARK})
+    assert outcome, outcome.reasons
+    assert m.same() and type(m.ANY) is m.Mark
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert m.same() and type(m.ANY) is m._Mark
+
+
+COMMANDS = """
+class Base:
+    def name(self): return "base"
+class Command(Base):
+    def run(self): return 1
+class Many(Command):
+    pass
+class Group(Many):
+    pass
+group, command = Group(), Command()
+"""
+FEWER = """
+class Command:
+    def name(self): return "command"
+    def run(self): return 2
+class Group(Command):
+    pass
+group, command = Group(), Command()
+"""
+
+
+def test_a_class_between_two_goes_while_the_one_above_it_gives_way(program: Program) -> None:
+    program.runs({"m.py": COMMANDS})
+    m = program.module("m")
+    group, command = m.group, m.command
+    outcome = program.patch({"m.py": FEWER})
+    assert outcome, outcome.reasons
+    assert m.group is group and (group.run(), group.name(), command.run()) == (2, "command", 2)
+    assert m.Group.__mro__ == (m.Group, m.Command, object)
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert (group.run(), group.name(), command.run()) == (1, "base", 1)
+    assert m.Group.__mro__ == (m.Group, m.Many, m.Command, m.Base, object)
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_class_that_goes_and_that_the_program_has_elsewhere_holds_back_the_one_above_it(
+    program: Program, made: bool
+) -> None:
+    program.runs({"m.py": COMMANDS})
+    m = program.module("m")
+    kept = [m.Many() if made else m.Many]
+    outcome = program.patch({"m.py": FEWER})
+    assert outcome.effect is Effect.RELOAD, kept
+    assert "the old Command" in " ".join(outcome.reasons)
