@@ -272,7 +272,7 @@ def holders(
             dead |= {id(obj.__mro__), id(obj.__bases__), *map(id, gc.get_referents(class_dict(obj)))}
             left = [sub for sub in type.__subclasses__(obj) if _left_behind(sub)]
             records |= {id(part) for sub in left for part in (sub, sub.__mro__, sub.__bases__)}
-    _forget_aliases()
+    forget_aliases()
     suspects, names = list[Any](), list[str]()
     records.add(id(suspects))
     with thawed():
@@ -301,7 +301,7 @@ def _records_among(holders: Sequence[Any], passed: set[int], view: View, dead: s
     return records | recorded(others, passed, view, dead)
 
 
-def _forget_aliases() -> None:
+def forget_aliases() -> None:
     """`typing` keeps the aliases that it made lately, by the classes that they were asked for with: one that
     gave way is never asked for again (3.11 to 3.13)."""
     for forget in typing._cleanups:  # type: ignore[attr-defined]  # not in typeshed

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from hotpatch.ops import SlotKind
 
+from . import heap
 from .frozen import thawed
 from .instances import functions_in
 from .reading import class_dict, class_module, is_python_class
@@ -60,6 +61,7 @@ def taken_away(staged: Staged, gone: Collection[int], passed: Collection[int]) -
     things |= {i: f for i, f in functions.items() if _speaks_of(f, asked)}
     dead = {*gone, *methods_of_the_gone(staged)}
     known = {*passed, *map(id, staged.functions.values())}
+    heap.forget_aliases()
     while 0 < len(things) <= MANY:
         asked_about = list(things.values())
         own = {id(were), id(classes), id(functions), id(things), id(asked_about)}

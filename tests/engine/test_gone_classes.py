@@ -170,12 +170,14 @@ def test_an_object_that_its_class_keeps_is_one_object_where_both_are_new(program
 
 
 COMMANDS = """
+import typing
 class Base:
     def name(self): return "base"
 class Command(Base):
     def run(self): return 1
 class Many(Command):
-    pass
+    def run(self) -> typing.Optional["Many"]: return super().run()
+def both(many: typing.List[Many], command: typing.Optional[Command]): pass
 class Group(Many):
     pass
 group, command = Group(), Command()
