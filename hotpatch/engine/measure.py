@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,10 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
     if doubled := _doubled(old.graph) or _doubled(new.graph):
         problems += [Problem("", "", why) for why in _imports_changed(before, after, changed, doubled)]
     problems += [Problem(old.graph.module(o), old.graph.path(o), why) for o, why in unchangeable(match)]
+    gone = tuple(
+        sorted(n for n, file in old.local.items() if not Path(new_root, file).exists() and n not in new.local)
+    )
+    problems += [Problem(name, "", why) for name, why in _bare_folders(gone, new)]
     measured = Measurement(
         python=this_python(),
         source_root=str(Path(new_root).absolute()),
@@ -80,11 +84,7 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
         sources=_sources(new_root, new.local, changed),
         files=new.local,
         reached=reached,
-        gone=tuple(
-            sorted(
-                n for n, file in old.local.items() if not Path(new_root, file).exists() and n not in new.local
-            )
-        ),
+        gone=gone,
         stale_names=_stale_names(difference),
         proof=Proof(old.graph, new.graph, noise),
     )
@@ -214,6 +214,13 @@ def _names_of_modules(graph: Graph) -> dict[str, frozenset[str]]:
         if graph.kind(i) == "module":
             names.setdefault(i, set()).add(name)
     return {name: frozenset(group) for group in names.values() for name in group}
+
+
+def _bare_folders(gone: Iterable[str], new: Started) -> Iterator[tuple[str, str]]:
+    """Packages that lose their `__init__.py` and have modules still: a start makes them of the folder."""
+    for package in gone:
+        if any(name.startswith(f"{package}.") for name in new.local):
+            yield package, f"the package {package} loses its __init__.py, and would be another module object"
 
 
 def _compiled(old_root: str, new_root: str, old: Started) -> Iterator[str]:

@@ -28,7 +28,7 @@ from .merge_keys import Keys, exchange_keys, merge_order
 from .merge_objects import exchange_table, merge_class, merge_function, merge_instance, merge_lru_cache
 from .merge_sequences import merge_list
 from .merge_sets import merge_set
-from .reading import MISSING, class_attribute, mro_of
+from .reading import MISSING, class_attribute, is_bare_folder, mro_of
 from .recorded import Note
 from .shape import Shapes
 from .statement import Statements
@@ -102,13 +102,16 @@ class Merger:
             )
 
     def _new_module(self, name: str, n: int) -> None:
-        if name in self.builder.world.local:
+        here = self.view.modules().get(name, ABSENT)
+        if name in self.builder.world.local or not (here is ABSENT or is_bare_folder(here)):
             raise PatchRefused(f"the module {name} is new, and the live process has another one of that name")
         try:
             module = self.builder.make(n)
         except Unbuildable as why:
             raise PatchRefused(f"the new module {name}: {why}") from why
-        self.emit(sys, SlotKind.MODULE, name, ABSENT, module, f"new module {name}")
+        self.emit(sys, SlotKind.MODULE, name, here, module, f"new module {name}")
+        if here is not ABSENT:
+            self.displaced[id(here)] = Note(here, None)
         package, _, last = name.rpartition(".")
         if package and package not in self.new.roots:  # a folder without `__init__.py`: no graph tells of it
             above = make_outside_module(self.builder, package)

@@ -206,3 +206,9 @@ def plain_same(a: Any, b: Any) -> bool:
     if type(a) in (float, complex):
         return repr(a) == repr(b)
     return bool(a == b)
+
+
+def is_bare_folder(module: Any) -> bool:
+    """A package without `__init__.py`: it has a path, and no file."""
+    space = vars(module) if issubclass(type(module), types.ModuleType) else {}
+    return "__path__" in space and space.get("__file__") is None
