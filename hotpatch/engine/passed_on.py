@@ -63,22 +63,27 @@ def statements(
     modules: Iterable[str],
     values: Collection[Place],
     bodies: Collection[Place],
+    contents: Collection[Place],
     accounted: Collection[str],
     graph: Graph,
 ) -> Iterator[Problem]:
-    """`values` are places that have another value, `bodies` those of functions with other code; `modules` the
-    ones that may use them."""
+    """`values` are places that have another value, `bodies` those of functions with other code, `contents`
+    those of collections that stay and have other items; `modules` the ones that may use them.  A library that
+    was given a collection has it; what copied its items can't be looked into.
+    """
     program = Program(changes.new, changes.read)
     changed = {(change.module, change.new_line) for change in changes.statements}
     for name in sorted(modules):
         module = program.module(name)
-        for unit in module.units if module is not None and (values or bodies) else ():
+        for unit in module.units if module is not None and (values or bodies or contents) else ():
             if (name, unit.first) in changed or unit.sort in NEVER_RUN or unit.owner:
                 continue
             cause = _given(program, name, unit, values, bodies) if unit.effects or unit.binds else None
             if cause is not None:
                 yield from _by_library(program, name, unit, cause, accounted)
                 yield from _unseen(name, unit, cause, graph, GOING_ON if cause in bodies else frozenset())
+            elif unit.binds and (cause := _given(program, name, unit, contents, ())) is not None:
+                yield from _unseen(name, unit, cause, graph, GOING_ON)
 
 
 def _given(

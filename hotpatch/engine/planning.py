@@ -18,6 +18,7 @@ from .match import Pair
 from .measurement import Measurement, Problem
 from .shape import Step
 from .syntax_changes import Changes
+from .syntax_follow import Place
 from .syntax_reasons import explained
 from .world import OUTSIDE
 
@@ -56,6 +57,8 @@ def plan(measurement: Measurement, choices: Mapping[str, str] | None = None) -> 
 
 VALUES = frozenset({"constant", "value", "function", "class", "import"})
 """Kinds of edits by which a name stands for something else."""
+
+COLLECTIONS = frozenset({"list", "dict", "set", "deque", "ordereddict", "defaultdict"})
 
 Foresee = Callable[[Pair, Step | None], tuple[Grade, str]]
 """Tells how an edit will go in, and why if it is not beside the old code.  The step is None for a body."""
@@ -97,9 +100,26 @@ def _given_otherwise(
     values = {(e.module, e.name) for e in edits if e.module and e.name and e.kind in VALUES}
     bodies = {(e.module, e.name) for e in edits if e.module and e.name and e.kind == "body"}
     graph = measurement.proof.new
-    for problem in passed_on.statements(changes, measurement.reached, values, bodies, accounted, graph):
+    contents = set(_with_other_items(measurement.difference))
+    for problem in passed_on.statements(
+        changes, measurement.reached, values, bodies, contents, accounted, graph
+    ):
         if problem.choice not in told:
             yield problem
+
+
+def _with_other_items(difference: Difference) -> Iterator[Place]:
+    """Collections that stay."""
+    for pair in difference.visits:
+        if difference.old.kind(pair[0]) in COLLECTIONS and (
+            pair in difference.reordered
+            or pair in difference.added
+            or pair in difference.removed
+            or any(child in difference.replaced for _, _, child in difference.edges.get(pair, ()))
+        ):
+            module, name = place(difference.old, pair[0])
+            if module and name:
+                yield module, name
 
 
 def _memoised(difference: Difference) -> Iterator[str]:

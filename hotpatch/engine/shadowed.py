@@ -9,13 +9,24 @@ from __future__ import annotations
 
 import types
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from hotpatch.ops import ABSENT, Op, SlotKind
 
 from . import attribute_use, codes
 from .instances import methods_of
-from .reading import MISSING, class_attribute, is_python_class, mro_of, qualname_of, raw_dict
+from .reading import (
+    MISSING,
+    class_attribute,
+    class_dict,
+    is_python_class,
+    mro_of,
+    qualname_of,
+    raw_dict,
+)
+
+SETTING: Final = ("__set__", "__delete__")
+"""A descriptor that has one of these is asked before the object's own dictionary."""
 
 
 def in_front(ops: Sequence[Op], objects: Sequence[Any]) -> list[str]:
@@ -52,7 +63,7 @@ def behind(ops: Sequence[Op], objects: Sequence[Any]) -> list[str]:
         (id(op.owner), op.key): op.after
         for op in ops
         if op.kind is SlotKind.CLASS and _goes_first(op.after) and not _goes_first(op.before)
-    }
+    } | _begin_to_go_first(ops, objects)
     if not gained:
         return []
     known: dict[int, tuple[type, dict[str, frozenset[str]]]] = {}
@@ -76,15 +87,33 @@ def behind(ops: Sequence[Op], objects: Sequence[Any]) -> list[str]:
     ]
 
 
+def _begin_to_go_first(ops: Sequence[Op], objects: Sequence[Any]) -> dict[tuple[int, str], Any]:
+    """Descriptors whose own class gains a setter: they stood behind what objects have, and go first now."""
+    kinds = {
+        id(op.owner)
+        for op in ops
+        if op.kind is SlotKind.CLASS and op.key in SETTING and op.before is ABSENT and op.after is not ABSENT
+    }
+    if not kinds:
+        return {}
+    return {
+        (id(cls), name): value
+        for cls in objects
+        if issubclass(type(cls), type) and is_python_class(cls)
+        for name, value in list(class_dict(cls).items())
+        if any(id(kind) in kinds for kind in mro_of(type(value)))
+    }
+
+
 def _keeps_in(descriptor: Any, name: str) -> frozenset[str] | None:
     """Attributes of the object in which a descriptor may keep what it answers under this name; None where it
-    may take it from the object's dictionary, or is made in C."""
+    may take it from the object's dictionary, or is made in C.  Under the name itself it would ask itself."""
     kind = type(descriptor)
     get = descriptor.fget if kind is property else class_attribute(kind, "__get__")
     if type(get) is not types.FunctionType:
         return None
     used = codes.names_in(get.__code__)
-    return None if used & {"__dict__", "vars"} else frozenset(used | {f"_{name}"})
+    return None if used & {"__dict__", "vars"} else frozenset(used - {name} | {f"_{name}"})
 
 
 def _gives_way(value: Any) -> bool:
@@ -94,7 +123,7 @@ def _gives_way(value: Any) -> bool:
 
 
 def _goes_first(value: Any) -> bool:
-    return value is not ABSENT and (_has(value, "__set__") or _has(value, "__delete__"))
+    return value is not ABSENT and any(_has(value, name) for name in SETTING)
 
 
 def _has(value: Any, name: str) -> bool:

@@ -90,3 +90,25 @@ def test_a_class_derived_from_one_of_c_that_keeps_nothing_is_looked_into(program
     outcome = program.patch({"m.py": zone.replace("self.hours = hours", "self.hours = hours * 2")})
     assert outcome, outcome.reasons
     assert here.hours == 2
+
+
+@pytest.mark.parametrize("new", ["['a', 'b', 'c']", "['b', 'a']", "['a', 'x']", "['a']"])
+def test_what_has_copied_the_items_of_a_list_that_changes_is_the_reason(program: Program, new: str) -> None:
+    source = "import itertools\nNAMES = {}\nTURNS = itertools.cycle(NAMES)\ndef f(): return next(TURNS)\n"
+    program.runs({"m.py": source.format("['a', 'b']")})
+    m = program.module("m")
+    assert {m.f(), m.f(), m.f()} == {"a", "b"}
+    outcome = program.patch({"m.py": source.format(new)})
+    assert outcome.effect is Effect.RELOAD
+    assert "m.TURNS is made from m.NAMES" in outcome.reasons[0]
+    assert m.NAMES == ["a", "b"]
+
+
+def test_a_generator_over_a_list_that_changes_has_that_list(program: Program) -> None:
+    source = "NAMES = {}\nTURNS = (name for name in NAMES)\ndef f(): return next(TURNS)\n"
+    program.runs({"m.py": source.format("['a', 'b']")})
+    m = program.module("m")
+    assert m.f() == "a"
+    outcome = program.patch({"m.py": source.format("['a', 'b', 'c']")})
+    assert outcome, outcome.reasons
+    assert [m.f(), m.f()] == ["b", "c"]

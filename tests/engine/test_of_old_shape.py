@@ -278,6 +278,42 @@ def test_without_such_an_object_a_class_may_answer_otherwise(program: Program, w
     assert m.Account(7).n == 7
 
 
+SHADOWED = (
+    "class Default:\n    def __init__(self, n): self.n = n\n"
+    "    def __get__(self, one, cls=None): return {get}\n"
+    "    {set}\n"
+    "class Account:\n    n = Default(0)\n"
+)
+
+
+@pytest.mark.parametrize("name", ["__set__", "__delete__"])
+def test_what_an_object_has_is_not_lost_behind_a_descriptor_that_begins_to_go_first(
+    program: Program, name: str
+) -> None:
+    program.runs({"m.py": SHADOWED.format(get="self.n", set="limit = 1")})
+    account = program.module("m").Account()
+    account.n = 100
+    setting = f"def {name}(self, one, *value): raise AttributeError"
+    outcome = program.patch({"m.py": SHADOWED.format(get="self.n", set=setting)})
+    assert outcome.effect is Effect.RELOAD
+    assert outcome.reasons[0] == (
+        "objects of Account that live have n of their own, which their class answers otherwise now"
+    )
+    assert account.n == 100
+
+
+def test_a_descriptor_that_goes_first_and_asks_the_objects_dictionary_loses_nothing(program: Program) -> None:
+    program.runs({"m.py": SHADOWED.format(get="self.n", set="limit = 1")})
+    account = program.module("m").Account()
+    account.n = 100
+    setting = "def __set__(self, one, value): one.__dict__['n'] = value"
+    outcome = program.patch(
+        {"m.py": SHADOWED.format(get="one.__dict__.get('n', self.n)", set=setting)},
+    )
+    assert outcome, outcome.reasons
+    assert account.n == 100
+
+
 def test_a_property_that_answers_from_the_objects_dictionary_loses_nothing(program: Program) -> None:
     program.runs({"m.py": BALANCE})
     account = program.module("m").Account(100)
