@@ -7,8 +7,9 @@ from __future__ import annotations
 import dis
 import functools
 import inspect
+import itertools
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import frozen
@@ -16,25 +17,38 @@ from attrs import frozen
 from hotpatch.ops import Op, SlotKind
 
 from . import codes, constructors
-from .instances import Functions, functions_in
+from .instances import Functions, functions_in, only_recorded
 from .reading import held_by_method
+from .view import View
 from .waiting import Call, Sort, calls, is_queued
 
 _LOADS: Final = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_DEREF"})
+_BY_PLACE: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-def refused(functions: Functions, ops: Sequence[Op], objects: Sequence[Any]) -> list[str]:
-    """Sentences, one for each kind of holder and function.  To be asked after the commit."""
+def refused(
+    functions: Functions, ops: Sequence[Op], objects: Sequence[Any], built: Container[int], view: View
+) -> list[str]:
+    """Sentences, one for each kind of holder and function.  To be asked after the commit; `built` are ids of
+    what it brought."""
     edit = _Edit(functions, ops)
     if not edit.any:
         return []
+    outdated = [
+        (call, f"{call.what} calls {target.name} with arguments that its new code does not take")
+        for call in calls(objects, edit.concerns)
+        for target in edit.targets(call.function)
+        if edit.outdates(call, target)
+    ]
+    gave_way, ours = {id(op.before) for op in ops}, {id(objects), *(id(call) for call, _ in outdated)}
     found: dict[str, None] = {}
-    for call in calls(objects, edit.concerns):
-        for target in edit.targets(call.function):
-            if edit.outdates(call, target) and (call.job is None or is_queued(call.job, objects)):
-                found[f"{call.what} calls {target.name} with arguments that its new code does not take"] = (
-                    None
-                )
+    for call, told in outdated:
+        if told in found or id(call.holder) in built:
+            continue
+        if call.job is not None and not is_queued(call.job, objects):
+            continue
+        if id(call.holder) not in gave_way or not only_recorded([call.holder], ours, view):
+            found[told] = None
     return list(found)
 
 
@@ -85,6 +99,8 @@ class _Edit:
     def outdates(self, call: Call, target: _Target) -> bool:
         after, before = inspect.signature(target.function, follow_wrapped=False), self._before(target)
         args = (*target.first, *call.args)
+        if before is not None and call.sort is not Sort.JOB and _change_places(before, after, len(args)):
+            return True
         match call.sort:
             case Sort.WHOLE:
                 return not _takes(after, args, call.kwargs)
@@ -96,7 +112,10 @@ class _Edit:
                 )
             case Sort.JOB:
                 did = before is None or _takes(before, args, call.kwargs)
-                return did and not _takes(after, args, call.kwargs) and self._is_named(target)
+                does = _takes(after, args, call.kwargs)
+                if does and before is not None:
+                    does = not _change_places(before, after, len(args))
+                return did and not does and self._is_named(target)
             case Sort.HIDDEN:
                 return self._takes_fewer_calls(target.function) and self._is_named(target)
 
@@ -164,6 +183,17 @@ def _takes(signature: inspect.Signature, args: Any, kwargs: Mapping[str, Any]) -
     except TypeError:
         return False
     return True
+
+
+def _change_places(before: inspect.Signature, after: inspect.Signature, given: int) -> bool:
+    """Would one of so many arguments, given by their places, come to another parameter, while there still is
+    the one that it was meant for?"""
+    was, now = (
+        [one.name for one in signature.parameters.values() if one.kind in _BY_PLACE]
+        for signature in (before, after)
+    )
+    met = itertools.islice(zip(was, now, strict=False), given)
+    return any(old != new and old in after.parameters for old, new in met)
 
 
 def _left_open(signature: inspect.Signature, args: Any, kwargs: Mapping[str, Any]) -> int | None:

@@ -151,7 +151,7 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note], loose: Collection[
     findings += shadowed.in_front(staged.ops, objects)
     findings += shadowed.behind(staged.ops, objects)
     findings += kept_under.lost(staged.functions, staged.ops, objects, is_ours)
-    findings += bound_arguments.refused(staged.functions, staged.ops, objects)
+    findings += bound_arguments.refused(staged.functions, staged.ops, objects, staged.built, staged.view)
     findings += bound_arguments.outdated(staged.ops, objects)
     findings += hashed.lost(staged.functions, staged.ops, objects, lambda forward: apply(staged.ops, forward))
     findings += heap.outlived(staged.gone, objects, staged.view)

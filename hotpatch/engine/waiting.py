@@ -7,6 +7,7 @@ import collections
 import enum
 import functools
 import gc
+import itertools
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +27,16 @@ _KNOWN: Final[Mapping[tuple[str, str], tuple[str, str, str, str]]] = {
     ("weakref", "finalize._Info"): ("a finalizer", "func", "args", "kwargs"),
 }
 """By module and class: what it is called, and where it has the function and its arguments."""
+_APPLIED: Final[Mapping[type, tuple[str, int]]] = {
+    filter: ("a filter", 1),
+    itertools.filterfalse: ("a filter", 1),
+    itertools.takewhile: ("an iterator", 1),
+    itertools.dropwhile: ("an iterator", 1),
+    itertools.groupby: ("an iterator", 1),
+    itertools.accumulate: ("an iterator", 2),
+    type(iter(int, 1)): ("an iterator", 0),
+}
+"""Iterators that call a function for each item: what they are called, and with how many arguments."""
 _IN_EXIT_STACKS: Final = (
     "_BaseExitStack._create_cb_wrapper.<locals>._exit_wrapper",
     "AsyncExitStack._create_async_cb_wrapper.<locals>._exit_wrapper",
@@ -55,6 +66,8 @@ class Call:
     sort: Sort = Sort.WHOLE
     job: Any = None
     """The tuple."""
+    holder: Any = None
+    """The partial."""
 
 
 def calls(objects: Sequence[Any], concerns: Callable[[Any], bool]) -> Iterator[Call]:
@@ -65,18 +78,32 @@ def calls(objects: Sequence[Any], concerns: Callable[[Any], bool]) -> Iterator[C
     }
     for obj in (obj for obj in objects if type(obj) is tuple and 2 <= len(obj) <= _LONGEST_JOB):
         yield from _job(obj, concerns)
-    others = {id(functools.partial), id(types.FunctionType), *known}
+    applied = {id(kind): (what, count) for kind, (what, count) in _APPLIED.items()}
+    others = {id(functools.partial), id(types.FunctionType), id(map), *applied, *known}
     for obj in (obj for obj in objects if id(type(obj)) in others):
         kind = type(obj)
         if kind is functools.partial:
-            yield Call("a partial", obj.func, obj.args, obj.keywords, Sort.PARTLY)
+            yield Call("a partial", obj.func, obj.args, obj.keywords, Sort.PARTLY, holder=obj)
         elif kind is types.FunctionType:
             if obj.__code__.co_qualname in _IN_EXIT_STACKS:
                 yield _of_exit_stack(obj)
+        elif kind is map:
+            parts = gc.get_referents(obj)
+            count = sum(len(part) for part in parts if type(part) is tuple)
+            yield from _applied("a map", count, parts, concerns)
+        elif id(kind) in applied:
+            yield from _applied(*applied[id(kind)], gc.get_referents(obj), concerns)
         elif id(kind) in known:
             yield from _kept(obj, *known[id(kind)])
     for hook in exit_hooks(atexit):
         yield Call("an exit hook", hook, sort=Sort.HIDDEN)
+
+
+def _applied(what: str, count: int, parts: Sequence[Any], concerns: Callable[[Any], bool]) -> Iterator[Call]:
+    """What it is called with is not known, only how much."""
+    for function in parts:
+        if concerns(function):
+            yield Call(what, function, (None,) * count)
 
 
 def _class(home: str, name: str) -> Any:

@@ -195,3 +195,73 @@ def test_a_function_beside_names_in_a_table_is_no_job(program: Program) -> None:
     jobs, outcome = begun(program, work.format("", "a"), work.format(", b", "a, 2"))
     assert outcome, outcome.reasons
     assert jobs.later(1) == 1
+
+
+# -- parameters that change places -----------------------------------------------------------------
+
+MOVE = "from functools import partial\ndef move(src, dst): return f'{src} to {dst}'\n"
+TURNED = MOVE.replace("src, dst", "dst, src")
+
+
+def test_a_partial_of_a_function_whose_parameters_change_places_has_the_old_ones(program: Program) -> None:
+    old, new = WAITING.format("partial(move, a, 'b')"), WAITING.format("partial(move, 'b', a)")
+    _, outcome = begun(program, MOVE + old, TURNED + new)
+    assert_named(outcome, "a partial", "move")
+
+
+def test_a_partial_of_a_dataclass_whose_fields_change_places_has_the_old_ones(program: Program) -> None:
+    old, new = CLASS.format("\n    y: str"), CLASS.replace("x: str{}", "y: str\n    x: str")
+    old, new = old + WAITING.format("partial(F, a, 2)"), new + WAITING.format("partial(F, 2, a)")
+    assert_named(begun(program, old, new)[1], "a partial", "F")
+
+
+def test_a_partial_that_gives_nothing_by_its_place_knows_nothing_of_places(program: Program) -> None:
+    later = WAITING.format("partial(move, dst=a)")
+    jobs, outcome = begun(program, MOVE + later, TURNED + later)
+    assert outcome, outcome.reasons
+    assert jobs.WAITING[0](src=2) == "2 to 1"
+
+
+def test_a_partial_of_a_function_whose_parameter_is_renamed_goes_on(program: Program) -> None:
+    old = MOVE + WAITING.format("partial(move, a, 'b')")
+    jobs, outcome = begun(program, old, old.replace("src", "source"))
+    assert outcome, outcome.reasons
+    assert jobs.WAITING[0]() == "1 to b"
+
+
+def test_a_partial_that_the_edit_replaces_is_none_that_waits(program: Program) -> None:
+    old = MOVE + "home = partial(move, 'here')\n"
+    program.runs({"jobs.py": old})
+    jobs = program.module("jobs")
+    new = TURNED + "home = partial(move, 'there')\n"
+    outcome = program.patch({"jobs.py": new})
+    assert outcome, outcome.reasons
+    assert jobs.home("here") == "here to there"
+
+
+# -- iterators that call a function for each item ----------------------------------------------------
+
+
+def test_a_map_in_use_calls_with_as_many_arguments_as_it_has_iterables(program: Program) -> None:
+    old, new = WORK.format("") + WAITING, WORK.format(", b") + WAITING
+    _, outcome = begun(program, old.format("map(work, [a])"), new.format("map(work, [a], [2])"))
+    assert_named(outcome, "a map")
+
+
+def test_a_map_in_use_calls_what_still_takes_that(program: Program) -> None:
+    old = WORK.format("") + WAITING.format("map(work, [a])")
+    jobs, outcome = begun(program, old, old.replace("return a", "return [a]"))
+    assert outcome, outcome.reasons
+    assert [*jobs.WAITING[0]] == [[1]]
+
+
+def test_a_filter_in_use_calls_with_one_argument(program: Program) -> None:
+    old, new = WORK.format("") + WAITING, WORK.format(", b") + WAITING
+    _, outcome = begun(program, old.format("filter(work, [a])"), new.format("[work(a, 2)]"))
+    assert_named(outcome, "a filter")
+
+
+def test_an_iterator_made_of_a_function_calls_it_with_none(program: Program) -> None:
+    work = "def work(): return 1\n" + WAITING.format("iter(work, None)")
+    _, outcome = begun(program, work, work.replace("work():", "work(n):"))
+    assert_named(outcome, "an iterator")
