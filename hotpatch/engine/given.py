@@ -30,6 +30,7 @@ from .heap import Exchanged, Functions
 from .instances import classes_of, functions_in
 from .reading import (
     MISSING,
+    PLAIN,
     class_attribute,
     class_dict,
     is_python_class,
@@ -258,10 +259,14 @@ class Given:
         if declared.is_container(make) and self._elsewhere.fills(name):
             return False
         return all(
-            after.get(name, MISSING) is MISSING
-            for base in mro_of(cls)
-            for after in self._before_and_after(base)
+            after.get(name, MISSING) is MISSING and _is_plain(before.get(name))
+            for before, after in map(self._before_and_after, mro_of(cls))
         )
+
+
+def _is_plain(value: Any) -> bool:
+    """May it have stood on the class for all objects?  What is asked for it said something of each."""
+    return type(value) in PLAIN
 
 
 def _as_it_is(value: Any) -> Any:

@@ -100,11 +100,15 @@ def is_python_class(cls: type) -> bool:
     return str(getattr(home, "__file__", "") or "").endswith(".py")
 
 
+_OF_DICTIONARIES: Final = (types.GetSetDescriptorType, types.MemberDescriptorType)
+"""By the latter `types.SimpleNamespace` gives it."""
+
+
 def raw_dict(obj: Any) -> dict[str, Any] | None:
     """The instance dictionary, past any property that hides it; None where there is none."""
     for cls in mro_of(type(obj)):
         getter = class_dict(cls).get("__dict__")
-        if type(getter) is types.GetSetDescriptorType:
+        if getter is not None and type(getter) in _OF_DICTIONARIES:
             try:
                 found = getter.__get__(obj)
             except (AttributeError, TypeError):

@@ -276,6 +276,7 @@ DIRECT: Final[dict[type, Callable[[Any, Any], Shape]]] = {
     weakref.ref: expand_weakref,
     object: lambda shapes, obj: ("object", None, [], None),
     **typing_forms.EXPAND,
+    types.SimpleNamespace: lambda s, obj: expand_instance(s, obj, types.SimpleNamespace),
     logging.Logger: expand_logger,
     contextvars.ContextVar: expand_contextvar,
     typing.ParamSpec: lambda s, obj: ("opaque", f"typing.ParamSpec {obj.__name__}", [], None),

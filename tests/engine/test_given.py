@@ -320,3 +320,33 @@ def test_what_is_not_given_is_missed(program: Program, what: str) -> None:
     m.keep("a")
     outcome = program.patch({"m.py": text.format(comes) + READS})
     assert outcome.reasons and "objects of Item that live lack" in outcome.reasons[0]
+
+
+CONN = """
+class Conn:
+    retries = 3
+    def __init__(self, host): self.host = host
+    def tries(self): return self.retries
+"""
+ITS_OWN = CONN.replace("    retries = 3\n", "").replace("= host\n", "= host; self.retries = 4\n")
+
+
+def test_what_stood_on_the_class_for_all_comes_to_each_object(program: Program) -> None:
+    program.runs({"conn.py": CONN})
+    conn = program.module("conn")
+    held = conn.Conn("a")
+    outcome = program.patch({"conn.py": ITS_OWN})
+    assert outcome, outcome.reasons
+    assert (held.tries(), conn.Conn("b").tries()) == (4, 4)
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert held.tries() == 3
+    assert vars(held) == {"host": "a"}
+
+
+def test_what_the_class_made_of_each_object_is_no_constant_for_all(program: Program) -> None:
+    program.runs({"conn.py": CONN.replace("retries = 3", "retries = property(lambda self: len(self.host))")})
+    held = program.module("conn").Conn("a")
+    outcome = program.patch({"conn.py": ITS_OWN})
+    assert not outcome
+    assert held.tries() == 1
