@@ -18,7 +18,7 @@ from typing import Any
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import Op, SlotKind
 
-from . import codes, inner_defaults
+from . import closures, codes, inner_defaults
 from .frozen import thawed
 from .graph import Graph
 from .instances import functions_in, only_recorded
@@ -66,10 +66,12 @@ class Exchange:
 
     def defaults(
         self, f: types.FunctionType, before: types.CodeType, after: types.CodeType, view: View
-    ) -> Iterator[Op]:
+    ) -> inner_defaults.Defaults:
+        """What a closure comes to have.  Raises PatchRefused where nobody can tell."""
         made = self._made(before), self._made(after)
-        if made[0] is not None and made[1] is not None:
-            yield from inner_defaults.ops(f, made[0], made[1], view)
+        if made[0] is None or made[1] is None:
+            return inner_defaults.of(f, view)
+        return inner_defaults.becoming(f, made[0], made[1], view)
 
     def _made(self, code: types.CodeType) -> inner_defaults.Made | None:
         maker = self.makers.get(id(code))
@@ -109,13 +111,13 @@ def needs_scan(functions: Functions, exchange: Exchange) -> bool:
     )
 
 
-def closures(
+def closures_made(
     exchange: Exchange, functions: Functions, objects: Sequence[Any], view: View
 ) -> tuple[list[Op], list[types.FunctionType]]:
     """Closures made earlier run code of the functions that change: they get the new code, on their own
     variables.  And those whose code is gone: nobody may have them once the edit is done.
 
-    Raises PatchRefused where they have not got the variables that the new code needs.
+    Raises PatchRefused where they have not got what the new code needs.
     """
     ops, gone = list[Op](), list[types.FunctionType]()
     for f in objects:
@@ -125,18 +127,10 @@ def closures(
         if found is None or view.is_machinery(f):
             continue
         before, after = found
-        where = f"closure {before.co_qualname}"
         if after is None:
             gone.append(f)
-            continue
-        if before.co_freevars != after.co_freevars:
-            if codes.same_body(before, after):
-                continue
-            raise PatchRefused(
-                f"closures of {before.co_qualname} are in use, and its new code needs other variables"
-            )
-        ops.append(Op(f, SlotKind.CODE, "__code__", before, after, where))
-        ops += exchange.defaults(f, before, after, view)
+        elif not (before.co_freevars != after.co_freevars and codes.same_body(before, after)):
+            ops += closures.follow(f, before, after, exchange.defaults(f, before, after, view), view)
     return ops, gone
 
 

@@ -13,14 +13,14 @@ behind it.
 from __future__ import annotations
 
 import dis
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import CodeType, FunctionType
 from typing import Any, Final
 
 from hotpatch.errors import PatchRefused
-from hotpatch.ops import Op, SlotKind
 
 from . import codes
+from .reading import PLAIN, plain_same
 from .view import View
 
 NAMES: Final = ("__defaults__", "__kwdefaults__")
@@ -33,6 +33,8 @@ Steps = Sequence[dis.Instruction]
 
 Made = tuple[CodeType, CodeType]
 """The code of a function, and of the one that makes it."""
+Defaults = Mapping[str, Any]
+"""By `NAMES`."""
 
 
 def differ(before: Made, after: Made) -> bool:
@@ -40,20 +42,50 @@ def differ(before: Made, after: Made) -> bool:
     return any(_form(old[part]) != _form(new[part]) for part in NAMES)
 
 
-def ops(function: FunctionType, before: Made, after: Made, view: View) -> Iterator[Op]:
-    """For a closure that follows its code.
+def of(function: FunctionType, view: View) -> Defaults:
+    return {name: view.part(function, name) for name in NAMES}
 
-    Raises PatchRefused where the new defaults are no constants and are made otherwise than the old ones.
+
+def becoming(function: FunctionType, before: Made, after: Made, view: View) -> Defaults:
+    """Of a closure that follows its code.
+
+    Raises PatchRefused where the new defaults are no constants and are made otherwise than the old ones, or
+    where the closure was given others since, and takes other parameters now.
     """
     old, new = _made_with(*before), _made_with(*after)
     name = before[0].co_qualname
+    found = dict(of(function, view))
     for part in NAMES:
         if _form(old[part]) == _form(new[part]):
             continue
-        has, was, becomes = view.part(function, part), _constant(old[part]), _constant(new[part])
-        if becomes is _UNKNOWN or (was is not _UNKNOWN and has != was):
+        was, becomes = _constant(old[part]), _constant(new[part])
+        if becomes is _UNKNOWN:
             raise PatchRefused(f"closures of {name} are in use, and their defaults are made otherwise now")
-        yield Op(function, SlotKind.FUNCTION, part, has, becomes, f"closure {name} {part}")
+        if was is _UNKNOWN or same(found[part], was):
+            found[part] = becomes
+        elif _parameters(before[0]) != _parameters(after[0]):
+            raise PatchRefused(
+                f"closures of {name} are in use, were given other defaults, and take other arguments now"
+            )
+    return found
+
+
+def same(a: Any, b: Any) -> bool:
+    """The program's `==` is not asked: what is no constant is the same only as itself."""
+    if a is b or type(a) is not type(b):
+        return a is b
+    if type(a) is tuple:
+        return len(a) == len(b) and all(map(same, a, b))
+    if type(a) is dict:
+        return a.keys() == b.keys() and all(same(a[name], b[name]) for name in a)
+    if type(a) is frozenset:  # in code it has plain members alone
+        return all(type(item) in PLAIN for item in b) and bool(a == b)
+    return type(a) in PLAIN and plain_same(a, b)
+
+
+def _parameters(code: CodeType) -> tuple[Any, ...]:
+    count = code.co_argcount + code.co_kwonlyargcount
+    return code.co_argcount, code.co_posonlyargcount, code.co_varnames[:count]
 
 
 def _made_with(code: CodeType, maker: CodeType) -> Mapping[str, Steps | None]:

@@ -217,7 +217,7 @@ def _scan(
         known = exchanged, builder.classes.rigid, merger.rebased, merger.displaced, _leaving(merger.ops)
         following = collector.collected(lambda: heap.instances(*known, all_objects(), world.view))
     objects = all_objects()
-    ops, gone = heap.closures(exchange, merger.functions, objects, world.view)
+    ops, gone = heap.closures_made(exchange, merger.functions, objects, world.view)
     merger.ops += ops
     if exchanged:
         merger.ops += following
