@@ -8,8 +8,10 @@ modules in one order, so that two starts of the same program number alike.
 
 from __future__ import annotations
 
+import gc
 import marshal
 import types
+import weakref
 from collections.abc import Collection, Iterator
 from types import CodeType
 from typing import Any, Final, NamedTuple
@@ -230,19 +232,25 @@ class Describer:
         return outside.holding(self.world, ours)
 
     def _hidden(self) -> dict[str, int]:
-        """Functions of the program that only C code or a thread holds: callbacks of atexit, for example."""
-        count: dict[str, int] = {}
-        found = {}
+        """Functions of the program that only C code or a thread holds: callbacks of atexit, for example.
+        What only waits for the collector (an error once caught holds the frames that it passed) is none."""
         homes = {i: name for i, name in self.world.home_of.items() if name in self.world.local}
-        for f in all_objects():
-            if (
-                type(f) is types.FunctionType
-                and (home := homes.get(id(f.__globals__))) is not None
-                and id(f) not in self._memo
-                and id(f) not in self._unseen
-                and not self.world.view.is_machinery(f)
-            ):
-                name = f"{HIDDEN}{home}:{f.__qualname__}"
+        candidates = [
+            weakref.ref(f)
+            for f in all_objects()
+            if type(f) is types.FunctionType
+            and id(f.__globals__) in homes
+            and id(f) not in self._memo
+            and id(f) not in self._unseen
+            and not self.world.view.is_machinery(f)
+        ]
+        if candidates:
+            gc.collect()
+        count: dict[str, int] = {}
+        found: dict[str, int] = {}
+        for f in (ref() for ref in candidates):
+            if f is not None:
+                name = f"{HIDDEN}{homes[id(f.__globals__)]}:{f.__qualname__}"
                 count[name] = number = count.get(name, -1) + 1
                 found[f"{name} {number}"] = self._ref(f, -1, f"{name} {number}")
         return found
