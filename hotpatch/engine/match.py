@@ -249,9 +249,11 @@ class Match:
                 yield from self._with_something_in_front(co, cn)
 
     def _with_something_in_front(self, o: int, n: int) -> Iterator[Pair]:
-        """A function that is memoised from now on, or that nothing stands in front of any more: it is the
-        same function."""
+        """A method that is memoised from now on, or a function that nothing stands in front of any more: it
+        is the same function.  One of a module gives way to its cache, for whoever holds it shall ask that."""
         if self.old.kind(o) == "function" and self.new.kind(n) == "lru_cache":
+            if self.old.kind(self.old.parents[o][0]) == "module":
+                return
             yield from ((o, child) for child in self._called_alike(self.new, n, name_of(self.old, o)))
         elif self.new.kind(n) == "function" and self.old.kind(o) in IN_FRONT:
             if self.old.kind(o) == "lru_cache":

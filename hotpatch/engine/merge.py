@@ -17,7 +17,7 @@ from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 from hotpatch.pace import breathe
 
-from . import answers, codes, counted, locks, memo
+from . import abstract, answers, codes, counted, flags, locks, memo
 from .alike import Alike
 from .build import Builder, Unbuildable, make_outside_module
 from .difference import Difference, hidden
@@ -75,6 +75,7 @@ class Merger:
     # -- the whole edit ----------------------------------------------------------------
 
     def run(self) -> None:
+        flags.name_combinations(self)
         for name, n in self.new.roots.items():
             if name not in self.old.roots and not name.startswith("<"):
                 self._new_module(name, n)
@@ -84,6 +85,8 @@ class Merger:
         for pair in self.difference.stale_caches:
             if (live := self.locator.locate(pair[0])) is not MISSING:
                 self._forget_answers(pair, live)
+        flags.forget_combinations(self)
+        self.ops += abstract.of_later_classes(self.ops)
         self.ops += memo.levels(self.ops)
         self.ops += memo.codecs_found(self.ops)
 
@@ -179,7 +182,9 @@ class Merger:
                 f"{where} becomes another weak reference, and the callback of the old one stays"
             )
         made = self.builder.make(n)
-        if opaque or (self.old.kind(o) in ("instance", "contextvar") and self.difference.same_thing(pair)):
+        kind = self.old.kind(o)
+        known = kind in ("instance", "contextvar") and self.difference.same_thing(pair)
+        if opaque or known or kind == "lru_cache":
             self.displaced[id(live)] = Note(live, None)
         if type(live) is type(made) is types.FunctionType and self.difference.same_thing(pair):
             self.forward(live, made, where)
@@ -253,6 +258,8 @@ class Merger:
                     later = later and self._gains(pair, owner)
                 if current is not MISSING and self._may_go(current, node, f"{where}.{key}", later):
                     self.emit(owner, slot, key, current, ABSENT, f"{where}.{key}")
+                    if flags.is_member_that_goes(self.difference, pair, node):
+                        self.displaced[id(current)] = Note(current, None)
         for step, _, child in self.difference.edges.get(pair, ()):
             if keys.concerns(step) and child in self.difference.replaced:
                 key = keys.before(step)

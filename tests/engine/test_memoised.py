@@ -101,3 +101,37 @@ def test_a_list_that_a_cached_property_made_of_what_changes_is_not_taken_for_new
     assert not outcome
     assert "cached C.some" in outcome.reasons[0]
     assert m.f() == [1, 5]
+
+
+# -- caches that come, go or become others while somebody has what stood there ---------------------------
+
+LOAD = "from functools import lru_cache\n{}def load(key): return [key]\n"
+
+
+@pytest.mark.parametrize("more", ["", "def other(): return load(1)\n"])
+def test_whoever_holds_a_function_that_is_memoised_from_now_on_asks_the_cache(
+    program: Program, more: str
+) -> None:
+    program.runs({"m.py": LOAD.format("") + more})
+    m = program.module("m")
+    held = [m.load]
+    outcome = program.patch({"m.py": LOAD.format("@lru_cache\n") + more})
+    assert outcome, outcome.reasons
+    assert held[0](1) is held[0](1) is m.load(1)
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert held[0](1) is not m.load(1)
+    assert held[0] is m.load
+
+
+@pytest.mark.parametrize("after", ["", "@lru_cache(maxsize=3)\n"])
+def test_a_cache_that_gives_way_is_held_by_nobody(program: Program, after: str) -> None:
+    program.runs({"m.py": LOAD.format("@lru_cache\n")})
+    m = program.module("m")
+    held = {"load": m.load}
+    outcome = program.patch({"m.py": LOAD.format(after)})
+    assert outcome.reasons == ("a dict holds the old _lru_cache_wrapper object",)
+    held.clear()
+    outcome = program.patch({"m.py": LOAD.format(after)})
+    assert outcome, outcome.reasons
+    assert (m.load(1) is m.load(1)) is bool(after)
