@@ -17,6 +17,7 @@ from typing import Any
 from attrs import frozen
 
 from . import (
+    asked_by_name,
     bound_arguments,
     factories,
     fields,
@@ -155,6 +156,7 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note], loose: Collection[
     findings += bound_arguments.outdated(staged.ops, objects)
     findings += hashed.lost(staged.functions, staged.ops, objects, lambda forward: apply(staged.ops, forward))
     findings += heap.outlived(staged.gone, objects, staged.view)
+    findings += asked_by_name.gone(staged.functions, staged.ops, objects, {id(objects)}, staged.view)
     del asked, objects  # they hold classes, and are no holders of the program's
     gone, ours, values = _gone(staged), _own_records(staged), _values(staged)
     if gone:
