@@ -9,7 +9,6 @@ anything after it was made; for state in any other case.
 from __future__ import annotations
 
 import datetime
-import dis
 import enum
 import gc
 import pathlib
@@ -22,7 +21,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from . import codes
+from . import codes, instructions
 from .reading import (
     LRU,
     MISSING,
@@ -117,12 +116,10 @@ def _function_in(held: Any) -> Any:
 def _set_on_others(code: types.CodeType) -> Iterator[str]:
     me = code.co_varnames[0] if code.co_argcount and "." in code.co_qualname else None
     top: Any = None
-    for step in dis.get_instructions(code):
+    for step in instructions.of(code):
         if step.opname == "STORE_ATTR" and (top is None or top != me):
             yield step.argval
-        top = step.argval if step.opname.endswith("LOAD_FAST") else None
-        if type(top) is tuple:  # 3.13: two in one
-            top = top[-1]
+        top = step.argval if step.opname == "LOAD_FAST" else None
 
 
 def state_in(cache: Any, written: Written) -> str | None:
@@ -209,13 +206,15 @@ def _fills(code: types.CodeType) -> bool:
     return any(
         step.opname in _SETS or (step.opname in ("LOAD_METHOD", "LOAD_ATTR") and step.argval in _FILLS)
         for part in codes.walk(code)
-        for step in dis.get_instructions(part)
+        for step in instructions.of(part)
     )
 
 
 def _makes_an_empty_one(code: types.CodeType) -> bool:
     """Is this a function that puts nothing into what it makes?  Who asks for it does."""
-    steps = list(dis.get_instructions(code))
+    every = list(instructions.of(code))
+    inside = instructions.comprehensions(every)
+    steps = [step for i, step in enumerate(every) if i not in inside]
     made = any(step.opname in _EMPTY and not step.arg for step in steps) or (
         any(step.opname == "CALL" and not step.arg for step in steps)
         and not _MAKES_EMPTY.isdisjoint(code.co_names)

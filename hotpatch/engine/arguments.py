@@ -1,4 +1,4 @@
-"""What code hands over where it calls something, told from its instructions: by name and by place."""
+"""What code hands over by name where it calls something, told from its instructions; and texts in it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from types import CodeType
 from typing import Final
 
-from . import codes
+from . import codes, instructions
 
 
 def keywords(code: CodeType) -> set[str]:
     """Names by which the code passes arguments."""
     found = set[str]()
     for part in codes.walk(code):
-        for last, step in itertools.pairwise(dis.get_instructions(part)):
+        for last, step in itertools.pairwise(instructions.of(part)):
             if step.opname == "DICT_MERGE":  # with others by two stars, names are the keys of a dictionary
                 found |= texts(part)
             elif step.opname == "KW_NAMES":
@@ -33,33 +33,16 @@ def texts(code: CodeType) -> set[str]:
     return {text for text in found if type(text) is str}
 
 
-def by_position(code: CodeType) -> dict[str, int]:
-    """For each global that the code calls, the most arguments that it hands over by their place."""
-    found: dict[str, int] = {}
-    for part in codes.walk(code):
-        steps = list(dis.get_instructions(part))
-        for at, step in enumerate(steps):
-            if step.opname in _CALLS:
-                callee, count = _called(part, steps[: at + 1])
-                if callee is not None:
-                    found[callee] = max(found.get(callee, 0), count)
-    return found
-
-
 def made_by_calls(code: CodeType) -> dict[str, str]:
     """Local variables that are never anything else than what the call of one global gave, and its name."""
-    if any(step.opname.startswith("STORE_DEREF") for part in codes.inner(code) for step in _all_steps(part)):
+    if any(step.opname == "STORE_DEREF" for part in codes.inner(code) for step in _all_steps(part)):
         return {}
-    found, steps = dict[str, set[str | None]](), list(dis.get_instructions(code))
+    found, steps = dict[str, set[str | None]](), list(instructions.of(code))
     for at, step in enumerate(steps):
-        if step.opname.startswith(("STORE_FAST", "STORE_DEREF")):
-            variables = step.argval if type(step.argval) is tuple else (step.argval,)
+        if step.opname in ("STORE_FAST", "STORE_DEREF"):
             is_call = steps[at - 1].opname in _CALLS and not step.is_jump_target
-            made = (
-                _called(code, steps[:at])[0] if is_call and step.opname != "STORE_FAST_STORE_FAST" else None
-            )
-            for name in variables[: 1 if step.opname == "STORE_FAST_LOAD_FAST" else 2]:
-                found.setdefault(name, set()).add(made)
+            made = _called(code, steps[:at]) if is_call else None
+            found.setdefault(step.argval, set()).add(made)
     starred = bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
     handed = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + starred]
     return {
@@ -73,22 +56,18 @@ _CALLS: Final = ("CALL", "CALL_KW")
 
 
 def _all_steps(code: CodeType) -> Iterator[dis.Instruction]:
-    return (step for part in codes.walk(code) for step in dis.get_instructions(part))
+    return (step for part in codes.walk(code) for step in instructions.of(part))
 
 
-def _called(code: CodeType, steps: list[dis.Instruction]) -> tuple[str | None, int]:
-    """The global that the last of these steps calls, if any, and how many arguments it gets by place."""
+def _called(code: CodeType, steps: list[dis.Instruction]) -> str | None:
+    """The global that the last of these steps calls, if any."""
     step, before = steps[-1], steps[:-1]
     if before[-1].opname == "PRECALL":  # 3.11
         before.pop()
-    named, last = 0, before[-1]
-    if last.opname == "KW_NAMES":
-        named = len(code.co_consts[last.arg or 0])
-    elif step.opname == "CALL_KW" and type(last.argval) is tuple:
-        named = len(before.pop().argval)
+    if step.opname == "CALL_KW" and type(before[-1].argval) is tuple:
+        before.pop()
     callee = _callee(before, step.arg or 0)
-    is_global = callee is not None and callee.opname == "LOAD_GLOBAL"
-    return (callee.argval if callee is not None and is_global else None), (step.arg or 0) - named
+    return callee.argval if callee is not None and callee.opname == "LOAD_GLOBAL" else None
 
 
 def _callee(steps: list[dis.Instruction], arguments: int) -> dis.Instruction | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from types import CodeType
 from typing import Any, Final
 
-from . import codes
+from . import codes, instructions
 
 _PLAIN: Final = (str, bytes, int, float, complex, bool, type(None), tuple, frozenset, CodeType)
 """Types of the constants that a compiler makes."""
@@ -22,7 +22,7 @@ _PLAIN: Final = (str, bytes, int, float, complex, bool, type(None), tuple, froze
 def _steps(code: CodeType) -> Iterator[dis.Instruction]:
     """Its instructions, without constants that a compiler doesn't make: code that stands for an object, and
     passes calls on to it, has such a one, and it may have ways of its own to be compared."""
-    for step in dis.get_instructions(code):
+    for step in instructions.of(code):
         yield step if type(step.argval) in _PLAIN else step._replace(argval=None)
 
 
@@ -33,21 +33,32 @@ def needed(code: CodeType) -> set[str]:
         step.argval
         for part in codes.walk(code)
         for step in _steps(part)
-        if step.opname != "STORE_ATTR" and step.argval in part.co_names
+        if step.opname != "STORE_ATTR" and _is_named(step, part)
     }
     return reads - set_where_missing(code) - (_set_first(code) & used_on_self_alone(code))
+
+
+def _is_named(step: dis.Instruction, code: CodeType) -> bool:
+    """Does it name what may be an attribute?  A variable of the function may be called the same."""
+    return step.opcode not in _VARIABLES and step.argval in code.co_names
+
+
+_VARIABLES: Final = frozenset({*dis.haslocal, *dis.hasfree})
 
 
 def _set_first(code: CodeType) -> set[str]:
     """Attributes of its first argument that a method sets, whatever the way it goes, before it reads them.
     One inside of `try` may be passed over."""
-    if code.co_exceptiontable:
+    steps = list(_steps(code))
+    if _catches_any(steps):
         return set()
-    straight = list(itertools.takewhile(lambda step: step.opcode not in codes.JUMPS, _steps(code)))
+    inside = instructions.comprehensions(steps)
+    branch = (i for i, step in enumerate(steps) if step.opcode in codes.JUMPS and i not in inside)
+    straight = steps[: next(branch, None)]
     mine = {step.offset for step in _stores_on_self(code, straight)}
     is_set: dict[Any, bool] = {}
     for step in straight:
-        if step.opname != "STORE_ATTR" or step.offset in mine:
+        if step.offset in mine or (step.opname != "STORE_ATTR" and _is_named(step, code)):
             is_set.setdefault(step.argval, step.offset in mine)
     return {name for name, first in is_set.items() if first}
 
@@ -83,7 +94,7 @@ def constants_set(code: CodeType) -> dict[str, Any]:
     """Attributes that a method sets on its first argument once, to a constant, whichever way it goes."""
     me = code.co_varnames[0] if code.co_argcount else None
     parts = [step for part in codes.walk(code) for step in _steps(part)]
-    if me is None or any(me in _bound(step) for step in parts):
+    if me is None or any(step.opname.startswith(_BINDS) and step.argval == me for step in parts):
         return {}
     count = collections.Counter(step.argval for step in parts if step.opname in ("STORE_ATTR", "DELETE_ATTR"))
     found, certain = dict[str, Any](), run_for_sure(code)
@@ -111,15 +122,7 @@ class _Const:
 _ME: Final = object()
 
 
-def _bound(step: dis.Instruction) -> tuple[Any, ...]:
-    """The variables that this step sets or deletes."""
-    if step.opname == "STORE_FAST_LOAD_FAST":
-        return _variables(step)[:1]
-    return _variables(step) if step.opname.startswith(("STORE_FAST", "STORE_DEREF", "DELETE_")) else ()
-
-
-def _variables(step: dis.Instruction) -> tuple[Any, ...]:
-    return step.argval if type(step.argval) is tuple else (step.argval,)
+_BINDS: Final = ("STORE_FAST", "STORE_DEREF", "DELETE_FAST", "DELETE_DEREF")
 
 
 def _taken(stack: list[Any], count: int) -> list[Any]:
@@ -136,8 +139,8 @@ def _follow(stack: list[Any], step: dis.Instruction, me: str) -> None:
     if name == "LOAD_CONST":
         is_told = step.argval is not None or step.argrepr == "None"
         stack.append(_Const(step.argval) if is_told else None)
-    elif name in ("LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_LOAD_FAST", "LOAD_DEREF"):
-        stack += [_ME if variable == me else None for variable in _variables(step)]
+    elif name in ("LOAD_FAST", "LOAD_DEREF"):
+        stack.append(_ME if step.argval == me else None)
     elif name == "COPY":
         stack[:0] = [None] * (count - len(stack))
         stack.append(stack[-count])
@@ -153,9 +156,6 @@ def _follow(stack: list[Any], step: dis.Instruction, me: str) -> None:
         stack += value[::-1] if type(value) is list and len(value) == count else [None] * count
     elif name in ("STORE_FAST", "POP_TOP"):
         _taken(stack, 1)
-    elif name == "STORE_FAST_LOAD_FAST":
-        _taken(stack, 1)
-        stack.append(_ME if step.argval[1] == me else None)
     elif name not in ("NOP", "CACHE", "EXTENDED_ARG"):
         stack.clear()
 
@@ -163,8 +163,8 @@ def _follow(stack: list[Any], step: dis.Instruction, me: str) -> None:
 def run_for_sure(code: CodeType) -> set[int]:
     """Offsets of the instructions that run whenever the code comes to its end, whichever way it goes."""
     found, certain_from, steps = set[int](), 0, list(_steps(code))
-    if any(step.opname == "PUSH_EXC_INFO" for step in steps):
-        return found  # what is caught passes something over
+    if _catches_any(steps):
+        return found
     for step in steps:
         if step.opcode in codes.JUMPS and step.argval > step.offset:  # a loop may be left by one past its end
             certain_from = max(certain_from, step.argval)
@@ -173,6 +173,12 @@ def run_for_sure(code: CodeType) -> set[int]:
         if step.opname.startswith("RETURN") and step.opname != "RETURN_GENERATOR":
             break
     return found
+
+
+def _catches_any(steps: Iterable[dis.Instruction]) -> bool:
+    """Does something that is caught pass over a part of the code?  Not every handler catches: what puts the
+    variables of a comprehension back has one, and every generator."""
+    return any(step.opname == "PUSH_EXC_INFO" for step in steps)
 
 
 def inits_called(code: CodeType) -> tuple[bool, set[str]]:
@@ -255,7 +261,7 @@ def used_on_self_alone(code: CodeType) -> set[str]:
             mine = part is code and last is not None and me and _loads(last, me[0])
             if step.opname == "COPY" and mine:
                 held = True
-            elif step.argval in part.co_names:
+            elif _is_named(step, part):
                 again = held and last is not None and last.opname in ("COPY", "SWAP")
                 is_attribute = step.opname.endswith(("_ATTR", "_METHOD"))
                 (of_self if is_attribute and (mine or again) else of_others).add(step.argval)
@@ -315,7 +321,5 @@ def _loads(step: dis.Instruction, name: str) -> bool:
 
 def _loaded(step: dis.Instruction) -> str | None:
     """The name of what the step leaves on top, if it has one."""
-    if not step.opname.startswith(("LOAD_", "STORE_FAST_LOAD_")) or step.opname == "LOAD_CONST":
-        return None
-    loaded = step.argval[-1] if type(step.argval) is tuple else step.argval
-    return loaded if type(loaded) is str else None
+    is_load = step.opname.startswith("LOAD_") and step.opname != "LOAD_CONST"
+    return step.argval if is_load and type(step.argval) is str else None

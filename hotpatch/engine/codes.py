@@ -18,6 +18,8 @@ from hashlib import blake2b
 from types import CodeType
 from typing import Any, Final, NamedTuple
 
+from . import instructions
+
 FIELDS: Final = (
     "co_name",
     "co_qualname",
@@ -171,7 +173,7 @@ PASSED_OVER: Final = frozenset(("CACHE", "PRECALL", "PUSH_NULL", "EXTENDED_ARG",
 
 def steps_of(code: CodeType) -> list[dis.Instruction]:
     """Its instructions, without those that say nothing."""
-    return [step for step in dis.get_instructions(code) if step.opname not in PASSED_OVER]
+    return [step for step in instructions.of(code) if step.opname not in PASSED_OVER]
 
 
 def names_in(code: CodeType) -> set[str]:
@@ -206,11 +208,11 @@ def pairs(old: CodeType, new: CodeType) -> Iterator[tuple[CodeType, CodeType | N
 def makes_functions(code: CodeType) -> bool:
     """Does running this code make function objects that may outlive the call (closures, lambdas, methods of
     local classes)?  Comprehensions don't: theirs are called on the spot."""
-    return any(
-        part.co_name not in ("<listcomp>", "<setcomp>", "<dictcomp>")
-        for part in walk(code)
-        if part is not code
-    )
+    return any(part.co_name not in COMPREHENSIONS for part in walk(code) if part is not code)
+
+
+COMPREHENSIONS: Final = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>"})
+"""Names of code that is called on the spot; from 3.12 on it stands in that of its function."""
 
 
 _KINDS: Final = 0x20 | 0x80 | 0x100 | 0x200  # generator, coroutine, iterable coroutine, async generator

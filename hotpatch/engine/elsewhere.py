@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from . import arguments, attribute_use, codes, declared, making
 from .instances import methods_of
+from .keys import Keys
 from .making import MAKERS
 from .reading import class_attribute, mro_of
 
@@ -88,7 +89,7 @@ class Elsewhere:
         for cls in making.classes_made(code, f.__globals__):
             for name in keywords:
                 self._passed.setdefault(name, []).append(cls)
-        for name, count in arguments.by_position(code).items():
+        for name, count in Keys.of(code).calls:
             made: Any = f.__globals__.get(name)
             if issubclass(type(made), type):
                 self._by_position.append((made, count))

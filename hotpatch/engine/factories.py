@@ -72,7 +72,6 @@ def _makes(factory: Factory) -> str:
         return kind_named(factory) if issubclass(type(factory), type) else UNKNOWN
     steps = steps_of(factory)
     kinds = {kind_of(steps[:i]) for i, step in enumerate(steps) if i and step.opname == "RETURN_VALUE"}
-    kinds |= {kind_named(type(step.argval)) for step in steps if step.opname == "RETURN_CONST"}
     return kinds.pop() if len(kinds) == 1 else UNKNOWN
 
 

@@ -8,13 +8,15 @@ of it, and nothing is said.
 from __future__ import annotations
 
 import dis
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from types import CodeType
 from typing import Any, Final
 
 from attrs import frozen
 
-from . import codes
+from . import codes, instructions
+from .parts_used import loads
 from .reach import Chain, chains
 
 Target = tuple[str, str]
@@ -40,8 +42,9 @@ class Filling:
 
 
 def fillings(code: CodeType) -> Mapping[Target, Filling]:
-    steps = [step for step in dis.get_instructions(code) if step.opname not in _NOISE]
-    at = {step.offset: i for i, step in enumerate(steps)}
+    steps = [step for step in instructions.of(code) if step.opname not in _NOISE]
+    inside = instructions.comprehensions(steps)
+    offsets = [step.offset for step in steps]
     found: dict[Target, Filling] = {}
     for i, step in enumerate(steps):
         if not step.opname.startswith("POP_JUMP"):
@@ -50,12 +53,13 @@ def fillings(code: CodeType) -> Mapping[Target, Filling]:
         if asked is None:
             continue
         if step.opname.endswith(_FILLED):
-            start, end = i + 1, at.get(step.argval, i)
+            start, end = i + 1, bisect_left(offsets, step.argval)
         elif step.opname.endswith(_EMPTY):
-            start, end = at.get(step.argval, len(steps)), len(steps)
+            start, end = bisect_left(offsets, step.argval), len(steps)
         else:
             continue
-        made = _made(code, steps[start:end], asked)
+        does_more = (k for k in range(start, end) if steps[k].opname in _DOES_MORE and k not in inside)
+        made = _made(code, steps[start : next(does_more, end)], asked)
         if made is not None:
             found.setdefault(asked, _filling(code, made))
     return found
@@ -77,10 +81,7 @@ def _asks(code: CodeType, before: Sequence[dis.Instruction]) -> Target | None:
 
 
 def _is_self(code: CodeType, step: dis.Instruction) -> bool:
-    if not code.co_argcount or not step.opname.startswith("LOAD_FAST"):
-        return False
-    loaded = step.argval[-1] if type(step.argval) is tuple else step.argval
-    return bool(loaded == code.co_varnames[0])
+    return bool(code.co_argcount) and loads(step, code.co_varnames[0])
 
 
 def _made(
@@ -92,7 +93,7 @@ def _made(
             kind = "name" if step.opname == "STORE_GLOBAL" else "attr"
             whose = kind == "name" or (i > 0 and _is_self(code, steps[i - 1]))
             return steps[: i + 1] if whose and target == (kind, step.argval) else None
-        if step.opname in _DOES_MORE or step.opname.startswith("RETURN"):
+        if step.opname.startswith("RETURN"):
             return None
     return None
 

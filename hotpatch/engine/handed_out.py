@@ -10,15 +10,18 @@ attribute and what it holds is as the old code says.
 from __future__ import annotations
 
 import collections
+import dis
 import functools
 import gc
+import itertools
 import types
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from . import codes
+from . import codes, instructions
 from .instances import Functions, classes_of, methods_of, only_recorded
 from .making import MAKERS
+from .parts_used import loads
 from .reading import class_attribute, held_by_method, is_python_class, mro_of, qualname_of, raw_dict
 from .view import View
 
@@ -82,24 +85,34 @@ def _is_called_by_maker(cls: type, name: str) -> bool:
 
 def _handed(code: types.CodeType) -> Handed:
     """What the code stores on its first argument, by what it loads for that."""
-    me = code.co_varnames[0] if code.co_argcount else None
+    me = code.co_varnames[0] if code.co_argcount else ""
     found: Handed = {}
     loaded = set[str]()
     steps = codes.steps_of(code)
+    inside = instructions.comprehensions(steps)
     for i, step in enumerate(steps):
-        last = steps[i - 1]
-        mine = last.opname == "LOAD_FAST" and last.argval == me
-        if step.opname == "STORE_ATTR" and mine:
+        if step.opname == "STORE_ATTR" and loads(steps[i - 1], me):
             found.setdefault(step.argval, set()).update(loaded)
-        elif step.argrepr != step.argval:  # the load of what is called shows a NULL
-            pass
-        elif step.opname == "LOAD_ATTR" and mine:
-            loaded.add(f".{step.argval}")
-        elif step.opname == "LOAD_GLOBAL":
-            loaded.add(step.argval)
-        if step.opname.startswith(_ENDS):
+        else:
+            loaded |= _loaded(step, steps[i - 1], me)
+        if step.opname.startswith(_ENDS) and i not in inside:
             loaded = set()
     return found
+
+
+def _loaded(step: dis.Instruction, last: dis.Instruction, me: str) -> set[str]:
+    """What the step loads to hand it on; of what is called on the spot, all that this loads."""
+    if type(step.argval) is types.CodeType:
+        steps = codes.steps_of(step.argval) if step.argval.co_name in _ON_THE_SPOT else []
+        return set[str]().union(*(_loaded(b, a, me) for a, b in itertools.pairwise(steps)))
+    if step.argrepr != step.argval:  # the load of what is called shows a NULL
+        return set()
+    if step.opname == "LOAD_ATTR" and loads(last, me):
+        return {f".{step.argval}"}
+    return {step.argval} if step.opname == "LOAD_GLOBAL" else set()
+
+
+_ON_THE_SPOT: Final = codes.COMPREHENSIONS | {"<genexpr>"}
 
 
 def _named(cls: type, f: types.FunctionType, names: set[str]) -> Named:

@@ -14,17 +14,20 @@ from collections.abc import Sequence
 from types import CodeType, FrameType
 from typing import Any, Final
 
-from . import stacks
+from . import instructions, stacks
 from .frames import Blocker
 from .heap import Exchanged
 
 ENDS: Final = frozenset(f"STORE_{what}" for what in ("NAME", "GLOBAL", "ATTR", "SUBSCR", "FAST", "DEREF")) | {
     "POP_TOP",
-    "RESUME",
     "RETURN_VALUE",
 }
-"""Instructions after which nothing of the statement before is on the stack (but for `:=`, which copies)."""
-LOADS: Final = frozenset(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_METHOD", "LOAD_DEREF"))
+"""Instructions after which nothing of the statement before is on the stack (but for `:=`, which copies, and
+in a comprehension)."""
+LOADS: Final = frozenset(
+    f"LOAD_{what}"
+    for what in ("GLOBAL", "NAME", "FROM_DICT_OR_GLOBALS", "ATTR", "METHOD", "SUPER_ATTR", "DEREF")
+)
 
 
 def holding(exchanged: Exchanged, objects: Sequence[Any] = ()) -> tuple[Blocker, ...]:
@@ -81,10 +84,12 @@ def loaded(code: CodeType, at: int) -> frozenset[str]:
     objects may be on the stack."""
     found: set[str] = set()
     before = ""
-    for step in dis.get_instructions(code):
+    steps = list(instructions.of(code))
+    inside = instructions.comprehensions(steps)
+    for i, step in enumerate(steps):
         if step.offset >= at:
             break
-        if step.opname in ENDS and before != "COPY":
+        if step.opname in ENDS and before != "COPY" and i not in inside:
             found.clear()
         elif step.opname in LOADS and type(step.argval) is str:
             found.add(step.argval)

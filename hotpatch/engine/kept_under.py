@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from hotpatch.ops import Op, SlotKind
 
-from . import codes
+from . import codes, instructions
 from .instances import Functions
 from .reading import (
     MISSING,
@@ -166,7 +166,7 @@ def _forms(code: types.CodeType) -> set[Form]:
     """The ways in which the code puts together names of attributes."""
     found = set[Form]()
     for part in codes.walk(code):
-        steps = list(dis.get_instructions(part))
+        steps = list(instructions.of(part))
         for i, step in enumerate(steps):
             if step.opname not in SPAN:
                 continue

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import dis
 import types
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Final
 
 from attrs import frozen
 
-from . import codes
+from . import codes, instructions
 from .caught import Caught
 from .symbols import Built, Const, Made, Name, Record, Sum, Symbol, told
 
@@ -35,6 +36,8 @@ class Keys:
     """What it puts into things that go by a name: the name, and whether that is a record it has made."""
     kinds: frozenset[tuple[str, str]]
     """The same, and what `symbols.told` calls it."""
+    calls: frozenset[tuple[str, int]]
+    """Globals that it calls, and how many arguments it hands over by their place."""
 
     @staticmethod
     def of(code: types.CodeType) -> Keys:
@@ -44,6 +47,7 @@ class Keys:
             tuple(made.record() for walk in walks for made in walk.made if made.certain or made.possible),
             frozenset((name, type(symbol) is Made) for walk in walks for name, symbol in walk.items),
             frozenset((name, told(symbol)) for walk in walks for name, symbol in walk.items),
+            frozenset(call for walk in walks for call in walk.calls),
         )
 
     @property
@@ -74,6 +78,7 @@ class _Walk:
         self.code = code
         self.made: list[Made] = []
         self.items: list[tuple[str, Symbol]] = []
+        self.calls: list[tuple[str, int]] = []
         self._reads: list[tuple[str, Symbol]] = []
         self._asked: set[str] = set()
         self._stack: list[Symbol] = []
@@ -94,10 +99,17 @@ class _Walk:
 
     def run(self) -> _Walk:
         later: dict[int, list[Symbol]] = {}
+        handled = defaultdict[int, list[Any]](list)
+        if self.code.co_exceptiontable:
+            for entry in dis.Bytecode(self.code).exception_entries:  # type: ignore[attr-defined]
+                handled[entry.start].append(entry)
         ended = False
-        for step in dis.get_instructions(self.code):
+        for step in instructions.of(self.code):
             if ended:
                 self._stack, ended = list(later.get(step.offset, ())), False
+            for entry in handled.pop(step.offset, ()):
+                fails = [*self._stack[: entry.depth], *[None] * (1 + entry.lasti)]
+                later.setdefault(entry.target, fails)
             if step.opcode in codes.JUMPS:
                 later.setdefault(step.argval, self._jumped(step))
             act = _ACTS.get(step.opname)
@@ -137,20 +149,10 @@ class _Walk:
         self._push(Const(step.argval))
 
     def _load_local(self, step: dis.Instruction) -> None:
-        names = step.argval if type(step.argval) is tuple else (step.argval,)
-        self._push(*(self._locals.get(name, Name(name, False)) for name in names))
+        self._push(self._locals.get(step.argval, Name(step.argval, False)))
 
     def _store_local(self, step: dis.Instruction) -> None:
         self._locals[step.argval] = self._pop(1)[0]
-
-    def _store_two(self, step: dis.Instruction) -> None:
-        for name in step.argval:
-            self._locals[name] = self._pop(1)[0]
-
-    def _store_and_load(self, step: dis.Instruction) -> None:
-        stored, loaded = step.argval
-        self._locals[stored] = self._pop(1)[0]
-        self._push(self._locals.get(loaded, Name(loaded, False)))
 
     def _load_global(self, step: dis.Instruction) -> None:
         null_too = dis.stack_effect(step.opcode, step.arg, jump=False) == 2
@@ -273,6 +275,8 @@ class _Walk:
         arguments = self._pop(step.arg or 0)
         callee = next((s for s in reversed(self._stack[-2:]) if type(s) is Name), None)
         keywords, self._keywords = self._keywords, ()
+        if callee is not None and callee.lasting and callee.owner is None:
+            self.calls.append((callee.name, len(arguments) - len(keywords)))
         made = None if callee is None else self._meant(callee, arguments, keywords)
         if step.opname == "PRECALL":
             self._called = made
@@ -314,8 +318,6 @@ _ACTS: Final[dict[str, Callable[[_Walk, dis.Instruction], None]]] = {
     "LOAD_METHOD": _Walk._load_attribute,
     "STORE_FAST": _Walk._store_local,
     "STORE_DEREF": _Walk._store_local,
-    "STORE_FAST_STORE_FAST": _Walk._store_two,
-    "STORE_FAST_LOAD_FAST": _Walk._store_and_load,
     "STORE_ATTR": _Walk._store_lasting,
     "STORE_GLOBAL": _Walk._store_lasting,
     "BINARY_OP": _Walk._operate,
@@ -334,6 +336,4 @@ _ACTS: Final[dict[str, Callable[[_Walk, dis.Instruction], None]]] = {
     "PRECALL": _Walk._call,
     "CALL": _Walk._call,
     "CALL_KW": _Walk._call,
-} | dict.fromkeys(
-    ("LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_LOAD_FAST", "LOAD_DEREF", "LOAD_NAME"), _Walk._load_local
-)
+} | dict.fromkeys(("LOAD_FAST", "LOAD_DEREF", "LOAD_NAME"), _Walk._load_local)

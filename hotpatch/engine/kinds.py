@@ -20,6 +20,7 @@ from . import codes
 from .instances import Functions, Lacking, classes_of, methods_of
 from .made_of import class_made, is_enum, takes_as_it_is
 from .making import MAKERS
+from .parts_used import loads
 from .reading import class_module, is_python_class, mro_of, qualname_of, raw_dict
 
 UNKNOWN: Final = ""
@@ -54,15 +55,13 @@ def set_on_self(code: types.CodeType, variables: Mapping[str, Any] = NOTHING) ->
     """What kinds of things a method sets attributes of its first argument to; UNKNOWN where it doesn't
     say.  `variables` are those of its module, where classes and enums are looked up."""
     found: dict[str, set[str]] = {}
-    me = code.co_varnames[:1] if code.co_argcount else ()
+    me = code.co_varnames[0] if code.co_argcount else ""
     steps = codes.steps_of(code)
     for i, step in enumerate(steps):
         if step.opname == "STORE_ATTR" and i > 1:
             target = steps[i - 1]
-            if target.opname.startswith("LOAD_FAST") and (target.argval,) == me:
+            if loads(target, me):
                 found.setdefault(step.argval, set()).add(kind_of(steps[: i - 1], variables))
-            elif target.opname.startswith("LOAD_FAST") and me and me[0] in str(target.argval):
-                found.setdefault(step.argval, set()).add(UNKNOWN)
     return found
 
 

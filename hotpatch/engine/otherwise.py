@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from hotpatch.ops import Op, SlotKind
 
-from . import codes, declared
+from . import codes, declared, instructions
 from .instances import Functions
 from .reading import MISSING, class_attribute, class_dict, mro_of, plain_same
 
@@ -79,17 +79,17 @@ def _set_by(code: types.CodeType, given: Mapping[str, Any]) -> Mapping[str, set[
     found: dict[str, set[Expression]] = {}
     me = code.co_varnames[0] if code.co_argcount else None
     expression: list[Any] = []
-    for step in codes.steps_of(code):
+    steps = codes.steps_of(code)
+    inside = instructions.comprehensions(steps)
+    for i, step in enumerate(steps):
         if step.opname == "STORE_ATTR" and me is not None and expression:
             found.setdefault(step.argval, set()).add(tuple(expression[:-1]))
-        if step.opname.startswith(("STORE_", "POP_TOP", "RESUME")):
+        if step.opname.startswith(("STORE_", "POP_TOP", "RESUME")) and i not in inside:
             expression = []
-            continue
-        names = step.argval if type(step.argval) is tuple else (step.argval,)
-        if step.opname.startswith("LOAD_FAST"):
-            expression += [_argument(name, given) for name in names]
+        elif step.opname == "LOAD_FAST":
+            expression.append(_argument(step.argval, given))
         else:
-            expression.append(_told(step.opname, step.argval))
+            expression.append(_told(step.opname, None if step.opcode in codes.JUMPS else step.argval))
     return found
 
 
@@ -99,6 +99,8 @@ def _argument(name: str, given: Mapping[str, Any]) -> Any:
 
 
 def _told(opname: str, value: Any) -> Any:
+    if isinstance(value, types.CodeType):
+        return opname, "", codes.key_of(value).body.hex()
     plain = isinstance(value, (str, int, float, bytes, type(None)))
     return opname, type(value).__name__, str(value) if plain else ""
 

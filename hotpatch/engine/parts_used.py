@@ -85,10 +85,7 @@ def tested(steps: Sequence[dis.Instruction]) -> set[str]:
 
 def loads(step: dis.Instruction, name: str) -> bool:
     """Does it leave the local variable of this name on top?"""
-    if not step.opname.startswith(("LOAD_FAST", "LOAD_DEREF", "STORE_FAST_LOAD_FAST")):
-        return False
-    loaded = step.argval[-1] if type(step.argval) is tuple else step.argval
-    return bool(loaded == name)
+    return step.opname in ("LOAD_FAST", "LOAD_DEREF") and bool(step.argval == name)
 
 
 def _is_tested(steps: Sequence[dis.Instruction], i: int) -> bool:

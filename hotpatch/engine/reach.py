@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from . import codes
+from . import codes, instructions
 from .graph import Graph
 from .labels import is_given
 from .match import Match, Pair
@@ -48,12 +48,12 @@ class Chain:
 def chains(code: CodeType, steps: Iterable[dis.Instruction] | None = None) -> frozenset[Chain]:
     """Those that the code reads, or only these instructions of it; and the code inside."""
     me = code.co_varnames[0] if code.co_argcount else None
-    listed = list(dis.get_instructions(code) if steps is None else steps)
+    listed = list(instructions.of(code) if steps is None else steps)
     found = set(_read(listed, me))
     for step in listed:
         if type(step.argval) is CodeType:
             for part in codes.walk(step.argval):
-                found |= set(_read(dis.get_instructions(part), me))
+                found |= set(_read(instructions.of(part), me))
     return frozenset(found)
 
 
@@ -69,8 +69,7 @@ def _read(steps: Iterable[dis.Instruction], me: str | None) -> Iterator[Chain]:
         if step.opname == "LOAD_GLOBAL":
             names, open_ = (step.argval,), True
         elif step.opname.startswith(("LOAD_FAST", "LOAD_DEREF", "LOAD_CLASSDEREF")):
-            loaded = step.argval[-1] if type(step.argval) is tuple else step.argval
-            own = open_ = loaded == me and me is not None
+            own = open_ = step.argval == me and me is not None
     if names:
         yield Chain(own, names)
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from . import attribute_use, codes, reading
+from . import attribute_use, codes, instructions, reading
 from .instances import classes_of
 from .keys import PUTS
 from .records import Functions
@@ -52,7 +52,7 @@ class Lengths:
         kept, named, given, read = set[Row](), set[tuple[str, Row]](), set[Row](), set[int]()
         for part in codes.walk(code):
             keeps = _keeps(part)
-            steps = list(dis.get_instructions(part))
+            steps = list(instructions.of(part))
             for i, step in enumerate(steps):
                 after = steps[i + 1 : i + 3]
                 row = _row(steps, i)
@@ -64,8 +64,6 @@ class Lengths:
                     read.add(step.arg)
                 elif step.opname == "LOAD_CONST" and type(step.argval) is int and _is_index(steps, i):
                     read.add(step.argval + 1)
-                if step.opname == "RETURN_CONST" and type(step.argval) is tuple:
-                    given.add((tuple, len(step.argval)))
         return Lengths(frozenset(kept), frozenset(named), frozenset(given), frozenset(read))
 
     def without(self, other: Lengths) -> Lengths:
@@ -111,7 +109,7 @@ def _is_index(steps: Sequence[dis.Instruction], i: int) -> bool:
 def _keeps(code: types.CodeType) -> bool:
     """Does it put things into containers?"""
     return bool(PUTS & set(code.co_names)) or any(
-        step.opname == "STORE_SUBSCR" for step in dis.get_instructions(code)
+        step.opname == "STORE_SUBSCR" for step in instructions.of(code)
     )
 
 

@@ -96,6 +96,19 @@ def test_a_list_that_others_fill_is_not_forgotten(program: Program) -> None:
     assert m.jobs() == [1]
 
 
+def test_one_that_is_made_empty_beside_what_is_put_together_is_not_forgotten(program: Program) -> None:
+    text = (
+        "from functools import cache\n@cache\ndef jobs():\n    names = [name for name in {}]\n"
+        "    print(names)\n    return []\ndef put(x): jobs().append(x)\n"
+    )
+    program.runs({"m.py": text.format("()")})
+    m = program.module("m")
+    m.put(1)
+    outcome = program.patch({"m.py": text.format("'a'")})
+    assert outcome.effect is Effect.RELOAD and "keeps a list" in outcome.reasons[0]
+    assert m.jobs() == [1]
+
+
 def test_what_a_cached_property_gathers_is_not_dropped_with_its_old_body(program: Program) -> None:
     text = (
         "from functools import cached_property\nclass Conn:\n    @cached_property\n"

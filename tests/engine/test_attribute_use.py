@@ -7,10 +7,11 @@ from types import CodeType
 import pytest
 
 from hotpatch.engine import arguments, attribute_use, codes
+from hotpatch.engine.keys import Keys
 
 
-def method(body: str) -> CodeType:
-    text = f"class C:\n    def f(self, other):\n        {body}\n"
+def method(body: str, kind: str = "def") -> CodeType:
+    text = f"class C:\n    {kind} f(self, other):\n        {body}\n"
     return next(part for part in codes.walk(compile(text, "x.py", "exec")) if part.co_name == "f")
 
 
@@ -46,6 +47,8 @@ def test_constants_of_any_kind_are_not_asked() -> None:
         ("self.x = 1; return self.x", set()),
         ("self.x = self.x or 1; return self.x", {"x"}),
         ("self.x = 1; return other.x", {"x"}),
+        ("y = [x for x in other]; self.x = 1; return self.x", set()),
+        ("y = self.x = 1; return self.x", set()),
         ("other.x = 1; return self.x", {"x"}),
         ("return other and self.x", {"x"}),
         ("self.x = 1; return lambda: self.x", {"x"}),
@@ -109,4 +112,12 @@ def test_an_init_is_called_where_every_way_leads_to_it(body: str) -> None:
 def test_arguments_are_told_by_name_and_by_place() -> None:
     code = method("return Item(other(1, 2), self.x(3, a=1), b=2) + More(**self.all, c=3)")
     assert arguments.keywords(code) == {"a", "b", "c"}
-    assert arguments.by_position(code) == {"Item": 2}
+    assert Keys.of(code).calls == {("Item", 2)}
+
+
+@pytest.mark.parametrize(
+    "first", ["[x for x in other]", "1 if other else 2", "[y := x async for x in other]"]
+)
+def test_what_is_handed_over_is_told_whichever_way_it_is_made(first: str) -> None:
+    code = method(f"return Item({first}, 2)", "async def")
+    assert ("Item", 2) in Keys.of(code).calls

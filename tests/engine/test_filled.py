@@ -29,6 +29,22 @@ FILLS = {
         "    def ask(self):\n        if not self._x:\n            value = self.make()\n"
         "            self._x = value\n        return self._x\nCONF = C()\ndef f(): return CONF.ask()\n"
     ),
+    "an attribute, by a comprehension": (
+        "class C:\n    def __init__(self): self._x = None\n    def ask(self):\n"
+        "        if self._x is None:\n            self._x = sum([21 * {n} for _ in 'a'])\n"
+        "        return self._x\nCONF = C()\ndef f(): return CONF.ask()\n"
+    ),
+    "an attribute, right after a local one was set": (
+        "class C:\n    def __init__(self): self._x = None\n    def ask(self):\n        times = 21\n"
+        "        if self._x is None:\n            self._x = times * {n}\n        return self._x\n"
+        "CONF = C()\ndef f(): return CONF.ask()\n"
+    ),
+    "an attribute, before something is tried": (
+        "class C:\n    def __init__(self): self._x = None\n    def ask(self):\n"
+        "        if self._x is None:\n            self._x = 21 * {n}\n"
+        "        try:\n            return self._x\n        finally:\n            self.asked = True\n"
+        "CONF = C()\ndef f(): return CONF.ask()\n"
+    ),
     "a variable": (
         "X = None\ndef make(): return 21 * {n}\ndef f():\n    global X\n    if X is None:\n"
         "        X = make()\n    return X\n"

@@ -177,6 +177,16 @@ SAY = {
         READS,
         READS + "def other(name): return Item(name, name)\n",
     ),
+    "changed code makes one with another, by place, after what is made in a loop": (
+        "attrs",
+        READS,
+        READS + "def other(name): return Item([n for n in name], name)\n",
+    ),
+    "changed code makes one with another, by place, after what there are two ways to make": (
+        "attrs",
+        READS,
+        READS + "def other(name): return Item(name if name else 'b', name)\n",
+    ),
     "a factory of the program": (
         "a dataclass",
         "default_factory=list",

@@ -60,6 +60,21 @@ WAYS = {
         "self.fill()\n    def fill(self):\n        self.actions = {'pay': self._pay, 'cancel': self._cancel}",
         BY_NAME,
     ),
+    "a table gains a method after a local variable": (
+        "for name in ['pay']: self.actions = {0: 0, name: self._pay}",
+        "for name in ['cancel']: self.actions = {0: 0, name: self._cancel}",
+        BY_NAME,
+    ),
+    "a comprehension puts another there": (
+        "self.actions = {name: self._pay for name in ('cancel',)}",
+        "self.actions = {name: self._cancel for name in ('cancel',)}",
+        BY_NAME,
+    ),
+    "the object is known to a function inside as well": (
+        "self.late = lambda: self\n        self.actions = {'pay': self._pay}",
+        "self.late = lambda: self\n        self.actions = {'pay': self._pay, 'cancel': self._cancel}",
+        BY_NAME,
+    ),
 }
 OTHER = {
     "they come in another order": (

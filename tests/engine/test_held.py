@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import sys
 import threading
 import types
@@ -100,7 +101,14 @@ def test_a_frame_that_has_loaded_something_else_of_that_name_holds_nothing(progr
     assert holder.goes_on() is True
 
 
-@pytest.mark.parametrize("work", [local_class, class_on_the_stack])
+def class_below_a_comprehension(m: Any) -> Callable[[Callable[[], None]], Any]:
+    def work(wait: Callable[[], None]) -> bool:
+        return isinstance(m.Box(*[made for _ in "a" if (made := wait())]), m.Box)
+
+    return work
+
+
+@pytest.mark.parametrize("work", [local_class, class_on_the_stack, class_below_a_comprehension])
 def test_a_frame_that_holds_the_class_and_stays_is_the_reason(program: Program, work: Any) -> None:
     m = boxes(program)
     holder = Holder(work(m))
@@ -181,6 +189,35 @@ def test_what_a_statement_has_loaded_is_known_until_it_ends() -> None:
 
     code = f.__code__
     assert loaded(code, len(code.co_code) - 6) == {"Box", "last", "wait"}
+
+
+def test_a_comprehension_ends_no_statement() -> None:
+    def f(some: Any) -> None:
+        Box([x for x in some], wait(some))  # type: ignore[name-defined]  # noqa: C416, F821
+
+    assert loaded(f.__code__, end_of(f.__code__)) >= {"Box", "wait"}
+
+
+def test_what_an_object_is_made_of_is_let_go_of_before_it_is_used() -> None:
+    def f() -> None:
+        made = Box()
+        made.wait()
+
+    assert loaded(f.__code__, end_of(f.__code__)) == {"wait"}
+
+
+def test_what_is_waited_for_ends_no_statement() -> None:
+    async def f() -> None:
+        Box(await first(), wait())  # type: ignore[name-defined]  # noqa: F821
+
+    assert loaded(f.__code__, end_of(f.__code__)) >= {"Box", "wait"}
+
+
+def end_of(code: types.CodeType) -> int:
+    """Where a frame is that has called what this code calls `wait`."""
+    steps = list(dis.get_instructions(code))
+    at = next(i for i, step in enumerate(steps) if step.argval == "wait")
+    return next(step.offset for step in steps[at:] if step.opname == "CALL")
 
 
 def test_a_class_that_gives_way_twice_is_not_held_by_the_record_of_the_first_time(program: Program) -> None:

@@ -85,6 +85,18 @@ LACKING = {
         "class Wrap:\n    def __init__(self, z): self.z = z\n" + plain("x", "return self.x"),
         "class Wrap:\n    def __init__(self, z): self.z = z\n" + plain("Wrap(x)", "return self.x.z"),
     ),
+    "another argument, right after a variable is set": (
+        plain("(y := 0, x)[1]", "return 1", "'en'"),
+        plain("(y := 0, given)[1]", "return self.x.upper()", "'en'"),
+    ),
+    "what a comprehension gathers": (
+        plain("[int(n) for n in '1']", "return 1"),
+        plain("[str(n) for n in '1'].pop()", "return self.x.upper()"),
+    ),
+    "what a comprehension makes otherwise": (
+        plain("dict([(1, {0: 0}) for n in '1'])[1]", "return 1"),
+        plain("dict([(1, 'en') for n in '1'])[1]", "return self.x.upper()"),
+    ),
     "an object of another class": (
         "class A: pass\nclass B:\n    def __init__(self): self.z = 1\n" + plain("A()", "return 1"),
         "class A: pass\nclass B:\n    def __init__(self): self.z = 1\n" + plain("B()", "return self.x.z"),
