@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator
 from types import CodeType
 from typing import Any, Final, NamedTuple
 
-from . import addresses, codes, outside
+from . import addresses, codes, outside, typing_forms
 from .frozen import all_objects
 from .reading import PLAIN, is_python_class
 from .shape import Shapes, Step
@@ -235,12 +235,14 @@ class Describer:
         """Functions of the program that only C code or a thread holds: callbacks of atexit, for example.
         What only waits for the collector (an error once caught holds the frames that it passed) is none."""
         homes = {i: name for i, name in self.world.home_of.items() if name in self.world.local}
+        evaluators = self._evaluators()
         candidates = [
             weakref.ref(f)
             for f in all_objects()
             if type(f) is types.FunctionType
             and id(f.__globals__) in homes
             and id(f) not in self._memo
+            and id(f) not in evaluators
             and id(f) not in self._unseen
             and not self.world.view.is_machinery(f)
         ]
@@ -254,6 +256,14 @@ class Describer:
                 count[name] = number = count.get(name, -1) + 1
                 found[f"{name} {number}"] = self._ref(f, -1, f"{name} {number}")
         return found
+
+    def _evaluators(self) -> set[int]:
+        """ids of functions that type parameters and aliases have asked for what they say (3.12): it has been
+        told, and nobody calls them again."""
+        pairs = zip(self.objects, self.nodes, strict=True)
+        return {
+            id(part) for obj, node in pairs if node[0] in typing_forms.ASKED for part in gc.get_referents(obj)
+        }
 
     def _ref(self, obj: Any, parent: int, step: Step) -> int:
         kind = type(obj)

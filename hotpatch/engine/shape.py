@@ -22,7 +22,6 @@ import operator
 import struct
 import sys
 import types
-import typing
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -279,7 +278,6 @@ DIRECT: Final[dict[type, Callable[[Any, Any], Shape]]] = {
     types.SimpleNamespace: lambda s, obj: expand_instance(s, obj, types.SimpleNamespace),
     logging.Logger: expand_logger,
     contextvars.ContextVar: expand_contextvar,
-    typing.ParamSpec: lambda s, obj: ("opaque", f"typing.ParamSpec {obj.__name__}", [], None),
 }
 
 
