@@ -194,6 +194,14 @@ def test_another_bundle_of_the_same_version_is_not_the_head() -> None:
     assert decide(COMMITTED, see(other)) == ()
 
 
+def test_none_is_replaced_while_one_that_was_borrowed_for_another_has_still_to_go() -> None:
+    """It would count as the successor, whatever it runs, and no other would be started."""
+    unable = see(here(1, Phase.UNABLE), here(2, Phase.UNABLE), here(3, Phase.UNABLE))
+    assert decide(COMMITTED, evolve(unable, wanted=2, borrowed=1)) == ()
+    gone = see(here(1, Phase.UNABLE), here(2, Phase.UNABLE))
+    assert the_record(decide(COMMITTED, gone)) == facts.Replacing("2-1", 2, "it is unable")
+
+
 def test_a_worker_that_can_not_is_replaced_at_once_and_the_leader_last() -> None:
     seen = see(here(1, Phase.UNABLE), here(2, Phase.UNABLE))
     first = the_record(decide(COMMITTED, seen))

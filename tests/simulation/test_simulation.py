@@ -220,10 +220,6 @@ def orders_that_nobody_notes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("hotpatch_agent.leader.replace.note_orders", lambda *_: None)
 
 
-def one_less_whoever_is_on_the_way_out(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Replacer, "_is_out", lambda *_: False)
-
-
 def test_workers_that_wait_for_ever_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replacing, "_left_over", lambda view: [])
     with pytest.raises(AssertionError):
@@ -255,7 +251,6 @@ def without(patch: pytest.MonkeyPatch, rule: decide.Rule) -> None:
         a_rollout_that_takes_nothing_back,
         half_written_names_that_nobody_sweeps,
         successors_that_nobody_gives_up,
-        one_less_whoever_is_on_the_way_out,
         orders_that_nobody_notes,
         records_that_are_read_without_their_author,
         statuses_that_are_read_without_their_python,

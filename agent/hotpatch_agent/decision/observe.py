@@ -72,6 +72,8 @@ class Observations:
     rehearsal: Rehearsal | None = None
     wanted: int = 0
     """How many workers people want there to be; 0 if the master has not said."""
+    borrowed: int = 0
+    """How many the master means to have beyond those, for the sake of a replacement."""
     terms: Terms = field(factory=Terms)
     """The service's own, for what no release is concerned in."""
     rollout: Seen | None = None

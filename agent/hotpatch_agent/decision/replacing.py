@@ -36,13 +36,14 @@ from hotpatch_agent.rollout.strategy import Kind
 
 def replace(view: View) -> tuple[Decision, ...]:
     """Go on with the worker that is being replaced, or take the next that is due: not while the master has
-    not said how many there are to be, for as many there would be then."""
+    not said how many there are to be, for as many there would be then; nor before one that was borrowed for
+    another has gone, which would stand in its successor's place and may run what it must not."""
     current = view.state.replacement
     if current is not None:
         up = brings_up(view.state, current)
         return _second_set(view, current) if up else _go_on(view, current)
     due = _due_on_trial(view) if view.state.trying is not None else _due(view)
-    if not due or not view.seen.wanted or waited_for(view, _among(view)):
+    if not due or not view.seen.wanted or view.seen.borrowed or waited_for(view, _among(view)):
         return ()
     due.sort(key=lambda one: (one.status.worker == view.seen.me, one.status.started.time))
     next_ = due[0]

@@ -70,6 +70,7 @@ class Lookout:
             items,
             rehearsal,
             wanted.people if wanted is not None else 0,
+            wanted.workers - wanted.people if wanted is not None else 0,
             self._terms,
             at=begun,
         )
