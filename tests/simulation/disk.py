@@ -35,12 +35,20 @@ class Disk:
     def __init__(self, folders: list[str], clock: Callable[[], float]) -> None:
         self.seen: dict[str, dict[str, Node]] = {folder: {} for folder in folders}
         self.kept: dict[str, dict[str, Node]] = {folder: {} for folder in folders}
+        self.changed = dict.fromkeys(folders, 0)
+        """How often what is seen of each folder has changed."""
         self.full = False
         self._clock = clock
         self._count = itertools.count()
 
     def moment(self) -> int:
         return int(self._clock() * 1e9) + next(self._count)
+
+    def change(self, path: str) -> tuple[dict[str, Node], str]:
+        """The place of a name that is about to be another's, or nobody's."""
+        folder, _, name = path.rpartition("/")
+        self.changed[folder] += 1
+        return self.seen[folder], name
 
     def place(self, path: str) -> tuple[dict[str, Node], str]:
         folder, _, name = path.rpartition("/")
@@ -68,6 +76,7 @@ class Disk:
                     node.synced = True
                 kept[name] = node
             self.seen[folder] = dict(kept)
+            self.changed[folder] += 1
 
 
 def _remains(data: bytes, rng: random.Random) -> bytes:
@@ -77,10 +86,21 @@ def _remains(data: bytes, rng: random.Random) -> bytes:
 class ProcessFiles:
     """The disk as one process uses it: `gate` is asked before each call, and may raise that it is dead."""
 
-    def __init__(self, disk: Disk, gate: Callable[[], None], rng: random.Random) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        gate: Callable[[], None],
+        rng: random.Random,
+        passes: Callable[[int], bool] = lambda calls: False,
+    ) -> None:
         self._disk = disk
         self._gate = gate
         self._rng = rng
+        self.passes = passes
+        """Makes so many calls at once, if nothing can come in between."""
+
+    def changed(self, folder: str) -> int:
+        return self._disk.changed[folder]
 
     def read(self, path: str, limit: int = -1) -> bytes:
         self._gate()
@@ -97,7 +117,7 @@ class ProcessFiles:
 
     def create(self, path: str, data: bytes) -> None:
         self._gate()
-        names, name = self._disk.place(path)
+        names, name = self._disk.change(path)
         if name in names:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
         if self._disk.full:
@@ -115,7 +135,7 @@ class ProcessFiles:
     def link(self, source: str, target: str) -> None:
         self._gate()
         node = self._disk.node(source)
-        names, name = self._disk.place(target)
+        names, name = self._disk.change(target)
         if name in names:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
         if self._disk.full and self._rng.random() < 0.2:
@@ -125,13 +145,13 @@ class ProcessFiles:
     def rename(self, source: str, target: str) -> None:
         self._gate()
         node = self._disk.node(source)
-        names, name = self._disk.place(source)
+        names, name = self._disk.change(source)
         del names[name]
-        names, name = self._disk.place(target)
+        names, name = self._disk.change(target)
         names[name] = node
 
     def unlink(self, path: str) -> None:
         self._gate()
         self._disk.node(path)
-        names, name = self._disk.place(path)
+        names, name = self._disk.change(path)
         del names[name]

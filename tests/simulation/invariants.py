@@ -52,6 +52,8 @@ class Watcher:
         self.pushed: list[str] = []
         """Names whose file was completely written; empty for those that were only begun."""
         self.chain: list[Record] = []
+        self.read_at = -1
+        """How often the ledger's folder had changed when it was read."""
         self.states: list[State] = [State()]
         self.stacks: set[tuple[int, ...]] = {()}
         self.forced: dict[str, bool] = {}
@@ -92,6 +94,9 @@ class Watcher:
             self._check_worker(worker)
 
     def _read_on(self) -> None:
+        if self.read_at == self.machine.disk.changed[self._ledger]:
+            return
+        self.read_at = self.machine.disk.changed[self._ledger]
         names = self.machine.disk.seen[self._ledger]
         number = self.chain[-1].seq + 1 if self.chain else 1
         while True:
@@ -163,7 +168,7 @@ class Watcher:
 
     def _check_worker(self, worker: Any) -> None:
         status = worker.status
-        node = self.machine.disk.seen[self._workers].get(f"{worker.me}.json")
+        node = self.machine.disk.seen[self._workers].get(worker.file)
         idle, reloads = worker.process.idle, len(self.reloads)
         data = node.data if node is not None else None
         now = (worker.running, status, worker.written, worker.asked_to_go, idle, reloads, data)
@@ -189,8 +194,9 @@ class Watcher:
         if last != f"{number:010d}.rec" or not self.chain or self.chain[-1].seq != number:
             return
         node = names[last]
+        self.machine.disk.change(f"{self.home.ledger}/{last}")
         node.data = node.data[: rng.randrange(len(node.data))]
-        self.honest = False
+        self.honest, self.read_at = False, -1
         self.chain.pop()
         self.states.pop()
         self.promised = [(seq, digest) for seq, digest in self.promised if seq != number]
@@ -212,7 +218,7 @@ class Watcher:
             assert record.seq < end, f"record {end} is lost, and {record.seq} is not"
             if record.seq > base:
                 assert open_anew(left[record.seq]) == record, f"record {record.seq} became another"
-        self.chain = survives
+        self.chain, self.read_at = survives, -1
         self.states = self.states[: len(survives) + 1]
         self.reloads = []
         self.checked = {}

@@ -7,14 +7,18 @@ chance comes from one seeded source, so a seed is a schedule.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from greenlet import getcurrent, greenlet
 from hotpatch_agent.clock import Instant
 
 from tests.simulation.disk import Disk, Node, ProcessFiles
+
+NEVER: Final = 1 << 60
 
 
 class Killed(BaseException):
@@ -32,7 +36,7 @@ class Process:
         """Has done all that there is to do for now."""
         self.fuse: int | None = None
         """Calls to the disk until it dies."""
-        self.files = ProcessFiles(machine.disk, self.gate, machine.rng)
+        self.files = ProcessFiles(machine.disk, self.gate, machine.rng, self.passes)
         self.locks = ProcessLocks(machine, self)
         self._thread = greenlet(lambda: self._run(body), machine.hub)
 
@@ -64,6 +68,8 @@ class Process:
 
     def _die(self) -> None:
         self.alive = False
+        self.machine.deaths += 1
+        self.machine.locked += 1
         self.machine.locks = {path: one for path, one in self.machine.locks.items() if one is not self}
 
     def gate(self) -> None:
@@ -75,8 +81,20 @@ class Process:
             if self.fuse < 0:
                 self._die()
                 raise Killed
-        if self.machine.rng.random() < self.machine.interleaving:
+        self.machine.until_aside -= 1
+        if self.machine.until_aside < 0:
+            self.machine.draw_aside()
             self._aside()
+
+    def passes(self, calls: int) -> bool:
+        """Goes through so many gates at once, if it neither dies nor is set aside at any of them."""
+        machine = self.machine
+        if not self.alive or machine.until_aside < calls or (self.fuse is not None and self.fuse < calls):
+            return False
+        machine.until_aside -= calls
+        if self.fuse is not None:
+            self.fuse -= calls
+        return True
 
     def _aside(self) -> None:
         self.machine.hub.switch()
@@ -92,6 +110,7 @@ class Lock:
         self._path = path
 
     def release(self) -> None:
+        self._machine.locked += 1
         self._machine.locks.pop(self._path, None)
 
     def is_in_place(self) -> bool:
@@ -106,6 +125,10 @@ class ProcessLocks:
         self._machine = machine
         self._process = process
 
+    def changed(self) -> int:
+        """How often anybody has taken or released one."""
+        return self._machine.locked
+
     def take(self, path: Path) -> Lock:
         lock = self.try_take(path)
         while lock is None:
@@ -116,9 +139,12 @@ class ProcessLocks:
     def try_take(self, path: Path) -> Lock | None:
         where = str(path)
         names, name = self._machine.disk.place(where)
-        names.setdefault(name, Node(b""))
+        if name not in names:
+            names, name = self._machine.disk.change(where)
+            names[name] = Node(b"")
         if where in self._machine.locks:
             return None
+        self._machine.locked += 1
         self._machine.locks[where] = self._process
         return Lock(self._machine, where)
 
@@ -134,8 +160,14 @@ class Machine:
         self.disk = Disk(folders, lambda: self.time)
         self.hub = getcurrent()
         self.locks: dict[str, Process] = {}
+        self.locked = 0
+        """How often they have changed."""
         self.processes: list[Process] = []
+        self.deaths = 0
         self.interleaving = self.rng.choice([0.0, 0.02, 0.2])
+        self.until_aside = NEVER
+        """Gates that whoever runs may go through until somebody else has the processor."""
+        self.draw_aside()
         self.tick = 100.0
         self.time = 1_700_000_000.0
         self.boot = self._booted = 1
@@ -145,6 +177,11 @@ class Machine:
         if self._now.tick != self.tick or self._now.time != self.time or self._booted != self.boot:
             self._now, self._booted = Instant(self.time, self.tick, f"boot-{self.boot}"), self.boot
         return self._now
+
+    def draw_aside(self) -> None:
+        """At each gate chance is the same; so it is drawn how many there are until it strikes."""
+        if self.interleaving:
+            self.until_aside = int(math.log(1.0 - self.rng.random()) / math.log(1.0 - self.interleaving))
 
     def pass_time(self, seconds: float) -> None:
         self.tick += seconds
@@ -161,6 +198,7 @@ class Machine:
             process.kill()
         self.processes = []
         self.locks = {}
+        self.locked += 1
         self.disk.power_cut(self.rng)
         self.disk.full = False
         self.boot += 1

@@ -38,7 +38,7 @@ def many(first: int, count: int, jobs: int, kind: str) -> int:
 def _sparing() -> None:
     """What was imported is no garbage, and a schedule makes little of it."""
     gc.freeze()
-    gc.set_threshold(20_000)
+    gc.set_threshold(100_000)
 
 
 def _chunk(task: tuple[int, int, str]) -> tuple[collections.Counter[str], list[tuple[int, str]]]:

@@ -44,6 +44,8 @@ class SimMaster:
         self.files = ProcessFiles(machine.disk, lambda: None, machine.rng)
         self.headcount = Headcount(home.path, name, self.files)
         self.is_noted = False
+        self.buried = -1
+        """Deaths on the machine, of which it has buried its own."""
         self.pulled: list[Callable[[], None]] = []
         """What signals ask for that it has not handled yet."""
         self.ages = 0
@@ -127,6 +129,8 @@ class SimMaster:
     def manage_workers(self) -> None:
         while len(self.WORKERS) < self.means:
             self._start()
+        if len(self.WORKERS) == self.means:
+            return
         workers = sorted(self.WORKERS.items(), key=lambda one: one[1].age)
         while len(workers) > self.means:
             pid, _ = workers.pop(0)
@@ -143,7 +147,9 @@ class SimMaster:
         self.WORKERS[worker.pid] = worker
 
     def _bury(self) -> None:
-        self.WORKERS = {pid: one for pid, one in self.WORKERS.items() if one.process.alive}
+        if self.buried != self.machine.deaths:
+            self.buried = self.machine.deaths
+            self.WORKERS = {pid: one for pid, one in self.WORKERS.items() if one.process.alive}
 
 
 class SimLevers(Levers):

@@ -8,10 +8,10 @@ every record anew and says so if it finds another one, and so does whoever reads
 from __future__ import annotations
 
 import functools
-import itertools
 import json.encoder
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -20,22 +20,26 @@ from hotpatch_agent.decision import folding, history
 from hotpatch_agent.decision.states import State
 from hotpatch_agent.home import ledger, status
 from hotpatch_agent.home.ledger import Record
-from hotpatch_agent.home.status import Status
+from hotpatch_agent.home.status import Roll, Status
 from hotpatch_agent.leader import lookout
 from hotpatch_agent.rollout import strategy_file
 from hotpatch_agent.rollout.strategy import Strategy
 
 ANEW = 8
-"""Of so many statuses one is read from its file, however well it is known."""
+"""Of so many statuses one is written as what it says."""
+NUMBER = 13
+"""Bytes of a file that holds a number."""
 _states: dict[str, State] = {}
 _records: dict[bytes, Record] = {}
 _statuses: dict[bytes, Status] = {}
+_rolls: dict[str, tuple[tuple[int, int], int, Roll]] = {}
 
 
 def begin() -> None:
     """A schedule begins: nothing is known."""
-    for known in (_states, _records, _statuses):
+    for known in (_states, _records, _statuses, _rolls):
         known.clear()
+    status._load.cache_clear()
 
 
 def note_state(record: Record, state: State) -> None:
@@ -70,27 +74,39 @@ def open_anew(line: bytes) -> Record:
 
 
 class Statuses:
-    """Statuses are read as they were written."""
+    """Each eighth status is written and read; of the others the file holds a number that stands for them."""
 
     Malformed = wire.Malformed
-    _count = itertools.count()
 
     @staticmethod
     def dump(value: Status) -> bytes:
-        line = wire.dump(value)
+        number = len(_statuses)
+        line = b"%012d\n" % number if number % ANEW else wire.dump(value)
         _statuses[line] = value
         return line
 
-    @classmethod
-    def load(cls, kind: type[Status], line: bytes) -> Status:
+    @staticmethod
+    def load(kind: type[Status], line: bytes) -> Status:
         found = _statuses.get(line)
-        if found is None or next(cls._count) % ANEW == 0:
-            read = wire.load(kind, line)
-            assert found is None or read == found, (
-                f"the status of {read.worker} is not read as it was written"
-            )
-            return read
-        return found
+        if found is not None and len(line) == NUMBER:
+            return found
+        read = wire.load(kind, line)
+        assert found is None or read == found, f"the status of {read.worker} is not read as it was written"
+        return read
+
+
+def read_roll(folder: Path, files: Any, locks: Any) -> Roll:
+    """All workers, as it was read before where no file and no lock has changed since."""
+    place = str(folder)
+    known = _rolls.get(place)
+    changed = files.changed(place), locks.changed()
+    if known is not None and known[0] == changed and files.passes(known[1]):
+        return known[2]
+    roll = READ_ROLL(folder, files, locks)
+    if (files.changed(place), locks.changed()) == changed:
+        workers = len(roll.alive) + len(roll.dead) + len(roll.debris)
+        _rolls[place] = changed, 1 + workers, roll
+    return roll
 
 
 def evolve(value: Any, **changes: Any) -> Any:
@@ -128,6 +144,8 @@ def install() -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith(("hotpatch_agent.", "tests.simulation.")) and hasattr(module, "evolve"):
             module.evolve = evolve
+        if name.startswith(("hotpatch_agent.", "tests.simulation.")) and hasattr(module, "read_roll"):
+            module.read_roll = read_roll
     history.fold = _fold  # type: ignore[attr-defined]
     ledger._open, ledger._seal = _open, _seal
     status.wire = Statuses  # type: ignore[attr-defined,assignment]
@@ -135,7 +153,7 @@ def install() -> None:
     lookout.strategy_file = Strategies  # type: ignore[attr-defined,assignment]
 
 
-OPEN, SEAL = ledger._open, ledger._seal
+OPEN, SEAL, READ_ROLL = ledger._open, ledger._seal, status.read_roll
 
 
 class Strategies:

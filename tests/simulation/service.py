@@ -88,6 +88,8 @@ class SimService(People):
         self.patience = 8
         self.old: dict[str, Status] = {}
         self.quiet = False
+        self.buried = 0
+        """Deaths since which the list of processes has been without the dead."""
         self.halted: set[str] = set()
         """Processes that get no processor for now."""
         self.watcher = Watcher(self.machine, HOME, self.kinds)
@@ -165,9 +167,11 @@ class SimService(People):
         self._come_to_rest()
 
     def _step(self) -> None:
-        if runnable := [one for one in self._living() if one.name not in self.halted]:
+        runnable = self._living()
+        if self.halted:
+            runnable = [one for one in runnable if one.name not in self.halted]
+        if runnable:
             self.rng.choice(runnable).step()
-        self._living()
         if self.halted and self.rng.random() < 0.05:
             self.halted.clear()
 
@@ -177,7 +181,9 @@ class SimService(People):
             self.halted.add(self.rng.choice(busy).name)
 
     def _living(self) -> list[Process]:
-        self.machine.processes = [one for one in self.machine.processes if one.alive]
+        if self.buried != self.machine.deaths:
+            self.buried = self.machine.deaths
+            self.machine.processes = [one for one in self.machine.processes if one.alive]
         return self.machine.processes
 
     def _pass(self) -> None:

@@ -41,6 +41,7 @@ class Starting:
         self.service, self.machine, self.home = service, machine, home
         self.master = service.master
         self.pid, self.me = pid, f"{pid}-{int(machine.tick * 100)}"
+        self.file = f"{self.me}.json"
         self.wayward = wayward
         """Is it one of those workers in which things go wrong?"""
         self.running: tuple[int, ...] = ()

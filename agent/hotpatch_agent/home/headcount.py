@@ -16,9 +16,10 @@ the master too.
 
 from __future__ import annotations
 
+import functools
 import threading
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from attrs import evolve, field, frozen
 
@@ -151,6 +152,13 @@ def read_count(home: Path, master: str, files: Files = OS_FILES) -> Count | None
 
 def _read(kind: type[Noted], path: str, files: Files) -> Noted | None:
     try:
-        return wire.load(kind, files.read(path, LONGEST))
+        found: Noted | None = _load(cast(Any, kind), files.read(path, LONGEST))
     except (OSError, wire.Malformed):
         return None
+    return found
+
+
+@functools.lru_cache(maxsize=64)
+def _load(kind: Any, line: bytes) -> Any:
+    # It is looked at again and again, and is a frozen value.
+    return wire.load(kind, line)
