@@ -50,6 +50,7 @@ class Lengths:
     @staticmethod
     def of(code: types.CodeType) -> Lengths:
         kept, named, given, read = set[Row](), set[tuple[str, Row]](), set[Row](), set[int]()
+        gathers = _gathers(code)
         for part in codes.walk(code):
             keeps = _keeps(part)
             steps = list(instructions.of(part))
@@ -57,7 +58,8 @@ class Lengths:
                 after = steps[i + 1 : i + 3]
                 row = _row(steps, i)
                 if row is not None:
-                    kept |= {row} if keeps else set()
+                    is_gathered = gathers and after and _is_gathered(after[0], part)
+                    kept |= {row} if keeps or is_gathered else set()
                     given |= {row} if after and after[0].opname in ("RETURN_VALUE", "YIELD_VALUE") else set()
                     named |= {(str(s.argval), row) for s in after if s.opname in _STORES}
                 elif step.opname == "UNPACK_SEQUENCE" and step.arg is not None:
@@ -111,6 +113,25 @@ def _keeps(code: types.CodeType) -> bool:
     return bool(PUTS & set(code.co_names)) or any(
         step.opname == "STORE_SUBSCR" for step in instructions.of(code)
     )
+
+
+def _gathers(code: types.CodeType) -> bool:
+    """May what it gathers in a comprehension last?"""
+    return any(
+        _keeps(part)
+        or not _TAKING_IN.isdisjoint(part.co_names)
+        or any(step.opname in _STORES for step in instructions.of(part))
+        for part in codes.walk(code)
+    )
+
+
+_TAKING_IN: Final = frozenset({"extend", "extendleft", "update"})
+
+
+def _is_gathered(step: dis.Instruction, code: types.CodeType) -> bool:
+    """Does it put what is on top of the stack into what a comprehension makes?"""
+    is_generator = code.co_name == "<genexpr>" and step.opname == "YIELD_VALUE"
+    return is_generator or step.opname in ("LIST_APPEND", "SET_ADD", "MAP_ADD")
 
 
 def outgrown(functions: Functions, added: Iterable[types.FunctionType], objects: Sequence[Any]) -> list[str]:

@@ -45,6 +45,46 @@ def add(x): ROWS.append([x,1,10])
 def tell(): return [r[2] for r in ROWS]
 """,
     ),
+    "tuples of a comprehension that a list takes in": (
+        """
+ROWS=[]
+def add(x): ROWS.extend([(x,n) for n in 'a'])
+def tell(): return [a for a,b in ROWS]
+""",
+        """
+ROWS=[]
+def add(x): ROWS.extend([(x,n,10) for n in 'a'])
+def tell(): return [a for a,b,c in ROWS]
+""",
+    ),
+    "tuples of a generator that a list takes in": (
+        """
+ROWS=[]
+def add(x): ROWS.extend((x,n) for n in 'a')
+def tell(): return [a for a,b in ROWS]
+""",
+        """
+ROWS=[]
+def add(x): ROWS.extend((x,n,10) for n in 'a')
+def tell(): return [a for a,b,c in ROWS]
+""",
+    ),
+    "what a comprehension makes, by name": (
+        """
+ROWS=[]
+def add(x):
+    global ROWS
+    ROWS={n: (x,n) for n in 'a'}
+def tell(): return [a for a,b in dict(ROWS).values()]
+""",
+        """
+ROWS=[]
+def add(x):
+    global ROWS
+    ROWS={n: (x,n,10) for n in 'a'}
+def tell(): return [a for a,b,c in dict(ROWS).values()]
+""",
+    ),
     "tuples in a dict": (
         """
 ROWS={}
