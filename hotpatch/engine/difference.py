@@ -59,9 +59,10 @@ class Difference:
     awake: Mapping[int, Mapping[Step, Told | None]] = field(factory=dict, repr=False)
     """Nodes of old that are evaluated when they are first asked for something: what is there then (`awake`).
     Others take their places, even where they look alike: what has been evaluated is not."""
-    recalled: tuple[tuple[int, str], ...] = ()
-    """(node of old, name): what the object, or an object of the class, may have been asked for since, and was
-    made of what changes."""
+    recalled: tuple[tuple[int, str, bool], ...] = ()
+    """(node of old, name, False): what the object, or an object of the class, may have been asked for since,
+    and was made of what changes.  With True: an object that a start itself has asked, so that the answer is
+    measured."""
     filled: tuple[tuple[int, str, str, bool], ...] = ()
     """(node of old, "attr" or "name", name, whether None stands there): what may have been filled since, and
     from what changes."""

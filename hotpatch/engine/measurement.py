@@ -25,7 +25,7 @@ from .graph import Graph
 from .portions import cut, join
 from .shape import Step
 
-FORMAT: Final = 5
+FORMAT: Final = 6
 MOST_BYTES: Final = 1 << 30
 """No measurement is unpacked beyond this."""
 

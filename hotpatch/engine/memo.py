@@ -143,28 +143,32 @@ def drop_cached(
     return ops
 
 
-Recalled = tuple[list[tuple[Any, str]], dict[int, set[str]]]
-"""Objects with the names of answers of theirs, and classes' ids with those of their objects'."""
+Recalled = tuple[list[tuple[Any, str]], dict[int, set[str]], set[tuple[int, str]]]
+"""Objects with the names of answers of theirs, classes' ids with those of their objects', and ids of objects
+with the names of answers that are measured."""
 
 
-def recalled(found: Sequence[tuple[int, str]], locator: Locator) -> Recalled:
+def recalled(found: Sequence[tuple[int, str, bool]], locator: Locator) -> Recalled:
     """What `Difference.recalled` means here."""
     of_objects, of_classes = list[tuple[Any, str]](), dict[int, set[str]]()
-    for o, name in found:
+    measured = set[tuple[int, str]]()
+    for o, name, by_start in found:
         thing = locator.locate(o)
-        if issubclass(type(thing), type):
+        if by_start:
+            measured.add((id(thing), name))
+        elif issubclass(type(thing), type):
             of_classes.setdefault(id(thing), set()).add(name)
         elif thing is not MISSING:
             of_objects.append((thing, name))
-    return of_objects, of_classes
+    return of_objects, of_classes, measured
 
 
 def drop_recalled(asked: Recalled, objects: Sequence[Any], known: Sequence[Op], shapes: Shapes) -> list[Op]:
     """Forget answers that were made of what changes, where they are plain data.  Raises PatchRefused where
     one is more: it may hold what came since.  Modules, classes and functions are what they are."""
-    of_objects, of_classes = asked
+    of_objects, of_classes, measured = asked
     ops, wanted = list[Op](), dict[int, set[str]]()
-    dropped = {(id(op.owner), op.key) for op in known if op.kind is SlotKind.INSTANCE}
+    dropped = measured | {(id(op.owner), op.key) for op in known if op.kind is SlotKind.INSTANCE}
     for obj in objects if of_classes else ():
         cls = type(obj)
         if id(cls) not in wanted:

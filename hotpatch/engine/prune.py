@@ -52,7 +52,7 @@ class _Pruner:
             self._visit(pair)
         for pair in difference.stale_caches | difference.stale_dispatch:
             self._find(pair[0])
-        for o, _ in difference.recalled:
+        for o, _, _ in difference.recalled:
             self._find(o)
         for o, _, _, _ in difference.filled:
             self._find(o)

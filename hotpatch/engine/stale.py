@@ -121,15 +121,16 @@ def remade(difference: Difference, reach: Reach) -> frozenset[Pair]:
     )
 
 
-def recalled(match: Match, difference: Difference, reach: Reach) -> tuple[tuple[int, str], ...]:
+def recalled(match: Match, difference: Difference, reach: Reach) -> tuple[tuple[int, str, bool], ...]:
     """Answers that objects of the start may keep since somebody asked for them, and that were made of what
-    changes: (node of old, name).
+    changes: (node of old, name, whether a start itself has asked).
 
     Of descriptors that hold a function which stays and comes to what changes.  By where its names lead, not
     by the names alone, for such an answer may be state.  One that a start itself has asked for is measured.
     Of objects made since the start the class is given: what they come to by way of it and of the module.
     """
-    found, asked = list[tuple[int, str]](), dict[int, list[tuple[str, int]]]()
+    found, standing = list[tuple[int, str, bool]](), list[tuple[int, str, bool]]()
+    asked = dict[int, list[tuple[str, int]]]()
     for pair in sorted(match.edges) if reach.changing else ():
         kind = match.old.kind(pair[0])
         if kind not in (*OBJECTS, "class") or kind != match.new.kind(pair[1]) or pair in difference.replaced:
@@ -140,14 +141,14 @@ def recalled(match: Match, difference: Difference, reach: Reach) -> tuple[tuple[
             asked[cls] = list(_asked(match.new, cls))
         for name, function in asked[cls]:
             step = ("attr", name)
-            stays = match.origin.get(function, -1), function
-            if (
-                (kind == "class" or (step not in old and step not in new))
-                and stays not in reach.changing
-                and reach.by_function(function, pair)
-            ):
-                found.append((pair[0], name))
-    return tuple(found)
+            if (match.origin.get(function, -1), function) in reach.changing:
+                continue
+            if kind != "class" and (step in old or step in new):
+                standing.append((pair[0], name, True))
+            elif reach.by_function(function, pair):
+                found.append((pair[0], name, False))
+    names = {name for _, name, _ in found}
+    return (*found, *(one for one in standing if one[1] in names))
 
 
 def _asked(graph: Graph, cls: int) -> Iterator[tuple[str, int]]:
