@@ -6,7 +6,6 @@ instruction before, and whatever names an attribute in another way reads it.
 
 from __future__ import annotations
 
-import collections
 import dis
 import itertools
 from collections.abc import Iterable, Iterator
@@ -19,7 +18,7 @@ _PLAIN: Final = (str, bytes, int, float, complex, bool, type(None), tuple, froze
 """Types of the constants that a compiler makes."""
 
 
-def _steps(code: CodeType) -> Iterator[dis.Instruction]:
+def plain_steps(code: CodeType) -> Iterator[dis.Instruction]:
     """Its instructions, without constants that a compiler doesn't make: code that stands for an object, and
     passes calls on to it, has such a one, and it may have ways of its own to be compared."""
     for step in instructions.of(code):
@@ -32,7 +31,7 @@ def needed(code: CodeType) -> set[str]:
     reads = {
         step.argval
         for part in codes.walk(code)
-        for step in _steps(part)
+        for step in plain_steps(part)
         if step.opname != "STORE_ATTR" and _is_named(step, part)
     }
     return reads - set_where_missing(code) - (_set_first(code) & used_on_self_alone(code))
@@ -49,7 +48,7 @@ _VARIABLES: Final = frozenset({*dis.haslocal, *dis.hasfree})
 def _set_first(code: CodeType) -> set[str]:
     """Attributes of its first argument that a method sets, whatever the way it goes, before it reads them.
     One inside of `try` may be passed over."""
-    steps = list(_steps(code))
+    steps = list(plain_steps(code))
     if _catches_any(steps):
         return set()
     inside = instructions.comprehensions(steps)
@@ -65,7 +64,7 @@ def _set_first(code: CodeType) -> set[str]:
 
 def stored_on_self(code: CodeType) -> set[str]:
     """Attributes that a method sets on its first argument."""
-    return {step.argval for step in _stores_on_self(code, _steps(code))}
+    return {step.argval for step in _stores_on_self(code, plain_steps(code))}
 
 
 def stored(code: CodeType) -> set[str]:
@@ -73,9 +72,15 @@ def stored(code: CodeType) -> set[str]:
     return {
         step.argval
         for part in codes.walk(code)
-        for step in _steps(part)
+        for step in plain_steps(part)
         if step.opname in ("STORE_ATTR", "DELETE_ATTR")
     }
+
+
+def added_to(code: CodeType) -> set[str]:
+    """Attributes of whatever object to which the code adds something, or takes it away."""
+    steps = itertools.pairwise(plain_steps(code))
+    return {step.argval for last, step in steps if step.opname == "STORE_ATTR" and last.opname == "SWAP"}
 
 
 def puts_into(code: CodeType) -> bool:
@@ -83,86 +88,16 @@ def puts_into(code: CodeType) -> bool:
     return any(
         step.opname in _ITEMS or (step.opname == "BINARY_OP" and step.argrepr.endswith("="))
         for part in codes.walk(code)
-        for step in _steps(part)
+        for step in plain_steps(part)
     )
 
 
 _ITEMS: Final = frozenset({"STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE"})
 
 
-def constants_set(code: CodeType) -> dict[str, Any]:
-    """Attributes that a method sets on its first argument once, to a constant, whichever way it goes."""
-    me = code.co_varnames[0] if code.co_argcount else None
-    parts = [step for part in codes.walk(code) for step in _steps(part)]
-    if me is None or any(step.opname.startswith(_BINDS) and step.argval == me for step in parts):
-        return {}
-    count = collections.Counter(step.argval for step in parts if step.opname in ("STORE_ATTR", "DELETE_ATTR"))
-    found, certain = dict[str, Any](), run_for_sure(code)
-    stack = list[Any]()  # of what is on top of it, the constants, and the object itself
-    for step in _steps(code):
-        if step.is_jump_target:
-            stack.clear()
-        if step.opname == "STORE_ATTR":
-            value, owner = _taken(stack, 2)
-            is_ours = owner is _ME and step.offset in certain and count[step.argval] == 1
-            if is_ours and isinstance(value, _Const):
-                found[step.argval] = value.value
-        else:
-            _follow(stack, step, me)
-    return found
-
-
-class _Const:
-    """A constant on the stack, which may be None."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
-_ME: Final = object()
-
-
-_BINDS: Final = ("STORE_FAST", "STORE_DEREF", "DELETE_FAST", "DELETE_DEREF")
-
-
-def _taken(stack: list[Any], count: int) -> list[Any]:
-    """The topmost so many, the deepest first; nothing is known of what lay below."""
-    stack[:0] = [None] * (count - len(stack))
-    taken = stack[len(stack) - count :]
-    del stack[len(stack) - count :]
-    return taken
-
-
-def _follow(stack: list[Any], step: dis.Instruction, me: str) -> None:
-    """What the step leaves there; where it does more than to move things, nothing is known any more."""
-    name, count = step.opname, step.arg or 0
-    if name == "LOAD_CONST":
-        is_told = step.argval is not None or step.argrepr == "None"
-        stack.append(_Const(step.argval) if is_told else None)
-    elif name in ("LOAD_FAST", "LOAD_DEREF"):
-        stack.append(_ME if step.argval == me else None)
-    elif name == "COPY":
-        stack[:0] = [None] * (count - len(stack))
-        stack.append(stack[-count])
-    elif name == "SWAP":
-        stack[:0] = [None] * (count - len(stack))
-        stack[-1], stack[-count] = stack[-count], stack[-1]
-    elif name == "BUILD_TUPLE":
-        stack.append(_taken(stack, count))
-    elif name == "UNPACK_SEQUENCE":
-        (value,) = _taken(stack, 1)
-        if isinstance(value, _Const) and type(value.value) is tuple:
-            value = list(map(_Const, value.value))
-        stack += value[::-1] if type(value) is list and len(value) == count else [None] * count
-    elif name in ("STORE_FAST", "POP_TOP"):
-        _taken(stack, 1)
-    elif name not in ("NOP", "CACHE", "EXTENDED_ARG"):
-        stack.clear()
-
-
 def run_for_sure(code: CodeType) -> set[int]:
     """Offsets of the instructions that run whenever the code comes to its end, whichever way it goes."""
-    found, certain_from, steps = set[int](), 0, list(_steps(code))
+    found, certain_from, steps = set[int](), 0, list(plain_steps(code))
     if _catches_any(steps):
         return found
     for step in steps:
@@ -204,7 +139,7 @@ def inits_called(code: CodeType) -> tuple[bool, set[str]]:
 
 def set_to_none(code: CodeType) -> set[str]:
     """Attributes that a method sets on its first argument to None, and to nothing else."""
-    me, steps = code.co_varnames[:1], list(_steps(code))
+    me, steps = code.co_varnames[:1], list(plain_steps(code))
     mine = {step.offset for step in _stores_on_self(code, steps)}
     is_none, found, others = False, set[str](), set[str]()
     for step in steps:
@@ -222,7 +157,7 @@ def asked_whether_set(code: CodeType) -> set[str]:
     `x.a is None`."""
     found = set[str]()
     for part in codes.walk(code):
-        steps = list(_steps(part))
+        steps = list(plain_steps(part))
         for step, after, last in zip(steps, steps[1:], steps[2:], strict=False):
             is_none = after.opname == "LOAD_CONST" and after.argval is None and last.opname == "IS_OP"
             goes = after.opcode in codes.JUMPS or after.opname in _ASKS
@@ -242,7 +177,7 @@ def given(code: CodeType) -> set[str]:
 
 def given_to(code: CodeType) -> set[tuple[str, str | None]]:
     """The same, each with the variable that holds what it is set on; None where that is not told."""
-    steps = list(_steps(code))
+    steps = list(plain_steps(code))
     bound = {step.argval for step in steps if step.opname.startswith("STORE_FAST")}
     handed = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]) - bound
     return {
@@ -257,7 +192,7 @@ def used_on_self_alone(code: CodeType) -> set[str]:
     me, of_self, of_others = code.co_varnames[:1] if code.co_argcount else (), set[str](), set[str]()
     for part in codes.walk(code):
         last, held = None, False  # `self` stays on the stack for the second half of `self.x += 1`
-        for step in _steps(part):
+        for step in plain_steps(part):
             mine = part is code and last is not None and me and _loads(last, me[0])
             if step.opname == "COPY" and mine:
                 held = True
@@ -280,7 +215,7 @@ def set_where_missing(code: CodeType) -> set[str]:
 def may_fill_dictionary(code: CodeType) -> bool:
     """Does the code take an object's `__dict__` for more than to read in it, or to hand it on?  What it does
     with what `vars` gives is taken from whether it fills anything."""
-    steps = list(_steps(code))
+    steps = list(plain_steps(code))
     if "vars" in code.co_names and any(s.opname == "STORE_SUBSCR" or s.argval in _FILLING for s in steps):
         return True
     return any(
@@ -295,7 +230,7 @@ _READING: Final = frozenset({"get", "items", "keys", "values", "copy"})
 
 
 def _catches(code: CodeType, name: str) -> bool:
-    steps = itertools.pairwise(_steps(code))
+    steps = itertools.pairwise(plain_steps(code))
     return any(a.argval == name and b.opname == "CHECK_EXC_MATCH" for a, b in steps)
 
 

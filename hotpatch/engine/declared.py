@@ -70,10 +70,6 @@ def _enclosed(function: types.FunctionType) -> list[Any]:
     return found
 
 
-def is_container(make: Make) -> bool:
-    return make in CONTAINERS
-
-
 def come(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Make]:
     """What fields that come to a class are given, by its dictionaries.  A dataclass of pydantic has two
     tables, and a field is given what both say."""

@@ -52,6 +52,8 @@ class Elsewhere:
         self._is_local = is_local
         self._named = set[str]().union(*(codes.names_in(code) for _, code in self._changed))
         self._known, self._set, self._filled = set[str](), set[str](), set[str]()
+        self._by_keyword = set[str]()
+        """What is handed over by its name where objects are made, or to code that may hand it on."""
         self._passed: dict[str, list[type]] = {}
         """What is handed to a call of a class by its name, and these classes."""
         self._by_position: list[tuple[type, int]] = []
@@ -85,7 +87,7 @@ class Elsewhere:
             self._set |= arguments.texts(code)
         keywords = arguments.keywords(code)
         if is_maker or named & called.takers or "cls" in code.co_varnames[:1]:
-            self._set |= keywords
+            self._by_keyword |= keywords
         for cls in making.classes_made(code, f.__globals__):
             for name in keywords:
                 self._passed.setdefault(name, []).append(cls)
@@ -96,10 +98,14 @@ class Elsewhere:
         if named & called.fillers or _fills(code):
             self._filled |= named
 
-    def sets(self, name: str, cls: type, init: types.CodeType | None) -> bool:
-        """Does code set it, or may it make an object of the class with another one?  `init` is the code of
-        the `__init__` that the class comes to have."""
-        if name in self._set or any(_is_set_by(name, base) for base in mro_of(cls)):
+    def is_set(self, name: str, cls: type) -> bool:
+        """Does code set it?"""
+        return name in self._set or any(_is_set_by(name, base) for base in mro_of(cls))
+
+    def is_passed(self, name: str, cls: type, init: types.CodeType | None) -> bool:
+        """May code make an object of the class with another one?  `init` is the code of the `__init__` that
+        the class comes to have."""
+        if name in self._by_keyword:
             return True
         made = list(self._passed.get(name, ()))
         if init is not None and name in (taken := init.co_varnames[1 : init.co_argcount]):

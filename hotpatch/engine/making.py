@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from hotpatch.ops import Op, SlotKind
 
-from . import arguments, attribute_use, codes
+from . import arguments, attribute_use, calls, codes
 from .reading import class_attribute, class_dict, is_python_class, mro_of
 
 MAKERS = ("__init__", "__new__", "__post_init__", "__attrs_post_init__", "__setstate__")
@@ -70,7 +70,7 @@ def set_on_others(code: types.CodeType) -> set[str]:
 
 def set_on_made(code: types.CodeType) -> set[tuple[str, str | None]]:
     """The same, each with the global whose call made what it is set on; None where that may be anything."""
-    names, made = set_on_others(code), arguments.made_by_calls(code)
+    names, made = set_on_others(code), calls.made_by_calls(code)
     by_text = {(name, None) for name in named_as_text(code)}
     return by_text | {(n, made.get(v) if v else None) for n, v in attribute_use.given_to(code) if n in names}
 

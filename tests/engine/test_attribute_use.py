@@ -6,7 +6,7 @@ from types import CodeType
 
 import pytest
 
-from hotpatch.engine import arguments, attribute_use, codes
+from hotpatch.engine import arguments, attribute_use, codes, literals
 from hotpatch.engine.keys import Keys
 
 
@@ -91,7 +91,7 @@ SET = {
 
 @pytest.mark.parametrize("body", SET)
 def test_constants_are_those_that_are_set_whichever_way_it_goes(body: str) -> None:
-    assert attribute_use.constants_set(method(body)) == SET[body]
+    assert literals.constants_set(method(body)) == SET[body]
 
 
 INITS = {
