@@ -29,11 +29,13 @@ from . import (
     kinds,
     local_classes,
     order,
+    orphans,
     parts_lacking,
     patterned,
     put_otherwise,
     rebound,
     records,
+    restated,
     shadowed,
     tuples,
     went,
@@ -137,6 +139,15 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note], loose: Collection[
     if changing or left_out:
         staying = [obj for obj in objects if id(type(obj)) not in changing and id(obj) not in left_out]
     findings = asked.find(staying, {id(objects)}, staged.view)
+    carried_classes = {} if staged.carry is None else staged.carry.of_class
+    findings += restated.outdated(
+        staged.functions,
+        staying,
+        {id(objects), id(staying)},
+        staged.view,
+        staged.kept,
+        carried_classes,
+    )
     findings += records.lacking(staged.functions, asked.brought, objects, is_ours)
     findings += patterned.lacking(staged.functions, staged.ops, asked.brought, objects, is_ours)
     findings += kinds.outdated(staged.functions, asked, objects)
@@ -144,6 +155,7 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note], loose: Collection[
         staged.functions, staged.ops, asked, staying, {id(objects)}, staged.view
     )
     findings += handed_out.outdated(staged.functions, staying, {id(objects)}, staged.view)
+    findings += orphans.left(staged.ops, staying, {id(objects), id(staying)}, staged.view, is_ours)
     del staying
     findings += tuples.outgrown(staged.functions, asked.brought, objects)
     findings += put_otherwise.outdated(staged.functions, asked.brought, objects)
