@@ -70,12 +70,16 @@ _FILLS: Final = frozenset({"add", "append", "appendleft", "clear", "discard", "e
 def answers(cache: Any) -> list[Any]:
     """What an lru_cache keeps: in a dictionary, or, where there is a bound, in links, of which C tells key,
     answer and type, one after the other (CPython 3.11 to 3.13)."""
-    held = gc.get_referents(cache)
-    own = vars(cache)
-    first = next((i for i, part in enumerate(held) if type(part) is dict and part is not own), len(held))
-    links = [i for i in range(2, first) if type(held[i]) is type and held[i].__name__ == _LINK]
-    kept = list(held[first].values()) if first < len(held) else []
-    return [held[i - 1] for i in links] + [one for one in kept if type(one).__name__ != _LINK]
+    held, at, found = gc.get_referents(cache), 1, list[Any]()  # its type comes first
+    while at + 2 < len(held) and _is_link(held[at + 2]):
+        found.append(held[at + 1])
+        at += 3
+    kept = list(held[at].values()) if at < len(held) and type(held[at]) is dict else []
+    return found + [one for one in kept if not _is_link(type(one))]
+
+
+def _is_link(thing: Any) -> bool:
+    return type(thing) is type and thing.__name__ == _LINK
 
 
 @frozen(slots=False)
@@ -106,6 +110,12 @@ class Written:
         read the instructions of a whole program would take seconds: few functions have such a name."""
         parts = (part for part in self._codes if not names.isdisjoint(part.co_names))
         return any(name in names for part in parts for name in _set_on_others(part))
+
+    def fills_answer_of(self, function: types.CodeType) -> bool:
+        """Does other code put something into what this function answers, or take something out?"""
+        name, own = function.co_name, set(map(id, codes.walk(function)))
+        asking = (part for part in self._codes if name in part.co_names and id(part) not in own)
+        return any(_fills_what_it_gets(part, name) for part in asking)
 
 
 def _function_in(held: Any) -> Any:
@@ -138,9 +148,13 @@ def state_in(cache: Any, written: Written) -> str | None:
 def may_hold_more(thing: Any, written: Written, made_by: types.CodeType | None = None) -> bool:
     """Might something have come to the answer since the function made it?  A container is what that put
     together, unless it puts nothing in."""
-    if made_by is not None and issubclass(type(thing), _FILLED) and _makes_an_empty_one(made_by):
+    if made_by is not None and issubclass(type(thing), _FILLED) and _others_fill(made_by, written):
         return True
     return _grows(thing, written, _DEEPEST)
+
+
+def _others_fill(function: types.CodeType, written: Written) -> bool:
+    return _makes_an_empty_one(function) or written.fills_answer_of(function)
 
 
 def _grows(thing: Any, written: Written, depth: int) -> bool:
@@ -195,6 +209,24 @@ def _changes_itself(cls: type, written: Written) -> bool:
         if is_method and written.is_ours(function) and _fills(function.__code__):
             return True
     return False
+
+
+def _fills_what_it_gets(code: types.CodeType, name: str) -> bool:
+    """Into what goes by the name: in whatever is done with it up to the end of the statement, and with a
+    variable that it is put into."""
+    steps, variables, gets = codes.steps_of(code), set[str](), False
+    for step in steps:
+        gets = gets or step.argval == name or (step.opname == "LOAD_FAST" and step.argval in variables)
+        if gets and (step.opname in _PUTS_ITEMS or (step.opname in _ATTRIBUTES and step.argval in _FILLS)):
+            return True
+        if gets and step.opname == "STORE_FAST":
+            variables.add(step.argval)
+        gets = gets and not step.opname.startswith(("STORE_", "POP_", "RETURN_"))
+    return False
+
+
+_PUTS_ITEMS: Final = frozenset({"STORE_SUBSCR", "DELETE_SUBSCR"})
+_ATTRIBUTES: Final = ("LOAD_METHOD", "LOAD_ATTR")
 
 
 def _is_written(function: Any) -> bool:

@@ -187,6 +187,31 @@ def drop_recalled(asked: Recalled, objects: Sequence[Any], known: Sequence[Op], 
     return ops
 
 
+def drop_told_of(ops: Sequence[Op], written: Written) -> list[Op]:
+    """Forget answers of cached properties that took their object whole, where it gets an attribute.  Raises
+    PatchRefused where one may hold more than it was made of."""
+    found = dict[tuple[int, str], Op]()
+    gone = {(id(op.owner), op.key) for op in ops if op.kind is SlotKind.INSTANCE}
+    for op in ops:
+        if op.kind is not SlotKind.INSTANCE or op.before is not ABSENT:
+            continue
+        space, cls = raw_dict(op.owner) or {}, type(op.owner)
+        for name in list(space):
+            parts = _asked(class_attribute(cls, name)) if (id(op.owner), name) not in gone else []
+            asked = [part.__code__ for part in parts if type(part) is types.FunctionType]
+            if not any({*_WHOLE, op.key} & codes.names_in(code) for code in asked):
+                continue
+            where = f"cached {qualname_of(cls)}.{name}"
+            if answers.may_hold_more(space[name], written, asked[0]):
+                raise PatchRefused(f"{where} of an object that lives was made without {op.key}")
+            found[id(op.owner), name] = Op(op.owner, op.kind, name, space[name], ABSENT, where)
+    return list(found.values())
+
+
+_WHOLE: Final = frozenset({"vars", "__dict__", "dir"})
+"""By these code takes an object with whatever attributes it has."""
+
+
 def copies(difference: Difference, live: Match) -> list[str]:
     """Attributes that only the live process has, which are called like a constant that changed and still
     have its old value: something copied it at run time."""

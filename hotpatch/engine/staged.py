@@ -226,6 +226,7 @@ def _scan(
     merger.ops += memo.drop_cached(cached, objects, merger.written)
     merger.ops += memo.drop_recalled(asked, objects, merger.ops, merger.shapes)
     merger.ops += given.ops(objects, merger.ops)
+    merger.ops += memo.drop_told_of(merger.ops, merger.written)
     return quiet.suspended_in(objects) if search else (), gone
 
 

@@ -182,3 +182,36 @@ def test_classes_that_name_each_other_are_looked_at_once() -> None:
 
     Settings.of = Other  # type: ignore[attr-defined]
     assert not may_hold_more(Settings(), Written(lambda thing: True, [{"Settings": Settings}]))
+
+
+TABLE = (
+    "from functools import lru_cache\nN = {n}\n@lru_cache{bound}\ndef table(): return {{'a': N}}\n{fill}\n"
+)
+FILLS = {
+    "an item": "def put(): table()['b'] = 2",
+    "by a method": "def put(): table().update(b=2)",
+    "by a variable": "def put():\n    known = table()\n    known['b'] = 2",
+}
+
+
+@pytest.mark.parametrize("bound", ["", "(maxsize=None)"])
+@pytest.mark.parametrize("how", FILLS)
+def test_a_table_that_others_put_something_into_may_hold_what_came_since(
+    program: Program, how: str, bound: str
+) -> None:
+    program.runs({"m.py": TABLE.format(n=1, fill=FILLS[how], bound=bound)})
+    m = program.module("m")
+    m.put()
+    outcome = program.patch({"m.py": TABLE.format(n=3, fill=FILLS[how], bound=bound)})
+    assert outcome.effect is Effect.RELOAD
+    assert m.table() == {"a": 1, "b": 2}
+
+
+def test_a_table_that_others_only_read_is_made_anew(program: Program) -> None:
+    reads = "def told():\n    found = []\n    found.append(table()['a'])\n    return found"
+    program.runs({"m.py": TABLE.format(n=1, fill=reads, bound="")})
+    m = program.module("m")
+    assert m.told() == [1]
+    outcome = program.patch({"m.py": TABLE.format(n=3, fill=reads, bound="")})
+    assert outcome, outcome.reasons
+    assert m.told() == [3]

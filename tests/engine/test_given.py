@@ -360,3 +360,28 @@ def test_what_the_class_made_of_each_object_is_no_constant_for_all(program: Prog
     outcome = program.patch({"conn.py": ITS_OWN})
     assert not outcome
     assert held.tries() == 1
+
+
+TOLD = """import functools
+class Item:
+    def __init__(self, name):
+        self.name = name
+        {0}
+    @functools.cached_property
+    def told(self): return sorted(vars(self).keys() - {{'told'}})
+KEPT = [Item('start')]
+def keep(name): KEPT.append(Item(name))
+"""
+
+
+def test_what_an_object_told_of_itself_as_a_whole_is_told_anew(program: Program) -> None:
+    program.runs({"m.py": TOLD.format("pass")})
+    m = program.module("m")
+    m.keep("a")
+    assert [item.told for item in m.KEPT] == [["name"], ["name"]]
+    outcome = program.patch({"m.py": TOLD.format("self.tags = 1")})
+    assert outcome, outcome.reasons
+    assert [item.told for item in m.KEPT] == [["name", "tags"], ["name", "tags"]]
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert [item.told for item in m.KEPT] == [["name"], ["name"]]
