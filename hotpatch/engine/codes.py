@@ -222,6 +222,13 @@ def kind_flags(code: CodeType) -> int:
     return code.co_flags & _KINDS
 
 
+def parameters(code: CodeType) -> tuple[object, ...]:
+    """What they are called and how they may be given."""
+    count = code.co_argcount + code.co_kwonlyargcount
+    several = code.co_flags & 0xC
+    return code.co_argcount, code.co_posonlyargcount, code.co_varnames[:count], several
+
+
 def accepts_same_calls(old: CodeType, new: CodeType, defaults: int, kwdefaults: frozenset[str]) -> bool:
     """Can whoever calls the old code call the new one in the same way?  `defaults` is the number of
     positional parameters of the new code that have one, `kwdefaults` names the keyword-only ones."""

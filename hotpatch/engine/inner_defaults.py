@@ -63,7 +63,7 @@ def becoming(function: FunctionType, before: Made, after: Made, view: View) -> D
             raise PatchRefused(f"closures of {name} are in use, and their defaults are made otherwise now")
         if was is _UNKNOWN or same(found[part], was):
             found[part] = becomes
-        elif _parameters(before[0]) != _parameters(after[0]):
+        elif codes.parameters(before[0]) != codes.parameters(after[0]):
             raise PatchRefused(
                 f"closures of {name} are in use, were given other defaults, and take other arguments now"
             )
@@ -81,11 +81,6 @@ def same(a: Any, b: Any) -> bool:
     if type(a) is frozenset:  # in code it has plain members alone
         return all(type(item) in PLAIN for item in b) and bool(a == b)
     return type(a) in PLAIN and plain_same(a, b)
-
-
-def _parameters(code: CodeType) -> tuple[Any, ...]:
-    count = code.co_argcount + code.co_kwonlyargcount
-    return code.co_argcount, code.co_posonlyargcount, code.co_varnames[:count]
 
 
 def _made_with(code: CodeType, maker: CodeType) -> Mapping[str, Steps | None]:

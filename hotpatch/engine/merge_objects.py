@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from . import codes
+from . import codes, in_front
 from .match import Pair
 from .merge_keys import merge_order
 from .merge_sequences import merge_elements
@@ -295,6 +295,7 @@ def _merge_code(merger: Merger, pair: Pair, live: Any, where: str) -> None:
         code = merger.builder.code(pair[1])
     if codes.same(current, code):
         return
+    in_front.refuse_if_strict(merger, pair, live, (current, code), where)
     merger.functions[id(live)] = live, current, code
     merger.emit(live, SlotKind.CODE, "__code__", current, code, where)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from attrs import frozen
@@ -25,10 +26,12 @@ from . import (
     hashed,
     heap,
     hidden,
+    in_front,
     kept_under,
     kinds,
     local_classes,
     order,
+    ordering,
     orphans,
     parts_lacking,
     patterned,
@@ -111,10 +114,11 @@ def compare(staged: Staged, before: Graph, after: Graph, remade: Collection[str]
         was = state.get(place), by_owner.get((now.owner, now.step))
         return any(one is not None and one.value == now.value for one in was)
 
+    put_in_front = in_front.since_the_start(were) - {id(op.owner) for op in staged.ops}
     wrong = [
         place
         for place, now in left.items()
-        if place not in kept and (place in edited or not was_so(place, now))
+        if not (place in kept or now.owner in put_in_front) and (place in edited or not was_so(place, now))
     ]
     findings = [f"{place} is unlike a fresh start" for place in sorted(wrong)]
     findings += copied
@@ -166,7 +170,9 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note], loose: Collection[
     findings += kept_under.lost(staged.functions, staged.ops, objects, is_ours)
     findings += bound_arguments.refused(staged.functions, staged.ops, objects, staged.built, staged.view)
     findings += bound_arguments.outdated(staged.ops, objects)
-    findings += hashed.lost(staged.functions, staged.ops, objects, lambda forward: apply(staged.ops, forward))
+    turn = partial(apply, staged.ops)
+    findings += hashed.lost(staged.functions, staged.ops, objects, turn)
+    findings += ordering.lost(staged.functions, staged.ops, objects, is_ours, turn)
     findings += heap.outlived(staged.gone, objects, staged.view)
     findings += asked_by_name.gone(staged.functions, staged.ops, objects, {id(objects)}, staged.view)
     del asked, objects  # they hold classes, and are no holders of the program's
