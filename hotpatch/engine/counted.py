@@ -19,9 +19,11 @@ from .reading import mro_of
 
 
 def is_set_later(slot: SlotKind, owner: Any, name: str, space: Mapping[str, Any]) -> bool:
-    """By a function of the module that owns it, by a method of the object that does."""
+    """By a function of the module that owns it, by a method of the object that does, or of the class."""
     if slot is SlotKind.GLOBAL:
         return name in memo.assigned(space)
+    if slot is SlotKind.CLASS:
+        return any(name in attribute_use.stored(f.__code__) for f in methods_of(owner))
     if slot is not SlotKind.INSTANCE:
         return False
     return any(

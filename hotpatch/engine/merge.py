@@ -309,6 +309,15 @@ class Merger:
         self.kept.add(where)
         return False
 
+    def may_leave(self, pair: Pair, cls: type, name: str, current: Any, o: int) -> bool:
+        """May an attribute go from the class?  Not what it has counted, which may go on elsewhere."""
+        comes = (
+            self.new.kind(node) for step, node in self.difference.added.get(pair, ()) if step[0] == "attr"
+        )
+        later = self._is_counted(SlotKind.CLASS, cls, name, current, o, {}) and "plain" in comes
+        where = f"{self.old.path(pair[0])}.{name}"
+        return not later or id(cls) in self.carried or self._may_go(current, o, where, later)
+
     def _is_counted(
         self, slot: SlotKind, owner: Any, name: str, current: Any, o: int, space: Mapping[str, Any]
     ) -> bool:

@@ -113,8 +113,8 @@ def merge_class(merger: Merger, pair: Pair, live: Any) -> None:
         merger.emit(live, SlotKind.CLASS, "__qualname__", live.__qualname__, head[1], f"{where}.__qualname__")
     _merge_bases(merger, pair, live, where)
     # First, for 3.13 drops `__firstlineno__` by itself when `__module__` is set.
-    for step, _ in difference.removed.get(pair, ()):
-        if step[0] == "attr" and step[1] in own:
+    for step, node in difference.removed.get(pair, ()):
+        if step[0] == "attr" and step[1] in own and merger.may_leave(pair, live, step[1], own[step[1]], node):
             change(step[1], ABSENT)
     for step, _, child in difference.edges.get(pair, ()):
         if step == "meta" and child in difference.replaced:

@@ -31,6 +31,32 @@ HARMLESS = {
     .replace("return self.next_id", "return 3"),
     "it is another one at every start, and nothing else": STORE.replace("began", "since"),
 }
+CLASS = """
+class Ticket:
+    issued = 0
+    def __init__(self):
+        Ticket.issued += 1
+        self.number = Ticket.issued
+"""
+
+
+def test_a_counter_of_a_class_that_has_another_name_is_the_reason(program: Program) -> None:
+    program.runs({"m.py": CLASS})
+    m = program.module("m")
+    assert m.Ticket().number == 1
+    outcome = program.patch({"m.py": CLASS.replace("issued", "sold")})
+    assert outcome.effect is Effect.RELOAD
+    assert "m.Ticket.issued is no longer there" in outcome.reasons[0]
+
+
+def test_a_counter_of_a_class_that_has_not_counted_may_have_another_name(program: Program) -> None:
+    program.runs({"m.py": CLASS})
+    m = program.module("m")
+    outcome = program.patch({"m.py": CLASS.replace("issued", "sold")})
+    assert outcome, outcome.reasons
+    assert m.Ticket().number == 1
+
+
 CARRIES = """
 from hotpatch.transform import shape
 
