@@ -249,9 +249,7 @@ def merge_function(merger: Merger, pair: Pair, live: Any) -> None:
     kind, head, _, _code = merger.new.nodes[n]
     if pair in merger.difference.replaced:
         same = kind == "function" and merger.difference.same_thing(pair)
-        # Functions that it has made would be left without code of their own.
-        heir = pair in merger.difference.heirs and not codes.makes_functions(merger.view.code(live))
-        if same or heir:
+        if same or pair in merger.difference.heirs:
             merger.forward(live, merger.builder.make(n), where)
         return
     _merge_code(merger, pair, live, where)

@@ -59,3 +59,43 @@ def test_one_that_somebody_else_holds_is_the_reason(program: Program) -> None:
     outcome = program.patch({"shop.py": APP.format(a=1, b="")})
     assert outcome.effect is Effect.RELOAD
     assert "closures of create.<locals>.b are in use, and the new code is gone" in outcome.reasons
+
+
+COUNTER = """
+HELD = []
+def counter():
+    n = 0
+    def hit():
+        nonlocal n
+        n += 1
+        return n
+    return hit
+def new(): HELD.append(counter())
+def use(c): return c()
+"""
+CLASS = """
+HELD = []
+class counter:
+    def __init__(self): self.n = 0
+    def hit(self):
+        self.n += 1
+        return self.n
+def new(): HELD.append(counter())
+def use(c): return c.hit()
+"""
+
+
+def test_what_a_factory_made_is_the_reason_where_a_class_takes_its_place(program: Program) -> None:
+    program.runs({"m.py": COUNTER})
+    m, factory = program.module("m"), [program.module("m").counter]
+    m.new()
+    outcome = program.patch({"m.py": CLASS})
+    assert outcome.reasons == ("closures of counter.<locals>.hit are in use, and the new code is gone",)
+    assert m.use(m.HELD[0]) == 1
+    m.HELD.clear()
+    outcome = program.patch({"m.py": CLASS})
+    assert outcome, outcome.reasons
+    assert m.use(factory[0]()) == 1
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert m.use(factory[0]()) == 1
