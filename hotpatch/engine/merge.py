@@ -253,10 +253,10 @@ class Merger:
             if keys.concerns(step) and keys.lives(step):
                 key = keys.before(step)
                 current = get(mapping, key, MISSING)
-                later = self._is_counted(slot, owner, key, current, node, mapping)
+                later = self.is_counted(slot, owner, key, current, node, mapping)
                 if slot is SlotKind.INSTANCE:
                     later = later and self._gains(pair, owner)
-                if current is not MISSING and self._may_go(current, node, f"{where}.{key}", later):
+                if current is not MISSING and self.may_go(current, node, f"{where}.{key}", later):
                     self.emit(owner, slot, key, current, ABSENT, f"{where}.{key}")
                     if flags.is_member_that_goes(self.difference, pair, node):
                         self.displaced[id(current)] = Note(current, None)
@@ -297,7 +297,7 @@ class Merger:
             else:
                 raise PatchRefused(f"{where} is new, and lives here already: {KEEP_OR_REBUILD}")
 
-    def _may_go(self, current: Any, o: int, where: str, later: bool) -> bool:
+    def may_go(self, current: Any, o: int, where: str, later: bool) -> bool:
         """Of what the new sources have no more: what it has gathered since the start would be lost."""
         if not (later or self.alike.gathered(current, o)) or (choice := self.choices.get(where)) == "rebuild":
             return True
@@ -309,16 +309,7 @@ class Merger:
         self.kept.add(where)
         return False
 
-    def may_leave(self, pair: Pair, cls: type, name: str, current: Any, o: int) -> bool:
-        """May an attribute go from the class?  Not what it has counted, which may go on elsewhere."""
-        comes = (
-            self.new.kind(node) for step, node in self.difference.added.get(pair, ()) if step[0] == "attr"
-        )
-        later = self._is_counted(SlotKind.CLASS, cls, name, current, o, {}) and "plain" in comes
-        where = f"{self.old.path(pair[0])}.{name}"
-        return not later or id(cls) in self.carried or self._may_go(current, o, where, later)
-
-    def _is_counted(
+    def is_counted(
         self, slot: SlotKind, owner: Any, name: str, current: Any, o: int, space: Mapping[str, Any]
     ) -> bool:
         """Is this plain data that the program has put there since the start?"""

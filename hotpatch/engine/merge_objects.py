@@ -114,7 +114,7 @@ def merge_class(merger: Merger, pair: Pair, live: Any) -> None:
     _merge_bases(merger, pair, live, where)
     # First, for 3.13 drops `__firstlineno__` by itself when `__module__` is set.
     for step, node in difference.removed.get(pair, ()):
-        if step[0] == "attr" and step[1] in own and merger.may_leave(pair, live, step[1], own[step[1]], node):
+        if step[0] == "attr" and step[1] in own and _may_leave(merger, pair, live, step[1], node):
             change(step[1], ABSENT)
     for step, _, child in difference.edges.get(pair, ()):
         if step == "meta" and child in difference.replaced:
@@ -132,6 +132,16 @@ def merge_class(merger: Merger, pair: Pair, live: Any) -> None:
                 raise PatchRefused(f"{where}.{step[1]} is new, and the live class has another one")
     _merge_virtual(merger, pair, live, where)
     _keep_first_line(merger, pair, live, where)
+
+
+def _may_leave(merger: Merger, pair: Pair, cls: type, name: str, o: int) -> bool:
+    """May an attribute go from the class?  Not what it has counted, which may go on elsewhere."""
+    current, where = merger.view.attributes(cls)[name], f"{merger.old.path(pair[0])}.{name}"
+    comes = (
+        merger.new.kind(node) for step, node in merger.difference.added.get(pair, ()) if step[0] == "attr"
+    )
+    later = merger.is_counted(SlotKind.CLASS, cls, name, current, o, {}) and "plain" in comes
+    return not later or id(cls) in merger.carried or merger.may_go(current, o, where, later)
 
 
 def exchange_table(merger: Merger, pair: Pair, live: dict[Any, Any], since: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import evolve
 
-from . import codes, twins
+from . import codes, moved_state, twins
 from .difference import Difference
 from .gained import may_gain, unmistakable
 from .graph import Code, Graph, Node
@@ -50,6 +50,11 @@ class _Pruner:
                 self._build(n)
         for pair in difference.visits:
             self._visit(pair)
+        for name, variables in moved_state.variables(difference).items():
+            o = self.old.roots[name]
+            self._keep_old(o, self._narrow(_without_blob(self.old.nodes[o]), set(variables)))
+            for child in variables.values():
+                self._compare(child)
         for pair in difference.stale_caches | difference.stale_dispatch:
             self._find(pair[0])
         for o, _, _ in difference.recalled:

@@ -17,7 +17,20 @@ from hotpatch.ops import ABSENT, Op, SlotKind
 from hotpatch.pace import breathe
 from hotpatch.transform import Transformer
 
-from . import carry_places, codes, collector, effects, filled, frames, heap, held, memo, quiet, taken
+from . import (
+    carry_places,
+    codes,
+    collector,
+    effects,
+    filled,
+    frames,
+    heap,
+    held,
+    memo,
+    moved_state,
+    quiet,
+    taken,
+)
 from .build import Builder
 from .carry import Carry, Choices
 from .difference import Difference
@@ -253,6 +266,7 @@ def _clear_dispatch(merger: Merger, difference: Difference, locator: Locator) ->
 
 
 def _drop_modules(merger: Merger, measurement: Measurement) -> None:
+    moved_state.refuse_if_lost(measurement.difference, merger)
     for name in measurement.gone:
         module = merger.view.modules().get(name)
         if module is not None:
