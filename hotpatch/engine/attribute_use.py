@@ -176,15 +176,20 @@ def given(code: CodeType) -> set[str]:
 
 
 def given_to(code: CodeType) -> set[tuple[str, str | None]]:
-    """The same, each with the variable that holds what it is set on; None where that is not told."""
+    """The same, each with the local variable that holds what it is set on; None where that is not told."""
     steps = list(plain_steps(code))
     bound = {step.argval for step in steps if step.opname.startswith("STORE_FAST")}
     handed = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]) - bound
     return {
-        (s.argval, _loaded(last))
+        (s.argval, variable)
         for last, s in itertools.pairwise(steps)
-        if s.opname == "STORE_ATTR" and last.opname != "SWAP" and _loaded(last) not in handed
+        if s.opname == "STORE_ATTR"
+        and last.opname != "SWAP"
+        and (variable := _loaded(last) if last.opname.startswith(_LOCAL) else None) not in handed
     }
+
+
+_LOCAL: Final = ("LOAD_FAST", "LOAD_DEREF", "STORE_FAST_LOAD_FAST")
 
 
 def used_on_self_alone(code: CodeType) -> set[str]:

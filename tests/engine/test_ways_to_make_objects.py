@@ -242,6 +242,7 @@ def test_what_a_factory_sets_on_one_object_that_it_makes_no_other_is_to_have(pro
         "    for handler in [handler]: handler.search = 4\n",
         "    app = handler\n    app.search = 4\n    app = App()\n    app.handlers.append(handler)\n",
         "    (lambda: handler)().search = 4\n",
+        "    handler.app = Handler()\n    handler.app.search = 4\n",
         "    handler = Handler() if app else App()\n    handler.search = 4\n",
     ],
 )
