@@ -128,18 +128,20 @@ class People:
         """A person sends TTIN or TTOU: one more, or less, than the master means to have just now."""
         up = self.rng.random() < 0.5
         if up and self.master.means < 5:
-            self._signal(self.master.more, lambda number: number + 1)
+            self._signal(self.master.more, lambda number: {number + 1})
         elif not up:
-            self._signal(self.master.less, lambda number: max(1, number - 1))
+            # Of one worker one less is none, where the master has another just then; a signal for one more
+            # that comes before that one goes takes it back.
+            self._signal(self.master.less, lambda number: {number - 1} if number > 1 else {1, 0})
 
     def _hup(self) -> None:
-        self._signal(self.master.hup, lambda number: self.master.configured)
+        self._signal(self.master.hup, lambda number: {self.master.configured})
 
-    def _signal(self, handle: Callable[[], None], ask: Callable[[int], int]) -> None:
+    def _signal(self, handle: Callable[[], None], ask: Callable[[int], set[int]]) -> None:
         """A person sends the master a signal, and wants it to have so many workers instead."""
 
         def handled() -> None:
-            asked = {ask(number) for number in self.meant}
+            asked = {one for number in self.meant for one in ask(number)}
             self.meant = self.meant | asked if self.master.is_any_lost() else asked
             handle()
 

@@ -310,7 +310,7 @@ class SimService(People):
 
     def _is_as_meant(self) -> bool:
         """Two leaders at a time pull levers of which the other knows nothing."""
-        return self.master.means in self.meant or not self.watcher.lawful
+        return self.master.means in {max(1, number) for number in self.meant} or not self.watcher.lawful
 
 
 def run(seed: int, events: int = 120, of: type[SimService] = SimService) -> SimService:
