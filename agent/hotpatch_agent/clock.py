@@ -7,6 +7,7 @@ carries the boot's id: across a reboot a deadline counts as past.
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from datetime import UTC, datetime
@@ -38,8 +39,9 @@ class Instant:
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+@functools.cache
 def boot_id() -> str:
-    """What tells one start of this machine from the next."""
+    """What tells one start of this machine from the next: no process outlives one."""
     return _BOOT_ID.read_text(encoding="ascii").strip()
 
 

@@ -189,7 +189,7 @@ def given_to(code: CodeType) -> set[tuple[str, str | None]]:
     }
 
 
-_LOCAL: Final = ("LOAD_FAST", "LOAD_DEREF", "STORE_FAST_LOAD_FAST")
+_LOCAL: Final = ("LOAD_FAST", "LOAD_DEREF")
 
 
 def used_on_self_alone(code: CodeType) -> set[str]:

@@ -95,13 +95,17 @@ def cached_properties(functions: Functions, world: World) -> dict[int, dict[str,
     body = {i: [codes.key_of(code).body for code in (old, new)] for i, (_, old, new) in functions.items()}
     changed = {i for i, (old, new) in body.items() if old != new}
     names = {functions[i][0].__code__.co_name for i in changed}
+    if not names:
+        return found
     for module in world.local.values():
         for value in list(world.view.names(module).values()):
             if not issubclass(type(value), type) or not is_python_class(value):
                 continue
             for name, held in list(world.view.attributes(value).items()):
+                if name not in names:
+                    continue
                 part = next((part for part in _asked(held) if id(part) in changed), None)
-                if name in names and part is not None:
+                if part is not None:
                     found.setdefault(id(value), {})[name] = functions[id(part)][1]
     return found
 

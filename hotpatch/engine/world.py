@@ -63,9 +63,10 @@ class World:
         self.opened: set[int] = set()
         """ids of outside objects that are described all the same, because they hold state of the program."""
         self._outside: dict[int, tuple[str, str]] | None = None
+        below = self.root + os.sep
         for name, module in self._modules():
             self.home_of.setdefault(id(vars(module)), name)
-            if _is_local(self.root, name, module):
+            if _is_local(below, name, module):
                 self.local[name] = module
 
     def _modules(self) -> Iterator[tuple[str, types.ModuleType]]:
@@ -163,15 +164,15 @@ class World:
 
 def local_modules(root: str, view: View = PLAIN_VIEW) -> dict[str, types.ModuleType]:
     """`World.local`, for who asks nothing else."""
-    root = absolute(root)
-    return {name: module for name, module in _loaded(view) if _is_local(root, name, module)}
+    below = absolute(root) + os.sep
+    return {name: module for name, module in _loaded(view) if _is_local(below, name, module)}
 
 
-def _is_local(root: str, name: str, module: types.ModuleType) -> bool:
+def _is_local(below: str, name: str, module: types.ModuleType) -> bool:
     file = vars(module).get("__file__")
-    if name == "__main__" or type(file) is not str or not file.startswith(root + os.sep):
+    if type(file) is not str or not file.startswith(below) or name == "__main__":
         return False
-    return not any(f"{os.sep}{name}{os.sep}" in file[len(root) :] for name in INSTALLED)
+    return not any(f"{os.sep}{name}{os.sep}" in file[len(below) - 1 :] for name in INSTALLED)
 
 
 def _loaded(view: View) -> Iterator[tuple[str, types.ModuleType]]:

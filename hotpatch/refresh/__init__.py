@@ -36,6 +36,7 @@ What it compiles into classes it names too (`Handler.remakes`): that can't be co
 """
 
 from hotpatch.refresh.discover import find as find_plugins
+from hotpatch.refresh.discover import plugins as load_plugins
 from hotpatch.refresh.discover import remade
 from hotpatch.refresh.leads import Leads
 from hotpatch.refresh.registry import Handler, Registration, Step, add, collecting, register, registered
@@ -58,6 +59,7 @@ __all__ = [
     "collecting",
     "find_plugins",
     "instances",
+    "load_plugins",
     "register",
     "registered",
     "remade",

@@ -45,7 +45,8 @@ _failed: dict[str, str] = {}
 def plugins() -> tuple[tuple[Handler, ...], tuple[tuple[str, str], ...]]:
     """The handlers of all plugins whose framework is loaded, and (name, error) of those that can't be.
 
-    Entry points are read from disk once a process: call `find` when that costs nobody anything.
+    Each is loaded once a process, and entry points are read from disk once: call this, and `find`, when that
+    costs nobody anything.
     """
     for name, load in find().items():
         if name in _loaded or name in _failed or name.partition(":")[0] not in sys.modules:

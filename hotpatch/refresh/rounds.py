@@ -27,6 +27,7 @@ from attrs import evolve, frozen
 from hotpatch.engine.view import PLAIN_VIEW, View
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import Op, SlotKind
+from hotpatch.pace import breathe
 from hotpatch.refresh.discover import plugins
 from hotpatch.refresh.registry import Handler, Step, registered
 from hotpatch.refresh.search import instances
@@ -167,6 +168,7 @@ class Round:
                 self.abandon(Outcome.REFUSED)
                 raise
             self._open.append(handler)
+        breathe()  # the change and the passes after it don't
 
     def _passes(self) -> None:
         update = evolve(self.update, outcome=Outcome.DONE)

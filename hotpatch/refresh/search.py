@@ -83,6 +83,7 @@ def instances(kinds: tuple[type, ...], roots: Iterable[object], limit: int = LIM
     search = _Search(_Kinds(kinds))
     ahead: list[object] = []
     for root in roots:
+        breathe()
         module = issubclass(type(root), types.ModuleType)
         ahead += search.meet(list(vars(root).values()) if module else [root])
     while ahead:

@@ -169,11 +169,17 @@ def unwrapped(value: object) -> Iterator[object]:
 
     Runs no code of theirs.
     """
+    for part in layers(value):
+        yield part
+        yield type(part)
+        if type(part) is types.MethodType:
+            yield type(part.__self__)
+
+
+def layers(value: object) -> Iterator[object]:
+    """An object, and what it wraps in the ways that Python knows.  As `unwrapped`, runs no code of theirs."""
     for _ in range(32):  # a wrapper that wraps itself ends here
         yield value
-        yield type(value)
-        if type(value) is types.MethodType:
-            yield type(value.__self__)
         inner = _inner(value)
         if inner is None:
             return
@@ -182,7 +188,7 @@ def unwrapped(value: object) -> Iterator[object]:
 
 def _inner(value: object) -> object | None:
     kind = type(value)
-    for cls, member in _WRAPPING:
+    for cls, member in _WRAPPING if kind is not types.FunctionType else ():
         if issubclass(kind, cls):
             inner: object = member.__get__(value)
             return inner

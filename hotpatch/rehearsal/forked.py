@@ -179,7 +179,8 @@ _MEMORY: Final = frozenset({signal.SIGKILL, signal.SIGABRT, signal.SIGBUS})
 def _states(pid: int) -> set[str]:
     """What the threads of a process are doing, in the kernel's letters: `R` has or wants the processor."""
     found = set[str]()
-    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
-        with contextlib.suppress(OSError):  # that thread has ended meanwhile
-            found.add(stat.read_text().rpartition(")")[2].split()[0])
+    with contextlib.suppress(OSError):  # the process has ended meanwhile
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):  # or that thread
+                found.add((task / "stat").read_text().rpartition(")")[2].split(maxsplit=1)[0])
     return found

@@ -54,6 +54,7 @@ from hotpatch.errors import (
     WrongPython,
     WrongService,
 )
+from hotpatch.pace import breathe
 from hotpatch.release import Release
 from hotpatch.trust.expectation import Expectation
 from hotpatch.trust.root import RELEASES, TrustRoot, name_of
@@ -102,6 +103,7 @@ def accept(data: bytes, root: TrustRoot, expectation: Expectation) -> Release:
     case = _Case(data, root, expectation)
     for rule in RULES:
         case = rule.apply(case)
+        breathe()
     assert case.release is not None
     return case.release
 

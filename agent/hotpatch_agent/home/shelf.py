@@ -69,7 +69,9 @@ class Shelf:
             python=python_tag(),
             running_digest=running,
         )
-        return trust.accept(data, trust.read_root(self._home.trust / ROOT), expectation)
+        root = trust.read_root(self._home.trust / ROOT)
+        breathe()
+        return trust.accept(data, root, expectation)
 
     def _read(self, digest: str) -> bytes:
         path = self._home.bundle(digest)

@@ -16,7 +16,7 @@ from hotpatch import authored, engine, epochs, refresh
 from hotpatch.engine.commit import current, drifted
 from hotpatch.errors import Busy, CheckFailed, PatchRefused
 from hotpatch.ops import Op, SlotKind
-from hotpatch.pace import unpaced
+from hotpatch.pace import breathe, unpaced
 from hotpatch.release import Release
 from hotpatch_agent.process import boot
 from hotpatch_agent.process.program import Layer, Program
@@ -87,6 +87,7 @@ def prepare(program: Program, release: Release, app: Any) -> Prepared:
     staged, written = _stage(program, release, app)
     if because := _needs_a_step(staged):
         return Prepared(release, staged, None, written.handlers, because)
+    breathe()
     try:
         version = _side_by_side(staged.ops)
     except (PatchRefused, Busy) as why:
@@ -279,6 +280,7 @@ def _stage(program: Program, release: Release, app: Any) -> tuple[engine.Staged,
     if not release.measurement:
         raise PatchRefused(UNMEASURED)
     measurement = engine.Measurement.load(release.measurement)
+    breathe()
     written = authored.read(release.transformers)
     root, view = str(program.root), epochs.view()
     staged = engine.stage(measurement, root, app, release.settings, view, written.transformers)

@@ -33,6 +33,7 @@ HEAVY: Final = (
     "hotpatch.trust.root",
     "hotpatch.bundle.compose",
     "importlib.metadata",  # by which plugins are found
+    "_strptime",  # of the first date that is read, in the trust root
 )
 """Imported by the master, so that its workers share them and none pays for them."""
 FORGETFUL: Final = "hotpatch_agent.gunicorn"

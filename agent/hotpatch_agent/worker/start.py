@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from hotpatch import epochs
+from hotpatch import epochs, refresh
 from hotpatch.errors import (
     BaseDiffers,
     DiskFull,
@@ -108,6 +108,7 @@ class Start:
             self._hand_over(layers)
         except Exception as error:  # noqa: BLE001  (as above)
             self._off(error)
+        self._load_plugins()
 
     def _off(self, error: Exception) -> None:
         known = isinstance(error, HotpatchError | OSError)
@@ -274,6 +275,13 @@ class Start:
         name = self._home.service.settings.get(VERSION_HEADER, "")
         header = (name, lambda epoch: str(running.release_of(epoch))) if name else None
         worker_classes.put_application(self._worker, epochs.pin_requests(self._app, header=header))
+
+    def _load_plugins(self) -> None:
+        """Now, while nobody waits: the first release would do so beside requests."""
+        try:
+            refresh.load_plugins()
+        except Exception as error:  # noqa: BLE001  (the first release says so)
+            self._worker.log.warning("hotpatch: refresh plugins can't be looked for: %s", error)
 
     def _hand_over(self, layers: Layers) -> None:
         """From here on the agent has the status."""

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from hotpatch.engine.answers import Written, state_in
-from hotpatch.engine.reading import LRU, MISSING, class_attribute, class_module, raw_dict
+from hotpatch.engine.reading import LRU, MISSING, PLAIN, class_attribute, class_module, raw_dict
 from hotpatch.refresh.leads import Leads
 from hotpatch.refresh.registry import Handler
-from hotpatch.refresh.update import Update, unwrapped
+from hotpatch.refresh.update import Update, layers
 
 
 def caches(update: Update) -> Iterator[Any]:
@@ -28,21 +28,20 @@ def caches(update: Update) -> Iterator[Any]:
     todo: list[Any] = [v for module in update.program.values() for v in list(view.names(module).values())]
     while todo:
         value = todo.pop()
-        if id(value) in seen:
+        if type(value) in PLAIN or id(value) in seen:
             continue
         seen.add(id(value))
         if issubclass(type(value), type):  # not isinstance: it would wake a lazy proxy
             if class_module(value) in update.program:
                 todo += list(view.attributes(value).values())
             continue
-        yield from filter(_is_cache, unwrapped(value))
+        yield from filter(_is_cache, layers(value))
 
 
 def _is_cache(value: object) -> bool:
     if type(value) is LRU:
         return True
-    own = raw_dict(value) or {}
-    if "__wrapped__" not in own or issubclass(type(value), type):
+    if issubclass(type(value), type) or "__wrapped__" not in (own := raw_dict(value) or {}):
         return False
     return "cache_clear" in own or class_attribute(type(value), "cache_clear") is not MISSING
 
