@@ -88,3 +88,13 @@ def test_one_that_speaks_of_what_is_not_there_is_left_alone(program: Program) ->
     outcome = program.patch({"m.py": text.format(2)})
     assert outcome, outcome.reasons
     assert (m.f(0), m.f.__type_params__) == (2, parameters)
+
+
+@SYNTAX
+def test_they_come_out_of_a_bundle_as_they_went_in(program: Program) -> None:
+    program.runs({"m.py": "def f(x): return x\n"})
+    m = program.module("m")
+    outcome = program.pushed({"m.py": "def f[T: (int, str), *Ts, **P](x: T) -> T: return x\n"})
+    assert outcome, outcome.reasons
+    assert str(m.f.__type_params__) == "(T, Ts, P)"
+    assert m.f.__type_params__[0].__constraints__ == (int, str)
