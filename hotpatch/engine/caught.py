@@ -50,4 +50,7 @@ class Caught:
                 i += 1
             if self._steps[i].opname != "CHECK_EXC_MATCH":
                 return
-            i = self._at[self._steps[i + 1].argval]
+            i += 1
+            while self._steps[i].opname == "EXTENDED_ARG":  # the body is long
+                i += 1
+            i = self._at[self._steps[i].argval]

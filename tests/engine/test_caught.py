@@ -39,6 +39,12 @@ def test_a_handler_of_what_is_around_counts_for_handlers_inside() -> None:
     assert read_in(nested, "KeyError") == {"a", "b"}
 
 
+def test_a_handler_may_be_long() -> None:
+    body = "\n  ".join(["x.b = x.c.d(x)"] * 200)
+    text = f"def f(x):\n try: x.a\n except KeyError:\n  {body}\n except IndexError: x.e\n"
+    assert read_in(text, "IndexError") == {"a"}
+
+
 def read_in(text: str, name: str) -> set[str]:
     space: dict[str, object] = {}
     exec(text, space)
