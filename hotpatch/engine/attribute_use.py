@@ -77,12 +77,6 @@ def stored(code: CodeType) -> set[str]:
     }
 
 
-def added_to(code: CodeType) -> set[str]:
-    """Attributes of whatever object to which the code adds something, or takes it away."""
-    steps = itertools.pairwise(plain_steps(code))
-    return {step.argval for last, step in steps if step.opname == "STORE_ATTR" and last.opname == "SWAP"}
-
-
 def puts_into(code: CodeType) -> bool:
     """Does the code put items into something, take some out, or add something to it where it is?"""
     return any(

@@ -2,7 +2,8 @@
 have what the new start gives them; those that were made since keep what the old `__init__` set.
 
 Where an object still has just that, a fresh start would have given it the other, and its methods go by it.  A
-table lacks the entries that come, and has those that go, whatever the program has put in besides.
+table lacks the entries that come, and has those that go, whatever the program has put in besides.  But a
+constant where other code sets another one as well, or adds to it, is state, wherever it began.
 """
 
 from __future__ import annotations
@@ -50,14 +51,14 @@ def outdated(
     of_class: dict[int, tuple[type, list[_Change]]] = {}
     outdated: dict[tuple[str, str], list[Any]] = {}
     names = {change.name for found in changes.values() for change in found}
-    counted = _counted(names, objects)
+    state = _set_elsewhere(names, objects)
     for obj in objects:
         cls = type(obj)
         if id(cls) not in of_class:
             of_class[id(cls)] = cls, list(_of_class(cls, changes, carried))
         for change in of_class[id(cls)][1]:
-            value = _value(obj, change.name)
-            if change.is_missed_by(value) or (change.name in counted and change.is_counted_in(value)):
+            is_state = isinstance(change.old, Constant) and change.name in state
+            if not is_state and change.is_missed_by(_value(obj, change.name)):
                 outdated.setdefault((qualname_of(cls), change.name), []).append(obj)
     own = {*passed, id(objects), *map(id, outdated.values())}
     return [
@@ -77,13 +78,9 @@ class _Change:
         """Is this what the old `__init__` set, and not what the new one does?"""
         if value is MISSING or _is_same(value, self.new):
             return False
-        if isinstance(self.old, Display) and isinstance(self.new, Display) and self.old.kind is self.new.kind:
+        if isinstance(self.old, Display):
             return type(value) is self.old.kind and self._lags(value)
         return _is_same(value, self.old)
-
-    def is_counted_in(self, value: Any) -> bool:
-        """Where code adds to it: is this what it has come to?"""
-        return type(value) in (int, float) and not _is_same(value, self.new)
 
     def _lags(self, value: Any) -> bool:
         """Does a container lack what comes, or have what goes?"""
@@ -119,16 +116,27 @@ def _changes(f: types.FunctionType, old: types.CodeType, new: types.CodeType) ->
         _Change(name, was, to)
         for name, was in before.items()
         if isinstance(was, Literal) and isinstance(to := after.get(name), Literal) and not _is_one(was, to)
-        if None not in [part.value for part in (was, to) if isinstance(part, Constant)]
+        if _are_of_one_kind(was, to)
     ]
 
 
-def _counted(names: set[str], objects: Sequence[Any]) -> set[str]:
-    """Of these attributes, those to which some code adds."""
+def _are_of_one_kind(a: Literal, b: Literal) -> bool:
+    """Those of two kinds are asked about elsewhere (`kinds`)."""
+    if isinstance(a, Constant) and isinstance(b, Constant):
+        return a.value is not None and b.value is not None
+    return isinstance(a, Display) and isinstance(b, Display) and a.kind is b.kind
+
+
+def _set_elsewhere(names: set[str], objects: Sequence[Any]) -> set[str]:
+    """Of these attributes, those that other code than an `__init__` sets."""
     found = set[str]()
     for f in objects:
-        if type(f) is types.FunctionType and (named := names.intersection(f.__code__.co_names)):
-            found |= named & attribute_use.added_to(f.__code__)
+        if (
+            type(f) is types.FunctionType
+            and f.__name__ != "__init__"
+            and names.intersection(f.__code__.co_names)
+        ):
+            found |= names & attribute_use.stored(f.__code__)
     return found
 
 
