@@ -25,20 +25,24 @@ if TYPE_CHECKING:
 def variables(difference: Difference) -> Mapping[str, Mapping[Step, int]]:
     """By the module: the steps to such variables, and the nodes of their values in the old start."""
     old, new = difference.old, difference.new
-    come = {
-        step
-        for name, n in new.roots.items()
-        if name not in old.roots and new.kind(n) == "module"
-        for step, _ in new.nodes[n][2]
-    }
+    come = {step for name in _modules_of_one(new, old) for step, _ in new.nodes[new.roots[name]][2]}
     for pair in difference.visits:
         if old.kind(pair[0]) == "module":
             come |= {step for step, _ in difference.added.get(pair, ())}
     return {
-        name: {step: child for step, child in old.nodes[o][2] if step in come and _may_be(old, step, child)}
-        for name, o in old.roots.items()
-        if name not in new.roots and old.kind(o) == "module"
+        name: {
+            step: child
+            for step, child in old.nodes[old.roots[name]][2]
+            if step in come and _may_be(old, step, child)
+        }
+        for name in _modules_of_one(old, new)
     }
+
+
+def _modules_of_one(graph: Graph, other: Graph) -> list[str]:
+    """Names of modules that the other one has not; a narrowed graph knows little of what else it has."""
+    names = [name for name in graph.roots if name not in other.roots and not name.startswith("<")]
+    return [name for name in names if graph.kind(graph.roots[name]) == "module"]
 
 
 def _may_be(old: Graph, step: Step, node: int) -> bool:
