@@ -1,5 +1,8 @@
-"""Objects that live of classes which the new sources have no more: a fresh start would have none of them, or
-others in their place, of a class that may do something else."""
+"""Objects that live of classes which the new sources have no more, where others may stand in their place.
+
+The class may have another name now, or what made its objects makes those of another one: a fresh start would
+have these, and the new code counts on them.  Where nothing comes instead, such an object is state, and stays.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,16 @@ import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from hotpatch.ops import Op, SlotKind
+from hotpatch.ops import ABSENT, Op, SlotKind
 
-from .instances import only_recorded
+from . import codes
+from .instances import Functions, only_recorded
 from .reading import class_dict, class_module, qualname_of, resolve
 from .view import View
 
 
 def left(
+    functions: Functions,
     ops: Sequence[Op],
     objects: Sequence[Any],
     passed: set[int],
@@ -23,6 +28,8 @@ def left(
 ) -> list[str]:
     """Sentences, one for each class.  To be asked after the commit."""
     gone = {id(cls): cls for cls in _taken_away(ops) if is_ours(cls) or _of_removed(cls, ops)}
+    if gone and not any(map(is_ours, _brought(ops))):
+        gone = {i: cls for i, cls in gone.items() if _makes_another(functions, cls, is_ours)}
     if not gone:
         return []
     held = {id(value) for module in view.modules().values() for value in _variables(module)}
@@ -48,6 +55,27 @@ def _taken_away(ops: Sequence[Op]) -> Iterator[type]:
             for value in list(vars(op.before).values()):
                 if issubclass(type(value), type) and class_module(value) == op.key:
                     yield from _classes_in(value)
+
+
+def _brought(ops: Sequence[Op]) -> Iterator[type]:
+    """Classes that come to stand where nothing stood."""
+    for op in ops:
+        if op.before is ABSENT and op.kind in (SlotKind.GLOBAL, SlotKind.CLASS):
+            yield from _classes_in(op.after)
+        elif op.before is ABSENT and op.kind is SlotKind.MODULE and type(op.after) is types.ModuleType:
+            for value in list(vars(op.after).values()):
+                yield from _classes_in(value)
+
+
+def _makes_another(functions: Functions, gone: type, is_ours: Callable[[Any], bool]) -> bool:
+    """Does code that named the class name another one now?"""
+    name = gone.__name__
+    for f, old, new in functions.values():
+        before, after = codes.names_in(old), codes.names_in(new)
+        come = [f.__globals__.get(other) for other in after - before] if name in before - after else []
+        if any(issubclass(type(value), type) and is_ours(value) for value in come):
+            return True
+    return False
 
 
 def _classes_in(value: Any) -> Iterator[type]:

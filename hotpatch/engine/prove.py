@@ -159,7 +159,9 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note], loose: Collection[
         staged.functions, staged.ops, asked, staying, {id(objects)}, staged.view
     )
     findings += handed_out.outdated(staged.functions, staying, {id(objects)}, staged.view)
-    findings += orphans.left(staged.ops, staying, {id(objects), id(staying)}, staged.view, is_ours)
+    findings += orphans.left(
+        staged.functions, staged.ops, staying, {id(objects), id(staying)}, staged.view, is_ours
+    )
     del staying
     findings += tuples.outgrown(staged.functions, asked.brought, objects)
     findings += put_otherwise.outdated(staged.functions, asked.brought, objects)

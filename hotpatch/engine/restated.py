@@ -96,8 +96,9 @@ class _Change:
 
 
 def _table_lags(value: dict[Any, Any], before: dict[Any, Any], after: dict[Any, Any]) -> bool:
-    lacks = any(key not in value for key in after.keys() - before.keys())
-    has = any(key in value for key in before.keys() - after.keys())
+    """By the entries that are written out: others are what code made for the object."""
+    lacks = any(key not in value for key in after.keys() - before.keys() if isinstance(after[key], Literal))
+    has = any(key in value for key in before.keys() - after.keys() if isinstance(before[key], Literal))
     return (
         lacks
         or has

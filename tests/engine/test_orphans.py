@@ -25,7 +25,7 @@ def part(): KEPT.append(Within.Part())
 GOES = {
     "it goes": ("Old", [('class Old:\n    def go(self): return "old"\n', ""), ("Old()", "Other()")]),
     "it has another name": ("Old", [("Old", "New")]),
-    "one within a class goes": ("Within.Part", [("    class Part:\n", ""), ("Within.Part()", "None")]),
+    "one within a class has another name": ("Within.Part", [("Part", "Piece")]),
 }
 
 
@@ -43,6 +43,19 @@ def test_an_object_of_a_class_that_is_gone_is_a_reason(program: Program, what: s
     outcome = program.patch({"m.py": new})
     assert outcome.effect is Effect.RELOAD
     assert f"objects of {name} live, and the new sources have no such class" in outcome.reasons
+
+
+def test_an_object_of_a_class_that_goes_while_nothing_comes_is_state(program: Program) -> None:
+    program.runs({"m.py": OLD})
+    m = program.module("m")
+    m.make()
+    new = OLD.replace(OLD[OLD.index("class Old") : OLD.index("class Other")], "").replace("Old()", "None")
+    outcome = program.patch({"m.py": new})
+    assert outcome, outcome.reasons
+    assert not hasattr(m, "Old") and m.KEPT[0].go() == "old"
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert type(m.KEPT[0]) is m.Old
 
 
 def test_a_class_without_objects_goes(program: Program) -> None:
