@@ -11,6 +11,7 @@ All or nothing: a store that raises is followed by the inverse of those that ran
 from __future__ import annotations
 
 import collections
+import gc
 import operator
 import sys
 import types
@@ -26,7 +27,17 @@ from hotpatch.ops import ABSENT, Op, SlotKind
 
 from .carried_items import carried
 from .order import keys_of, putting_in_order, stands_in_order, those_in
-from .reading import MAPPINGS, MISSING, PLAIN, class_module, qualname_of, raw_dict, slot_value, solid_base
+from .reading import (
+    MAPPINGS,
+    MISSING,
+    PLAIN,
+    class_dict,
+    class_module,
+    qualname_of,
+    raw_dict,
+    slot_value,
+    solid_base,
+)
 from .view import PLAIN_VIEW, View
 
 Call = Callable[[], Any]
@@ -314,6 +325,8 @@ def _orders(ops: tuple[Op, ...]) -> list[tuple[dict[Any, Any], list[Any]]]:
             mapping = vars(op.owner)
         elif op.kind is SlotKind.INSTANCE:
             mapping = raw_dict(op.owner)
+        elif op.kind is SlotKind.CLASS:  # what a class is known to have stays the same: C need not be told
+            mapping = gc.get_referents(class_dict(op.owner))[0]
         elif op.kind in (SlotKind.ITEM, SlotKind.ORDER) and _container(op.owner) in MAPPINGS:
             mapping = op.owner
         if mapping is not None and id(mapping) not in found:

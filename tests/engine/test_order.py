@@ -108,3 +108,23 @@ def test_orders_are_alike_if_what_both_have_follows_alike() -> None:
     one, two, three = ("key", "str", "a"), ("key", "str", "b"), ("key", "str", "c")
     assert Order([one, two]) == Order([one, three, two])
     assert Order([one, two]) != Order([two, three, one])
+
+
+FIELDS = """
+class Item:
+    first = 1
+    {second}
+    def total(self): return {total}
+"""
+
+
+def test_attributes_of_a_class_come_back_to_their_places(program: Program) -> None:
+    program.runs({"m.py": FIELDS.format(second="second = 2; third = 3", total="self.first + self.third")})
+    m = program.module("m")
+    before = list(vars(m.Item))
+    outcome = program.patch({"m.py": FIELDS.format(second="pass", total="self.first")})
+    assert outcome, outcome.reasons
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert list(vars(m.Item)) == before
+    assert m.Item().total() == 4
