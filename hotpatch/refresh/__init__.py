@@ -35,7 +35,6 @@ of what the program holds it names (`Handler.looks_for`), and asks for by `Updat
 What it compiles into classes it names too (`Handler.remakes`): that can't be compared with a fresh start's.
 """
 
-from hotpatch.refresh.discover import find as find_plugins
 from hotpatch.refresh.discover import plugins as load_plugins
 from hotpatch.refresh.discover import remade
 from hotpatch.refresh.leads import Leads
@@ -57,7 +56,6 @@ __all__ = [
     "add",
     "begin",
     "collecting",
-    "find_plugins",
     "instances",
     "load_plugins",
     "register",

@@ -35,17 +35,17 @@ def main() -> int:
 
 def replay(seed: int, kind: str) -> int:
     """One schedule again, with what it came to."""
-    quick.begin()
     of, events = KINDS[kind]
-    service = of(seed, events)
     broken = False
-    try:
-        service.run()
-    except Exception:  # noqa: BLE001  (whatever it is, it is shown)
-        traceback.print_exc(file=sys.stdout)
-        broken = True
-    finally:
-        finish(service)
+    with quick.quickened():
+        service = of(seed, events)
+        try:
+            service.run()
+        except Exception:  # noqa: BLE001  (whatever it is, it is shown)
+            traceback.print_exc(file=sys.stdout)
+            broken = True
+        finally:
+            finish(service)
     for record in service.watcher.chain:
         where = f"{record.at.boot} {record.at.tick:8.2f} {record.who:>12}"
         say(f"{record.seq:>4} {where} {tell.fact(record.fact)}")

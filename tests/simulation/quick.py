@@ -7,10 +7,11 @@ every record anew and says so if it finds another one, and so does whoever reads
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json.encoder
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -139,18 +140,36 @@ def _strategy(flags: tuple[tuple[str, str], ...]) -> Strategy:
     return strategy_file.read("", dict(flags))
 
 
-def install() -> None:
-    """From now on, in this process."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith(("hotpatch_agent.", "tests.simulation.")) and hasattr(module, "evolve"):
-            module.evolve = evolve
-        if name.startswith(("hotpatch_agent.", "tests.simulation.")) and hasattr(module, "read_roll"):
-            module.read_roll = read_roll
-    history.fold = _fold  # type: ignore[attr-defined]
-    ledger._open, ledger._seal = _open, _seal
-    status.wire = Statuses  # type: ignore[attr-defined,assignment]
-    wire.canonical = _encoder()  # type: ignore[assignment]
-    lookout.strategy_file = Strategies  # type: ignore[attr-defined,assignment]
+@contextlib.contextmanager
+def quickened() -> Iterator[None]:
+    """For as long as a schedule goes on: other tests of this process have the agent as it is."""
+    begin()
+    places = _places()
+    for owner, name, _, quick in places:
+        setattr(owner, name, quick)
+    try:
+        yield
+    finally:
+        for owner, name, usual, _ in places:
+            setattr(owner, name, usual)
+
+
+@functools.cache
+def _places() -> tuple[tuple[Any, str, Any, Any], ...]:
+    """What stands where, and what takes its place meanwhile."""
+    quick: list[tuple[Any, str, Any]] = [
+        (history, "fold", _fold),
+        (ledger, "_open", _open),
+        (ledger, "_seal", _seal),
+        (status, "wire", Statuses),
+        (wire, "canonical", _encoder()),
+        (lookout, "strategy_file", Strategies),
+    ]
+    for name, module in sorted(sys.modules.items()):
+        if name.startswith(("hotpatch_agent.", "tests.simulation.")) and name != __name__:
+            parts = [part for part in (evolve, read_roll) if hasattr(module, part.__name__)]
+            quick.extend((module, part.__name__, part) for part in parts)
+    return tuple((owner, name, getattr(owner, name), part) for owner, name, part in quick)
 
 
 OPEN, SEAL, READ_ROLL = ledger._open, ledger._seal, status.read_roll

@@ -58,7 +58,6 @@ STEPS: Final = 20
 """How often a process gets the processor for a round of its work."""
 LONG: Final = 10.0
 """Seconds in which something gets the processor, however long a while is."""
-quick.install()
 
 
 class SimService(People):
@@ -315,12 +314,12 @@ class SimService(People):
 
 def run(seed: int, events: int = 120, of: type[SimService] = SimService) -> SimService:
     """Go through one schedule; AssertionError if a promise is broken in it."""
-    quick.begin()
-    service = of(seed, events)
-    try:
-        service.run()
-    finally:
-        finish(service)
+    with quick.quickened():
+        service = of(seed, events)
+        try:
+            service.run()
+        finally:
+            finish(service)
     return service
 
 

@@ -13,6 +13,7 @@ from hotpatch_agent.decision import (
     crashes,
     decide,
     folding,
+    history,
     reloading,
     replacing,
     rolling,
@@ -20,7 +21,7 @@ from hotpatch_agent.decision import (
 from hotpatch_agent.decision.observe import Rehearsal
 from hotpatch_agent.decision.states import Stage, State
 from hotpatch_agent.decision.two_sets import has_two
-from hotpatch_agent.home import facts
+from hotpatch_agent.home import facts, ledger, status
 from hotpatch_agent.home.facts import KINDS
 from hotpatch_agent.home.status import Board, Status
 from hotpatch_agent.leader.lead import Leader
@@ -90,6 +91,15 @@ def test_the_same_seed_is_the_same_schedule() -> None:
             record.digest for record in other.watcher.chain
         ]
         assert one.machine.tick == other.machine.tick
+
+
+def test_a_schedule_leaves_the_agent_of_its_process_as_it_was() -> None:
+    def parts() -> list[object]:
+        return [status.wire, status.read_roll, ledger._seal, wire.canonical, history.fold, folding.evolve]  # type: ignore[attr-defined]
+
+    before = parts()
+    run(7)
+    assert parts() == before
 
 
 def test_schedules_come_upon_every_kind_of_record() -> None:
