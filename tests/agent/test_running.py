@@ -103,5 +103,9 @@ def test_a_forked_child_can_ask_though_another_thread_was_asking_at_the_fork(hom
     with running._reader.lock:
         pid = os.fork()
         if pid == 0:
-            os._exit(0 if running.rollout() == {"rollout": None, "versions": []} else 1)
+            code = 1
+            try:
+                code = int(running.rollout() != {"rollout": None, "versions": []})
+            finally:
+                os._exit(code)  # whatever was raised: a copy of the test's process must not go on
     assert os.waitpid(pid, 0)[1] == 0
