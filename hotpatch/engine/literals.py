@@ -86,11 +86,6 @@ def set_for_sure(code: CodeType) -> dict[str, Set]:
     return found
 
 
-def constants_set(code: CodeType) -> dict[str, Any]:
-    """Of these, the constants."""
-    return {name: to.value for name, to in set_for_sure(code).items() if isinstance(to, Constant)}
-
-
 def _parameters(code: CodeType) -> set[str]:
     """But for those that take the rest."""
     return {*code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]}
