@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from attrs import evolve
 from hotpatch_agent.decision.decide import wake_in
 from hotpatch_agent.decision.states import State
 from hotpatch_agent.home import facts
@@ -87,7 +86,6 @@ APPS = {
 @pytest.mark.parametrize("name", APPS)
 def test_streams_are_answered_to_their_end_through_a_reload(tmp_path: Path, name: str) -> None:
     pusher = Pusher(tmp_path)
-    pusher.service = evolve(pusher.service, settings={"replace": "4"})
     with make(pusher, name, files=version(APPS[name], 0), threads=16, graceful_timeout=100) as service:
         settled(pusher, service, 2)
         old = set(service.workers())
@@ -96,7 +94,7 @@ def test_streams_are_answered_to_their_end_through_a_reload(tmp_path: Path, name
             everywhere(service, opened)
             with reloading(pusher) as reload:
                 (first,) = wait_until(lambda: leaving(pusher), "the first one is leaving")
-                opened.open[0].goes_on(300)  # for longer than a replacement may take
+                opened.open[0].goes_on(300)
                 assert reload.poll() is None
                 (still,) = leaving(pusher)
                 assert still.worker == first.worker

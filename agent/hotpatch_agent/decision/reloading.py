@@ -10,9 +10,10 @@ import math
 
 from hotpatch import errors
 from hotpatch_agent.decision.acts import Append, Decision
+from hotpatch_agent.decision.overdue import why_overdue
 from hotpatch_agent.decision.states import State
 from hotpatch_agent.decision.two_sets import brings_up
-from hotpatch_agent.decision.view import View, listed, plural
+from hotpatch_agent.decision.view import View, plural
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.status import Life, Problem, Status
 
@@ -58,9 +59,6 @@ def _why_not(view: View) -> str:
         if died_of_disk(view.state, one):
             return f"a new worker ended while it was started ({one.worker}); the service's log may say why"
     current = view.state.replacement
-    rules = view.state.top.terms if view.state.top else view.seen.terms
     if current is None or brings_up(view.state, current):
         return ""
-    if view.now.since(current.since) > rules.replace:
-        return f"no successor of {listed(current.workers)} was serving after {rules.replace:g} s"
-    return ""
+    return why_overdue(view, current)

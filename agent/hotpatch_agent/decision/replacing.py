@@ -20,15 +20,15 @@ from attrs import frozen
 
 from hotpatch_agent.decision.acts import Append, Decision, Replace
 from hotpatch_agent.decision.leaving import LOOK, waited_for
+from hotpatch_agent.decision.overdue import time_left, why_overdue
 from hotpatch_agent.decision.reloading import is_outdated
 from hotpatch_agent.decision.states import Replacement, Stage
 from hotpatch_agent.decision.transition import deadline, next_past, why_replaced
 from hotpatch_agent.decision.trial import missing, of_worker, on_trial
 from hotpatch_agent.decision.two_sets import are_up, brings_up, gives_way, has_two
-from hotpatch_agent.decision.view import View, listed, needs_reload, runs_head
+from hotpatch_agent.decision.view import View, needs_reload, runs_head
 from hotpatch_agent.home import facts
 from hotpatch_agent.home.status import Phase, Status
-from hotpatch_agent.home.terms import Terms
 from hotpatch_agent.rollout.progress import Progress
 from hotpatch_agent.rollout.states import RETURNING
 from hotpatch_agent.rollout.strategy import Kind
@@ -111,8 +111,8 @@ def _stuck(view: View, progress: Progress, status: Status) -> _Due | None:
     assert status.adoption is not None
     if phase is Phase.UNABLE:
         return _Due(status, status.adoption.reason) if has else None
-    limit = terms(view).hold
-    if terms(view).past_hold == "wait" or view.now.since(status.adoption.since) <= limit:
+    limit = view.terms.hold
+    if view.terms.past_hold == "wait" or view.now.since(status.adoption.since) <= limit:
         return None
     reason = f"its requests did not end within {limit:g} s"
     return _Due(status, reason, 0 if has else progress.version)
@@ -135,18 +135,11 @@ def _among(view: View) -> int:
     return view.seen.wanted or len(view.voters)
 
 
-def terms(view: View) -> Terms:
-    """Those that hold now: of the release in progress, else of the topmost one, else the service's own."""
-    if view.state.rollout is not None:
-        return view.state.rollout.terms
-    return view.state.top.terms if view.state.top else view.seen.terms
-
-
 def next_lapse(view: View) -> float:
     """Seconds until a worker becomes due, or a replacement overdue, for no other reason than time."""
     current = view.state.replacement
     if current is not None and (not brings_up(view.state, current) or missing(view.state, view.seen.alive)):
-        return terms(view).replace - view.now.since(current.since)
+        return time_left(view, current)
     soon = not view.seen.wanted or waited_for(view, _among(view)) or _too_many(view)
     look = LOOK if soon else math.inf
     waits = (_patience(view, status) for status in view.behind if deadline(view, status) is None)
@@ -184,14 +177,13 @@ def _go_on(view: View, current: Replacement) -> tuple[Decision, ...]:
     left = [here[worker] for worker in current.workers if worker in here]
     needless = {one.worker: why for one in left if (why := _needless(view, current, one))}
     left = [one for one in left if one.worker not in needless]
-    overdue = view.now.since(current.since) > terms(view).replace
     if needless and not left:
         return (Append(facts.Replaced(current.worker, next(iter(needless.values())))),)
     if not left and len(here) >= min(current.among, view.seen.wanted or current.among):
         return (Append(facts.Replaced(current.worker)),)
-    if not overdue:
+    text = why_overdue(view, current)
+    if not text:
         return (Replace(left[0].worker, len(left)),) if left else ()
-    text = f"no successor of {listed(current.workers)} was serving after {terms(view).replace:g} s"
     rollout = view.state.rollout
     if rollout is not None and rollout.stage is Stage.COMMITTED:
         return (Append(facts.RolledBack(rollout.version, view.state.way_back, text)),)
@@ -223,12 +215,12 @@ def _due_because(view: View, status: Status) -> str:
         return status.adoption.reason or f"it is {phase.value}"
     if deadline(view, status) is not None or _patience(view, status) >= 0:
         return ""
-    return f"it has not adopted the head within {terms(view).adopt:g} s"
+    return f"it has not adopted the head within {view.terms.adopt:g} s"
 
 
 def _patience(view: View, status: Status) -> float:
     """Seconds that are still left to a worker that is behind."""
-    rules, rollout = terms(view), view.state.rollout
+    rules, rollout = view.terms, view.state.rollout
     # A worker that was started after the decision has its time from its own start.
     waited = view.now.since(status.started)
     if rollout is not None:

@@ -12,6 +12,7 @@ from hotpatch_agent.decision.observe import Observations
 from hotpatch_agent.decision.states import Rollout, State
 from hotpatch_agent.home.facts import How
 from hotpatch_agent.home.status import Life, Phase, Status
+from hotpatch_agent.home.terms import Terms
 
 
 @frozen
@@ -49,6 +50,13 @@ class View:
         A worker that has read an older record may still be about to do what that said, whatever it runs.
         """
         return not self.behind and all(has_heard(self.state, one) for one in self.voters)
+
+    @property
+    def terms(self) -> Terms:
+        """Those that hold now: of the release in progress, else of the topmost, else the service's own."""
+        if self.state.rollout is not None:
+            return self.state.rollout.terms
+        return self.state.top.terms if self.state.top else self.seen.terms
 
     def in_phase(self, rollout: Rollout, *phases: Phase) -> tuple[Status, ...]:
         """Serving workers that have come this far with the release in progress."""

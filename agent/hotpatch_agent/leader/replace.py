@@ -20,6 +20,7 @@ from attrs import frozen
 
 from hotpatch_agent.clock import Instant, now
 from hotpatch_agent.decision.acts import Replace
+from hotpatch_agent.decision.overdue import are_healthy
 from hotpatch_agent.decision.states import Replacement
 from hotpatch_agent.home.disk import OS_FILES, Files, write_whole
 from hotpatch_agent.home.headcount import Count, note_orders, read_count, read_orders
@@ -90,7 +91,7 @@ class Replacer:
             if count.wanted.workers < to_be and not self._is_out(self._more, count.wanted.more):
                 self._log.info("hotpatch: starting a successor for worker %s", act.worker)
                 self._ask_more(count)
-        elif act.keep or coming or not _healthy(here, current, stacks):
+        elif act.keep or coming or not are_healthy(here, current, stacks):
             return
         # Where it means to have less, one is on its way out already.
         elif count.wanted.workers >= to_be and not self._is_out(self._less, count.wanted.less):
@@ -140,16 +141,3 @@ class Replacer:
     def _until(self, certain: bool) -> float:
         """When a lever that was pulled now is pulled again: soon, where the master may not have noticed."""
         return self._clock().tick + (PATIENCE if certain else TAKEOVER)
-
-
-def _healthy(here: Sequence[Status], current: Replacement, stacks: Collection[tuple[int, ...]]) -> bool:
-    """Do the newest of those that stay, as many as are replaced, run one of these stacks?"""
-    staying = sorted(
-        (one for one in here if one.worker not in current.workers), key=lambda one: one.started.tick
-    )
-    return all(_runs_one_of(one, stacks) for one in staying[-len(current.workers) :])
-
-
-def _runs_one_of(status: Status, stacks: Collection[tuple[int, ...]]) -> bool:
-    ours = tuple(tuple(version for version in stack if version not in status.absorbs) for stack in stacks)
-    return status.stack in ours

@@ -27,6 +27,7 @@ from hotpatch_agent.decision.decide import wake_in
 from hotpatch_agent.decision.duty import Duty, Task, duty
 from hotpatch_agent.decision.history import History
 from hotpatch_agent.decision.observe import Observations
+from hotpatch_agent.decision.overdue import stacks
 from hotpatch_agent.decision.states import Stage, State
 from hotpatch_agent.decision.trial import has_a_say
 from hotpatch_agent.decision.two_sets import are_up, staying
@@ -374,8 +375,8 @@ class Agent:
         if isinstance(act, Rehearse):
             self._rehearse(act)
         elif isinstance(act, Replace) and state.replacement is not None:
-            stacks = {state.versions, state.stack_on(state.replacement.on)}
-            self._replacer.replace(act, state.replacement, seen.alive, stacks)
+            may_run = stacks(state, state.replacement)
+            self._replacer.replace(act, state.replacement, seen.alive, may_run)
 
     def _rehearse(self, act: Rehearse) -> None:
         release = self._tasks.offered
