@@ -40,10 +40,12 @@ from . import (
     records,
     restated,
     shadowed,
+    strays,
     tuples,
     went,
 )
 from .commit import apply
+from .edited_places import Place, places_kept, places_of_edit
 from .frozen import all_objects
 from .gained import by_object
 from .graph import APP, Describer, Graph
@@ -57,7 +59,6 @@ from .staged import Staged
 from .view import PLAIN_VIEW, View
 from .world import World
 
-Place = str
 Value = Any
 
 
@@ -177,8 +178,9 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note], loose: Collection[
     findings += ordering.lost(staged.functions, staged.ops, objects, is_ours, turn)
     findings += heap.outlived(staged.gone, objects, staged.view)
     findings += asked_by_name.gone(staged.functions, staged.ops, objects, {id(objects)}, staged.view)
-    del asked, objects  # they hold classes, and are no holders of the program's
     gone, ours, values = _gone(staged), _own_records(staged), _values(staged)
+    findings += strays.held(staged, objects, {id(objects), id(gone), *ours}, values, is_ours)
+    del asked, objects  # they hold classes, and are no holders of the program's
     if gone:
         findings += heap.holders(gone, ours, staged.view, values, loose)
     findings += rebound.held(staged.ops, staged.functions, ours | values, staged.view)
@@ -342,41 +344,6 @@ def _made_for_the_look(graph: Graph, i: int) -> bool:
     while i >= 0 and graph.kind(i) in ("tuple", "dict", "list"):
         i = graph.parents[i][0]
     return i >= 0 and graph.kind(i) == "reduced"
-
-
-def places_of_edit(staged: Staged) -> frozenset[Place]:
-    """The places that the edit is about, named as `unlike` names them."""
-    difference = staged.measurement.difference
-    found: set[Place] = set()
-    for pair in difference.visits:
-        where = difference.new.path(pair[1])
-        found |= {
-            f"{where} {step!r}"
-            for _, step, child in difference.edges.get(pair, ())
-            if child in difference.replaced
-        }
-        for changes, sign in ((difference.added, "+"), (difference.removed, "-")):
-            found |= {f"{sign}{where} {step!r}" for step, _ in changes.get(pair, ())}
-        if pair in difference.reordered:
-            found.add(f"{where} {order.STEP}")
-    return frozenset(found)
-
-
-def places_kept(staged: Staged) -> frozenset[Place]:
-    """The places where the author chose what lives."""
-    difference = staged.measurement.difference
-    found: set[Place] = set()
-    for pair in difference.visits if staged.kept else ():
-        where, chosen = difference.new.path(pair[1]), difference.old.path(pair[0])
-        if f"{chosen} {order.STEP}" in staged.kept:
-            found.add(f"{where} {order.STEP}")
-        steps = [step for _, step, _ in difference.edges.get(pair, ())]
-        for changes in (difference.added, difference.removed):
-            steps += [step for step, _ in changes.get(pair, ())]
-        for step in steps:
-            if f"{chosen}.{step[-1] if type(step) is tuple else step}" in staged.kept:
-                found |= {f"{sign}{where} {step!r}" for sign in ("", "+", "-")}
-    return frozenset(found)
 
 
 def _own_records(staged: Staged) -> set[int]:

@@ -59,18 +59,29 @@ def taken_away(staged: Staged, gone: Collection[int], passed: Collection[int]) -
     asked = {*gone, *things}
     functions = {id(f): f for was in were if id(was) not in gone for f in functions_in(was)}
     things |= {i: f for i, f in functions.items() if _speaks_of(f, asked)}
-    dead = {*gone, *methods_of_the_gone(staged)}
-    known = {*passed, *map(id, staged.functions.values())}
+    if len(things) > MANY:
+        return set()
+    own = {id(were), id(classes), id(functions)}
+    return recorded_alone(things, {*passed, *own}, {*gone, *methods_of_the_gone(staged)}, staged)
+
+
+def recorded_alone(
+    things: dict[int, Any], passed: Collection[int], dead: Collection[int], staged: Staged
+) -> set[int]:
+    """ids of those that nothing holds but records, and others of them that nothing else holds either."""
     heap.forget_aliases()
-    while 0 < len(things) <= MANY:
-        asked_about = list(things.values())
-        own = {id(were), id(classes), id(functions), id(things), id(asked_about)}
-        with thawed():
-            found = recorded(asked_about, known | own, staged.view, dead | things.keys())
-        if len(found) == len(things):
-            return found
-        things = {i: thing for i, thing in things.items() if i in found}
-    return set()
+    known = {*passed, id(things), *map(id, staged.functions.values())}
+    left = dict(things)
+    while left:
+        found, gone = set[int](), {*dead, *left}
+        for start in range(0, len(left), MANY):
+            some = list(left.values())[start : start + MANY]
+            with thawed():
+                found |= recorded(some, known | {id(left), id(some)}, staged.view, gone)
+        if len(found) == len(left):
+            break
+        left = {i: thing for i, thing in left.items() if i in found}
+    return set(left)
 
 
 def _speaks_of(function: types.FunctionType, gone: Container[int]) -> bool:

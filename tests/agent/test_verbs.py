@@ -72,12 +72,17 @@ class Steered:
     def leave(self) -> None:
         """The same, and the rollout has ended."""
         self.go_on()
-        progress = self.pusher.progress()
-        assert progress is not None
-        if not progress.ended:
+        if not self._at().ended:
             self.pusher.ask(Event.ABORT)
+        if self._at().station is Station.PROMOTED:  # before it was asked
+            self.pusher.ask(Event.ROLLBACK)
         self.pusher.stands_at(Station.ABORTED, Station.ROLLED_BACK)
         wait_until(lambda: not self.pusher.busy(), "the release has ended")
+
+    def _at(self) -> Progress:
+        progress = self.pusher.progress()
+        assert progress is not None
+        return progress
 
     def after(self, answer: facts.Fact) -> tuple[Progress, Progress]:
         """Where the rollout stood before and after this record."""

@@ -1,0 +1,143 @@
+"""Functions that the new sources have no more, and that the program goes on holding.
+
+A subscriber, a callback in a queue, a bound method that was handed out: whoever has the function would run
+old code for good, where a fresh start would have given it another one, or none.  One that only runs still is
+told of with its frame.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import signal
+import sys
+import types
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, Final
+
+from hotpatch.ops import Op, SlotKind
+
+from .frozen import thawed
+from .graph import Graph
+from .instances import functions_in
+from .reading import raw_dict
+from .staged import Staged
+from .went import NAMED, recorded_alone
+
+RUNNING: Final = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
+"""They hold the function whose frame they are."""
+CACHES: Final = (functools._lru_cache_wrapper,)
+
+Things = dict[int, Any]
+
+
+def held(
+    staged: Staged,
+    objects: Sequence[Any],
+    passed: Collection[int],
+    were: Collection[int],
+    is_ours: Callable[[Any], bool],
+) -> list[str]:
+    """Sentences, one for each such function.  `passed` are ids of what holds them for the sake of this
+    question, `were` of what stood in a place before, and does no more.  To be asked after the commit."""
+    things = {id(part): part for op in staged.ops for part in _taken(op)}
+    modules = [op.before for op in staged.ops if op.kind is SlotKind.MODULE]
+    spaces = [raw_dict(module) for module in modules]
+    still = _functions(staged.measurement.proof.new)
+    given_code = {id(op.owner) for op in staged.ops if op.kind is SlotKind.CODE}
+    gone = {
+        i: f
+        for i, f in things.items()
+        if type(f) is types.FunctionType
+        and i not in given_code
+        and (is_ours(f) or any(f.__globals__ is space for space in spaces))
+        and (f.__globals__.get("__name__"), f.__qualname__) not in still
+    }
+    if not gone:
+        return []
+    own = {id(gone), id(modules), id(spaces), *_threads(objects, things), *_running(things)}
+    dead = {*were, *map(id, modules), *map(id, spaces)}
+    fine = recorded_alone(things, {*passed, *own}, dead, staged)
+    left = [f for i, f in gone.items() if i not in fine or _handles_a_signal(f)]
+    return [f"{f.__module__}.{f.__qualname__} is gone from the sources, and is still held" for f in left]
+
+
+def _functions(start: Graph) -> set[tuple[Any, str]]:
+    """Where those of a start are from, and what they are called."""
+    nodes = start.nodes.values() if type(start.nodes) is dict else start.nodes
+    return {(node[1][0], node[1][2]) for node in nodes if node[0] == "function"}
+
+
+def _taken(op: Op) -> Iterator[Any]:
+    """What made up a variable, an attribute of a class or a module, and does no more."""
+    if op.kind in NAMED and op.before is not op.after:
+        stays = {id(part) for part in _parts(op.after)}
+        yield from (part for part in _parts(op.before) if id(part) not in stays)
+    elif op.kind is SlotKind.MODULE and type(op.before) is types.ModuleType:
+        for value in list(vars(op.before).values()):
+            yield from _parts(value)
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """Its functions, what stands in front of them, and what those stand in front of.  Not a class's: its
+    objects are asked about (`orphans`)."""
+    met, todo = set[int](), [value]
+    while todo:
+        part = todo.pop()
+        if id(part) in met or issubclass(type(part), type):
+            continue
+        met.add(id(part))
+        if type(part) in CACHES:
+            yield part
+            todo.append(part.__wrapped__)
+        for f in functions_in(part):
+            if f is not part:
+                todo.append(f)
+                continue
+            yield f
+            todo += [cell.cell_contents for cell in f.__closure__ or () if _is_full(cell)]
+            todo.append(f.__dict__.get("__wrapped__"))
+
+
+def _is_full(cell: types.CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
+
+
+def _running(things: Things) -> set[int]:
+    """ids of generators and coroutines whose frames are calls of one of these."""
+    codes = {f.__code__ for f in things.values() if type(f) is types.FunctionType}
+    with thawed():
+        holders = gc.get_referrers(*things.values())
+    return {id(holder) for holder in holders if type(holder) in RUNNING and _code(holder) in codes}
+
+
+def _code(running: Any) -> types.CodeType | None:
+    for name in ("gi_code", "cr_code", "ag_code"):
+        if (code := getattr(running, name, None)) is not None:
+            return code  # type: ignore[no-any-return]
+    return None
+
+
+def _threads(objects: Sequence[Any], things: Things) -> set[int]:
+    """ids of threads, and of their attributes, that were started on one of these and have it nowhere else:
+    none of them calls it again."""
+    threading = sys.modules.get("threading")
+    if threading is None:
+        return set()
+    found = set[int]()
+    for thread in objects:
+        if issubclass(type(thread), threading.Thread) and thread._started.is_set():
+            own = raw_dict(thread) or {}
+            if not any(id(value) in things for name, value in own.items() if name != "_target"):
+                found |= {id(thread), id(own)}
+    return found
+
+
+def _handles_a_signal(f: types.FunctionType) -> bool:
+    """Those handlers are kept where the collector doesn't look."""
+    handlers = (signal.getsignal(number) for number in signal.valid_signals())
+    return any(handler is f or getattr(handler, "__func__", None) is f for handler in handlers)
