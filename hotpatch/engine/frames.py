@@ -135,8 +135,8 @@ def blocker(holder: str, frame: FrameType, running: bool, incompatible: Collecti
 
 def everywhere(objects: Iterable[object]) -> Iterator[tuple[str, FrameType, bool]]:
     """(holder, frame, whether it is on a thread's stack)."""
-    for holder, frame in in_threads():
-        yield holder, frame, True
+    for holder, frames in in_threads():
+        yield from ((holder, frame, True) for frame in frames)
     for task in tasks():
         for frame in awaiting(task.get_coro()):
             yield f"task {task.get_name()}", frame, False

@@ -11,7 +11,8 @@ Imports the standard library alone: it also works in the clean processes.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+import types
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -37,3 +38,16 @@ def all_objects() -> list[Any]:
     """Everything that the collector tracks."""
     with thawed():
         return gc.get_objects()
+
+
+def holders_of(things: Sequence[Any]) -> list[Any]:
+    """What the collector knows to hold one of them, frames aside: one that had its own frame in a variable
+    would hold itself, and all that it looked at, until garbage is collected."""
+    asked = tuple(things)  # from 3.13 on it is among those that are found
+    with thawed():
+        found = gc.get_referrers(*asked)
+    return [
+        holder
+        for holder in found
+        if type(holder) is not types.FrameType and holder is not asked and holder is not things
+    ]

@@ -19,7 +19,7 @@ from hotpatch.errors import PatchRefused
 from hotpatch.ops import Op, SlotKind
 
 from . import closures, codes, inner_defaults
-from .frozen import thawed
+from .frozen import holders_of, thawed
 from .graph import Graph
 from .instances import functions_in, only_recorded
 from .match import Pair
@@ -271,13 +271,11 @@ def holders(
     records.add(id(suspects))
     with thawed():
         for obj, name in gone.values():
-            referrers = gc.get_referrers(obj)
-            for holder in referrers:
+            for holder in holders_of([obj]):
                 known = id(holder) in records or id(holder) in dead or id(holder) in values
                 if not (known or _passes(holder) or view.keeps(holder, obj)):
                     suspects.append(holder)
                     names.append(name)
-            del referrers  # it holds classes derived from this one, which are looked for next
         fine = _records_among(suspects, records, view, dead)
     for holder, name in zip(suspects, names, strict=True):
         if id(holder) not in fine:

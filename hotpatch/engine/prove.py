@@ -206,7 +206,10 @@ def _gone(staged: Staged) -> dict[int, tuple[Any, str]]:
 
 def _taken_away(staged: Staged, passed: set[int]) -> set[int]:
     gone = _gone(staged)
-    return went.taken_away(staged, gone, _own_records(staged) | _values(staged) | passed) if gone else set()
+    if not gone:
+        return set()
+    gc.collect()  # of garbage that holds on to each other nobody can tell that it is held by nothing
+    return went.taken_away(staged, gone, _own_records(staged) | _values(staged) | passed)
 
 
 def _unlinked(before: Graph, after: Graph) -> dict[int, Note]:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from hotpatch.ops import Op
 
+from .frozen import holders_of
 from .view import View
 
 DEEPEST: Final = 16
@@ -48,15 +49,15 @@ def recorded(
     for _ in range(DEEPEST):
         if not level:
             break
-        asked_for = tuple(level.values())  # from 3.13 on it is among those that are found
-        own = set(map(id, (things, met, level, asked_for)))
+        asked_for = tuple(level.values())
+        own = set(map(id, (things, met, level)))
         topless = set(level)
         higher: dict[int, Any] = {}
-        above = gc.get_referrers(*asked_for)
+        above = holders_of(asked_for)
         for holder in above:
             is_record = type(holder) in RECORDS or id(holder) in dead
             is_known = id(holder) in own or id(holder) in passed
-            if type(holder) is types.FrameType or (is_known and not is_record):
+            if is_known and not is_record:
                 continue
             held = {id(part) for part in gc.get_referents(holder) if id(part) in level}
             held = {i for i in held if not view.keeps(holder, level[i])}
@@ -73,7 +74,10 @@ def recorded(
         outside |= topless | (level.keys() & elsewhere)
         spoilt = _down(outside, below)
         level = {i: holder for i, holder in higher.items() if below[i] - spoilt}
-    return (asked & _down(roots, below)) - _down(outside | level.keys(), below)
+    grounded = _down(roots, below)
+    # What hold each other and are held by no record: a variable of a frame may have one of them.
+    outside |= below.keys() - grounded
+    return (asked & grounded) - _down(outside | level.keys(), below)
 
 
 def _down(starts: Iterable[int], below: Mapping[int, set[int]]) -> set[int]:

@@ -20,12 +20,21 @@ def stack(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def in_threads() -> Iterator[tuple[str, FrameType]]:
-    """The frames of all threads; each with who runs it."""
+def in_threads() -> Iterator[tuple[str, list[FrameType]]]:
+    """The frames of each thread, the innermost first, and who runs them; but for those of the engine that
+    ask: one that had itself in a variable would outlive its end, with its callers and all that they work
+    with, until garbage is collected."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
-    for ident, top in sys._current_frames().items():
-        for frame in stack(top):
-            yield f"thread {names.get(ident, ident)}", frame
+    tops: dict[int, FrameType | None] = {**sys._current_frames()}
+    tops[threading.get_ident()] = _beyond_ours(sys._getframe(1))
+    for ident, top in tops.items():
+        yield f"thread {names.get(ident, ident)}", [*stack(top)]
+
+
+def _beyond_ours(frame: FrameType | None) -> FrameType | None:
+    while frame is not None and _is_ours(frame):
+        frame = frame.f_back
+    return frame
 
 
 def greenlet_type() -> Any:
@@ -56,9 +65,8 @@ def is_suspendable(kind: type) -> bool:
 
 def of_the_program(objects: Sequence[Any] = ()) -> Iterator[tuple[str, FrameType]]:
     """Those of all threads, and of the greenlets among `objects`, but for the engine's own."""
-    for holder, frame in in_threads():
-        if not _is_ours(frame):
-            yield holder, frame
+    for holder, frames in in_threads():
+        yield from ((holder, frame) for frame in frames if not _is_ours(frame))
     greenlet = greenlet_type()
     for each in objects if greenlet else ():
         if issubclass(type(each), greenlet):

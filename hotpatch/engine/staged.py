@@ -227,8 +227,20 @@ def _scan(
         return (), []
     following = list[Op]()
     if exchanged:
-        known = exchanged, builder.classes.rigid, merger.rebased, merger.displaced, _leaving(merger.ops)
-        following = collector.collected(lambda: heap.instances(*known, all_objects(), world.view))
+        leaving = _leaving(merger.ops)
+        # No `*`: arguments are gathered in a list, which is one of all objects when those are asked for, and
+        # would hold them, and be held by them, until garbage is collected.
+        following = collector.collected(
+            lambda: heap.instances(
+                exchanged,
+                builder.classes.rigid,
+                merger.rebased,
+                merger.displaced,
+                leaving,
+                all_objects(),
+                world.view,
+            )
+        )
     objects = all_objects()
     ops, gone = heap.closures_made(exchange, merger.functions, objects, world.view)
     merger.ops += ops

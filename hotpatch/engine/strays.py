@@ -8,7 +8,6 @@ told of with its frame.
 from __future__ import annotations
 
 import functools
-import gc
 import signal
 import sys
 import types
@@ -17,7 +16,7 @@ from typing import Any, Final
 
 from hotpatch.ops import Op, SlotKind
 
-from .frozen import thawed
+from .frozen import holders_of
 from .graph import Graph
 from .instances import functions_in
 from .reading import raw_dict
@@ -110,9 +109,11 @@ def _is_full(cell: types.CellType) -> bool:
 def _running(things: Things) -> set[int]:
     """ids of generators and coroutines whose frames are calls of one of these."""
     codes = {f.__code__ for f in things.values() if type(f) is types.FunctionType}
-    with thawed():
-        holders = gc.get_referrers(*things.values())
-    return {id(holder) for holder in holders if type(holder) in RUNNING and _code(holder) in codes}
+    return {
+        id(holder)
+        for holder in holders_of([*things.values()])
+        if type(holder) in RUNNING and _code(holder) in codes
+    }
 
 
 def _code(running: Any) -> types.CodeType | None:

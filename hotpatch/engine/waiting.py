@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from .frozen import thawed
+from .frozen import holders_of
 from .settings import exit_hooks
 
 _KNOWN: Final[Mapping[tuple[str, str], tuple[str, str, str, str]]] = {
@@ -140,9 +140,7 @@ def _job(items: tuple[Any, ...], concerns: Callable[[Any], bool]) -> Iterator[Ca
 def is_queued(job: Any, objects: Sequence[Any], deep: bool = True) -> bool:
     """Does a list, a queue or a table have it?  `objects` is the list of all objects, which is none of the
     program's."""
-    with thawed():
-        holders = gc.get_referrers(job)
-    for holder in holders:
+    for holder in holders_of([job]):
         kind = type(holder)
         if holder is objects:
             continue

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import builtins
 import functools
-import gc
 import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
@@ -16,7 +15,7 @@ from hotpatch.ops import Op, SlotKind
 from . import codes
 from .calls import TAKES_MORE, Call, callee
 from .constructors import makers_of
-from .frozen import thawed
+from .frozen import holders_of
 from .reading import LRU, MISSING, class_attribute, held_by_method, is_python_class, raw_dict
 
 MAKING: Final = frozenset({"__init__", "__new__", "__call__", "__class__"})
@@ -139,9 +138,7 @@ def _is_called(step: Any) -> bool:
 
 def _held_under(classes: Sequence[type]) -> frozenset[str]:
     names = {cls.__name__ for cls in classes}
-    with thawed():
-        above = gc.get_referrers(*classes)
-    for holder in above:
+    for holder in holders_of(classes):
         space = holder if type(holder) is dict else None
         if space is None and is_python_class(type(holder)):
             space = raw_dict(holder)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import gc
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextvars import Context
@@ -25,7 +24,7 @@ from attrs import frozen
 
 from hotpatch.engine.frames import awaiting, tasks
 from hotpatch.engine.frozen import all_objects
-from hotpatch.engine.stacks import stack
+from hotpatch.engine.stacks import in_threads, stack
 from hotpatch.epochs import asgi, control, pins, unit, wsgi
 from hotpatch.epochs.pins import EPOCH, Pin
 
@@ -82,18 +81,17 @@ def _everywhere(wanted: set[Pin]) -> Iterator[tuple[Pin, str, list[FrameType]]]:
 
 
 def _in_threads(wanted: set[Pin]) -> Iterator[tuple[Pin, str, list[FrameType]]]:
-    names = {thread.ident: thread.name for thread in threading.enumerate()}
-    for ident, top in sys._current_frames().items():
+    for holder, frames in in_threads():
         inner: list[FrameType] = []
-        for frame in stack(top):
+        for frame in frames:
             if _is_wrapper(frame):
                 pin = frame.f_locals.get("pin")
                 if isinstance(pin, Pin):
-                    yield pin, f"thread {names.get(ident, ident)}", inner
+                    yield pin, holder, inner
                     inner = []
                     continue
             inner.append(frame)
-        yield from _served(wanted, f"thread {names.get(ident, ident)}", inner)
+        yield from _served(wanted, holder, inner)
 
 
 def _served(

@@ -56,6 +56,15 @@ def test_what_holds_itself_alone_is_not() -> None:
     assert not is_recorded(one)
 
 
+def test_what_a_record_holds_and_a_circle_that_a_frame_has_is_not() -> None:
+    thing = [1]
+    kept = record(thing)
+    parent: dict[str, Any] = {"has": thing}
+    parent["child"] = {"parent": parent}
+    assert not is_recorded(thing)
+    assert kept
+
+
 def test_what_is_held_too_deep_to_tell_is_not() -> None:
     thing = [1]
     deep: Any = thing

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import weakref
+from collections.abc import Callable
+from typing import Any
 
+import pytest
+
+from hotpatch.engine.frames import everywhere
+from hotpatch.engine.frozen import holders_of
 from hotpatch.engine.quiet import suspended_in
-from hotpatch.engine.stacks import values_in, with_frames
+from hotpatch.engine.stacks import known_to_frames, values_in, with_frames
+from hotpatch.epochs import located
 
 
 class Thing:
@@ -20,6 +28,29 @@ def test_what_a_variable_held_when_it_was_asked_goes_when_the_function_lets_go_o
     thing = None  # type: ignore[assignment]
     found = gone()
     assert found is None
+
+
+ASKED: dict[str, Callable[[], Any]] = {
+    "for what frames hold": known_to_frames,
+    "for all frames": lambda: list(everywhere(())),
+    "for requests": lambda: located(sys.maxsize, "/"),
+    "for what holds a thing": lambda: holders_of([ASKED]),
+}
+
+
+@pytest.mark.parametrize("what", ASKED)
+def test_what_asks_does_not_outlive_its_question(what: str) -> None:
+    def asks() -> weakref.ref[Thing]:
+        thing = Thing()
+        ASKED[what]()
+        return weakref.ref(thing)
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert asks()() is None
+    finally:
+        gc.enable()
 
 
 def test_what_somebody_has_of_a_functions_variables_stays_with_him() -> None:
