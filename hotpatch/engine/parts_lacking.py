@@ -14,10 +14,10 @@ import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from hotpatch.ops import Op
+from hotpatch.ops import ABSENT, Op, SlotKind
 
 from . import attribute_use, codes, parts_used
-from .instances import Functions, Lacking, methods_of, only_recorded
+from .instances import Functions, Lacking, functions_in, methods_of, only_recorded
 from .making import MAKERS
 from .otherwise import Otherwise
 from .parts_used import Part
@@ -77,6 +77,11 @@ class _Used:
                 self._by_method[id(f)] = news
         self._of_others = {p for news in self._by_method.values() for p in news if not p.own}
         self.any = any(self._by_method.values())
+        self._gone: dict[int, list[types.FunctionType]] = {}
+        """Methods that the edit takes away, by the id of their class."""
+        for op in ops:
+            if op.kind is SlotKind.CLASS and op.after is ABSENT:
+                self._gone.setdefault(id(op.owner), []).extend(functions_in(op.before))
         self._otherwise = Otherwise(functions, ops, asked.added)
         self._known: dict[int, tuple[type, list[tuple[Part, bool]]]] = {}
 
@@ -93,16 +98,20 @@ class _Used:
             return
         names = {p.attribute for p in mine | self._of_others}
         otherwise = self._otherwise.made(cls, methods, names)
-        known = self._read_so_far(methods) if mine else set()
+        gone = [f for base in mro_of(cls) for f in self._gone.get(id(base), ())]
+        known = self._read_so_far(methods, gone) if mine else set()
         for part in mine | {p for p in self._of_others if p.attribute in otherwise}:
             if part.names not in known:
                 no_more = otherwise.get(part.attribute, False)
                 yield part, no_more and not part.tests_none
 
-    def _read_so_far(self, methods: Sequence[types.FunctionType]) -> set[tuple[str, str]]:
-        """What some method that did not change reads of an attribute, it has had to have so far."""
+    def _read_so_far(
+        self, methods: Sequence[types.FunctionType], gone: Sequence[types.FunctionType]
+    ) -> set[tuple[str, str]]:
+        """What some method that did not change reads of an attribute, or one that is gone did, it has had to
+        have so far."""
         standing = [f for f in methods if id(f) not in self._functions and id(f) not in self._added]
-        return {p.names for f in standing for p in parts_used.parts_used(f.__code__)}
+        return {p.names for f in (*standing, *gone) for p in parts_used.parts_used(f.__code__)}
 
 
 def _value(obj: Any, name: str) -> Any:

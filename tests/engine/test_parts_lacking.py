@@ -57,6 +57,23 @@ def with_field(maker: str, kind: str, default: str, tell: str) -> str:
     )
 
 
+SINK = """
+class Sink:
+    def __init__(self, stream):
+        self.stream, self.completes = stream, hasattr(stream, 'complete')
+    def {name}(self): return [self.stream.complete()] if self.completes else []
+SINK = Sink(print)
+"""
+
+
+def test_what_a_method_that_is_gone_read_of_an_attribute_is_no_news(program: Program) -> None:
+    program.runs({"m.py": SINK.format(name="complete")})
+    m = program.module("m")
+    outcome = program.patch({"m.py": SINK.format(name="tasks")})
+    assert outcome, outcome.reasons
+    assert m.SINK.tasks() == []
+
+
 MOMENT = "from datetime import datetime\n"
 LACKING = {
     f"a {maker} field of another kind": (
