@@ -267,7 +267,7 @@ class Describer:
 
     def _ref(self, obj: Any, parent: int, step: Step) -> int:
         kind = type(obj)
-        if kind in PLAIN and obj is not NotImplemented:
+        if kind in PLAIN:
             key = (kind, repr(obj) if kind in (float, complex) else obj)
             index = self._plain.get(key)
             if index is None:

@@ -20,9 +20,8 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-PLAIN: Final = frozenset(
-    {int, float, complex, str, bytes, bool, type(None), type(Ellipsis), type(NotImplemented)}
-)
+PLAIN: Final = frozenset({int, float, complex, str, bytes, bool, type(None), type(Ellipsis)})
+"""Told by their values, which `marshal` writes: `NotImplemented` it does not."""
 MISSING: Final[Any] = type("Missing", (), {"__slots__": (), "__repr__": lambda self: "MISSING"})()
 """What a look-up gives where nothing is; never a value of the program."""
 
