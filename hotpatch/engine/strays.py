@@ -54,8 +54,9 @@ def held(
     }
     if not gone:
         return []
-    own = {id(gone), id(modules), id(spaces), *_threads(objects, things), *_running(things)}
-    dead = {*were, *map(id, modules), *map(id, spaces)}
+    threads, targets = _started_on(objects, things)
+    own = {id(gone), id(modules), id(spaces), *threads, *_running(things)}
+    dead = {*were, *targets, *map(id, modules), *map(id, spaces)}
     fine = recorded_alone(things, {*passed, *own}, dead, staged)
     left = [f for i, f in gone.items() if i not in fine or _handles_a_signal(f)]
     return [f"{f.__module__}.{f.__qualname__} is gone from the sources, and is still held" for f in left]
@@ -123,19 +124,22 @@ def _code(running: Any) -> types.CodeType | None:
     return None
 
 
-def _threads(objects: Sequence[Any], things: Things) -> set[int]:
-    """ids of threads, and of their attributes, that were started on one of these and have it nowhere else:
-    none of them calls it again."""
+def _started_on(objects: Sequence[Any], things: Things) -> tuple[set[int], set[int]]:
+    """ids of threads, and of their attributes, that were started on one of these and have it nowhere else,
+    for none of them calls it again; and of methods as which they have it."""
     threading = sys.modules.get("threading")
     if threading is None:
-        return set()
-    found = set[int]()
+        return set(), set()
+    threads, targets = set[int](), set[int]()
     for thread in objects:
         if issubclass(type(thread), threading.Thread) and thread._started.is_set():
             own = raw_dict(thread) or {}
             if not any(id(value) in things for name, value in own.items() if name != "_target"):
-                found |= {id(thread), id(own)}
-    return found
+                threads |= {id(thread), id(own)}
+                target = own.get("_target")
+                if type(target) is types.MethodType and id(target.__func__) in things:
+                    targets.add(id(target))
+    return threads, targets
 
 
 def _handles_a_signal(f: types.FunctionType) -> bool:

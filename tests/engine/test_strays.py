@@ -25,6 +25,8 @@ def steps():
     while True:
         yield "old"
 def waits(): GOES_ON.wait()
+class Loop:
+    def waits(self): GOES_ON.wait()
 class Shop:
     def paid(self): return "old"
     @staticmethod
@@ -41,6 +43,9 @@ def by_name(): BY_NAME["x"] = on_pay
 def later(): BUS.append(threading.Timer(3600, on_pay))
 def handles(): signal.signal(signal.SIGURG, on_pay)
 def begins(): BUS.append(steps())
+def starts_method():
+    threading.Thread(target=Loop().waits, daemon=True).start()
+    GOES_ON.clear()
 def starts():
     threading.Thread(target=waits, daemon=True).start()
     GOES_ON.clear()
@@ -115,7 +120,7 @@ def test_a_function_that_stands_elsewhere_goes_under_its_name(program: Program) 
     assert [m.TABLE["pay"]] == m.BUS and not hasattr(m, "on_pay")
 
 
-@pytest.mark.parametrize("does", ["begins", "starts"])
+@pytest.mark.parametrize("does", ["begins", "starts", "starts_method"])
 def test_one_that_only_runs_still_is_told_of_with_its_frame(program: Program, does: str) -> None:
     program.runs({"m.py": OLD})
     m = program.module("m")
@@ -124,6 +129,7 @@ def test_one_that_only_runs_still_is_told_of_with_its_frame(program: Program, do
         next(m.BUS[0])
     new = changed([('def steps():\n    while True:\n        yield "old"\n', ""), ("steps()", "None")])
     new = new.replace("def waits(): GOES_ON.wait()\n", "").replace("target=waits", "target=other")
+    new = new.replace("def waits(self): GOES_ON.wait()\n", "pass\n").replace("Loop().waits", "other")
     outcome = program.patch({"m.py": new})
     running = [thread for thread in threading.enumerate() if thread.name.endswith("(waits)")]
     m.GOES_ON.set()
