@@ -14,6 +14,8 @@ import types
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Final
 
+from attrs import fields
+
 from hotpatch.ops import Op, SlotKind
 
 from .frozen import holders_of
@@ -56,10 +58,15 @@ def held(
         return []
     threads, targets = _started_on(objects, things)
     own = {id(gone), id(modules), id(spaces), *threads, *_running(things)}
-    dead = {*were, *targets, *map(id, modules), *map(id, spaces)}
+    dead = {*were, *targets, *_of_staging(staged), *map(id, modules), *map(id, spaces)}
     fine = recorded_alone(things, {*passed, *own}, dead, staged)
     left = [f for i, f in gone.items() if i not in fine or _handles_a_signal(f)]
     return [f"{f.__module__}.{f.__qualname__} is gone from the sources, and is still held" for f in left]
+
+
+def _of_staging(staged: Staged) -> set[int]:
+    """ids of what staging itself works with, and nobody else."""
+    return {id(getattr(staged, field.name)) for field in fields(type(staged)) if field.name != "app"}
 
 
 def _functions(start: Graph) -> set[tuple[Any, str]]:

@@ -155,3 +155,25 @@ def test_a_table_that_gives_way_holds_nothing_back(program: Program) -> None:
     tuples = "TABLE = ((1, (other, 'pay')), (2, (other, 'other')))\n"
     outcome = program.patch({"m.py": changed(GONE) + tuples})
     assert outcome, outcome.reasons
+
+
+GAINS = """
+class Event:
+    def __init__(self, path{more}):
+        self.path = path{sets}
+{prop}
+EVENTS = []
+def make(): EVENTS.append(Event("a"))
+"""
+
+
+def test_what_staging_looks_at_to_give_to_objects_holds_nothing(program: Program) -> None:
+    prop = "    @property\n    def name(self): return self.path\n"
+    program.runs({"m.py": GAINS.format(more="", sets="", prop=prop), "n.py": ""})
+    m, n = program.module("m"), program.module("n")
+    m.make()
+    more = {"more": ", size=1", "sets": "\n        self.size = size"}
+    new = GAINS.format(prop="    def tell(self): return self.size\n", **more)
+    outcome = program.patch({"m.py": new, "n.py": "from m import Event\n"})
+    assert outcome, outcome.reasons
+    assert m.EVENTS[0].tell() == 1 and not hasattr(n.Event, "name")
