@@ -26,6 +26,7 @@ from typing import Final
 from attrs import frozen
 
 from . import codes
+from .decoding import once
 
 _RETURNS: Final = frozenset({"RETURN_VALUE", "RETURN_CONST"})
 _RAISES: Final = frozenset({"RAISE_VARARGS", "RERAISE"})
@@ -138,6 +139,7 @@ def _raises(step: dis.Instruction, mode: Mode) -> bool:
     return mode is Mode.RAISING
 
 
+@once
 def flow_of(code: CodeType) -> Flow:
     """Decode a code object; some 10 us an instruction, so keep the result where it is asked often."""
     steps = {step.offset: step for step in dis.get_instructions(code)}

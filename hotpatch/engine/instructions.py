@@ -17,6 +17,8 @@ from collections.abc import Iterator, Sequence
 from types import CodeType
 from typing import Any, Final
 
+from .decoding import once
+
 _TWO: Final = {
     "LOAD_FAST_LOAD_FAST": ("LOAD_FAST", "LOAD_FAST"),
     "STORE_FAST_LOAD_FAST": ("STORE_FAST", "LOAD_FAST"),
@@ -29,7 +31,12 @@ _SECOND_POPS: Final = "END_FOR" in dis.opmap and dis.stack_effect(dis.opmap["END
 """A POP_TOP after the END_FOR takes the iterator away (3.13)."""
 
 
-def of(code: CodeType) -> Iterator[dis.Instruction]:
+@once
+def of(code: CodeType) -> tuple[dis.Instruction, ...]:
+    return tuple(_decoded(code))
+
+
+def _decoded(code: CodeType) -> Iterator[dis.Instruction]:
     for step in dis.get_instructions(code):
         if step.opname in _TWO:
             names, (first, second) = _TWO[step.opname], step.argval

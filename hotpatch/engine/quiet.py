@@ -20,6 +20,7 @@ from hotpatch.ops import ABSENT, Op, SlotKind
 from . import codes, constructors
 from .collector import youngest_alone
 from .commit import Undo
+from .decoding import decoded_once
 from .frames import Blocker, blockers, may_never_return
 from .heap import Exchange, Functions
 from .moment import commit_now
@@ -114,7 +115,7 @@ def commit_quietly(staged: Staged, seconds: float = SECONDS) -> Undo:
     never leaves, is suspended where it would call the new code in the old way, or stays for `seconds`."""
     interval = sys.getswitchinterval()
     try:
-        with youngest_alone():
+        with youngest_alone(), decoded_once():
             return commit_now(staged, lambda: _wait(staged, seconds, interval))
     finally:
         sys.setswitchinterval(interval)
