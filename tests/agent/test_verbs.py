@@ -74,9 +74,10 @@ class Steered:
         self.go_on()
         if not self._at().ended:
             self.pusher.ask(Event.ABORT)
-        if self._at().station is Station.PROMOTED:  # before it was asked
+        if self._at().station is Station.PROMOTED:  # before it was asked: its rollout is over
             self.pusher.ask(Event.ROLLBACK)
-        self.pusher.stands_at(Station.ABORTED, Station.ROLLED_BACK)
+        else:
+            self.pusher.stands_at(Station.ABORTED, Station.ROLLED_BACK)
         wait_until(lambda: not self.pusher.busy(), "the release has ended")
 
     def _at(self) -> Progress:
