@@ -20,7 +20,7 @@ from hotpatch.ops import Op, SlotKind
 
 from .frozen import holders_of
 from .graph import Graph
-from .instances import functions_in
+from .instances import classes_of, functions_in
 from .reading import raw_dict
 from .staged import Staged
 from .went import NAMED, recorded_alone
@@ -96,7 +96,7 @@ def _parts(value: Any) -> Iterator[Any]:
         met.add(id(part))
         if type(part) in CACHES:
             yield part
-            todo.append(part.__wrapped__)
+            todo.append(getattr(part, "__wrapped__", None))
         for f in functions_in(part):
             if f is not part:
                 todo.append(f)
@@ -138,14 +138,17 @@ def _started_on(objects: Sequence[Any], things: Things) -> tuple[set[int], set[i
     if threading is None:
         return set(), set()
     threads, targets = set[int](), set[int]()
+    kinds = {i for i, cls in classes_of(objects).items() if issubclass(cls, threading.Thread)}
     for thread in objects:
-        if issubclass(type(thread), threading.Thread) and thread._started.is_set():
-            own = raw_dict(thread) or {}
-            if not any(id(value) in things for name, value in own.items() if name != "_target"):
-                threads |= {id(thread), id(own)}
-                target = own.get("_target")
-                if type(target) is types.MethodType and id(target.__func__) in things:
-                    targets.add(id(target))
+        own = (raw_dict(thread) or {}) if id(type(thread)) in kinds else {}
+        started = own.get("_started")  # not there before its `__init__` has run
+        if started is None or not started.is_set():
+            continue
+        if not any(id(value) in things for name, value in own.items() if name != "_target"):
+            threads |= {id(thread), id(own)}
+            target = own.get("_target")
+            if type(target) is types.MethodType and id(target.__func__) in things:
+                targets.add(id(target))
     return threads, targets
 
 

@@ -101,6 +101,7 @@ def test_functions_that_nobody_holds_go(program: Program) -> None:
     program.runs({"m.py": OLD})
     m = program.module("m")
     m.cached()
+    m.BUS.append(threading.Thread.__new__(threading.Thread))  # one that is about to be made
     outcome = program.patch(
         {"m.py": "import threading\nGOES_ON = threading.Event()\nBUS, BY_NAME = [], {}\n"}
     )
