@@ -56,7 +56,9 @@ def test_a_stream_is_sent_piece_by_piece_and_ends_with_its_client(ask: Ask) -> N
             return Endless()
         sent = asyncio.run(ask(asgi.Bridge(endless), gone=4))
         left = [each for each in threading.enumerate() if each is not threading.main_thread()]
-        answer = [len(sent), closed, len(left)]
+        for each in left:
+            each.join(60)
+        answer = [len(sent), closed, sum(each.is_alive() for each in left)]
     """)
     assert sent >= 4 and closed == [True] and threads == 0
 
