@@ -244,7 +244,7 @@ def _fills(code: types.CodeType) -> bool:
 
 def _makes_an_empty_one(code: types.CodeType) -> bool:
     """Is this a function that puts nothing into what it makes?  Who asks for it does."""
-    every = list(instructions.of(code))
+    every = instructions.of(code)
     inside = instructions.comprehensions(every)
     steps = [step for i, step in enumerate(every) if i not in inside]
     made = any(step.opname in _EMPTY and not step.arg for step in steps) or (

@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from .reading import PLAIN, class_module, qualname_of, resolve
+from .reading import PLAIN, class_module, enclosed, qualname_of, resolve
 
 Make = Callable[[], Any]
 DATACLASS, ATTRS, PYDANTIC = "__dataclass_fields__", "__attrs_attrs__", "__pydantic_fields__"
@@ -48,7 +48,7 @@ def is_programs(value: Any) -> bool:
         return False
     if not _is_written_in_library(found):
         return True
-    return any(map(is_programs, _enclosed(found)))
+    return any(map(is_programs, enclosed(found)))
 
 
 def is_of_library(value: Any) -> bool:
@@ -58,16 +58,6 @@ def is_of_library(value: Any) -> bool:
 def _is_written_in_library(function: types.FunctionType) -> bool:
     space = function.__globals__.get("__name__")
     return type(space) is str and space.partition(".")[0] in LIBRARIES
-
-
-def _enclosed(function: types.FunctionType) -> list[Any]:
-    found = []
-    for cell in function.__closure__ or ():
-        try:
-            found.append(cell.cell_contents)
-        except ValueError:  # empty so far
-            continue
-    return found
 
 
 def come(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Make]:

@@ -84,7 +84,7 @@ def loaded(code: CodeType, at: int) -> frozenset[str]:
     objects may be on the stack."""
     found: set[str] = set()
     before = ""
-    steps = list(instructions.of(code))
+    steps = instructions.of(code)
     inside = instructions.comprehensions(steps)
     for i, step in enumerate(steps):
         if step.offset >= at:

@@ -166,7 +166,7 @@ def _forms(code: types.CodeType) -> set[Form]:
     """The ways in which the code puts together names of attributes."""
     found = set[Form]()
     for part in codes.walk(code):
-        steps = list(instructions.of(part))
+        steps = instructions.of(part)
         for i, step in enumerate(steps):
             if step.opname not in SPAN:
                 continue

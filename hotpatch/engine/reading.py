@@ -12,6 +12,7 @@ processes, which must hold nothing that the program would not have loaded by its
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
 import sys
 import types
@@ -184,6 +185,13 @@ def class_attribute(
         if name in own:
             return own[name]
     return MISSING
+
+
+def enclosed(function: types.FunctionType) -> Iterator[Any]:
+    """What the variables hold that it has from around it, without those that are empty so far."""
+    for cell in function.__closure__ or ():
+        with contextlib.suppress(ValueError):
+            yield cell.cell_contents
 
 
 def resolve(module: str, qualname: str) -> Any:

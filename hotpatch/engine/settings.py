@@ -131,7 +131,7 @@ def _named(thing: Any) -> str:
     return str(name)
 
 
-def _handlers(signal: Any) -> Iterator[tuple[str, Any]]:
+def handlers(signal: Any) -> Iterator[tuple[str, Any]]:
     """The standard handlers are members of an enum, by which C's numbers are meant."""
     for number in sorted(signal.valid_signals()):
         name = signal.Signals(number).name if number in signal.Signals._value2member_map_ else str(number)
@@ -268,7 +268,7 @@ _ASKED: Final[tuple[tuple[str, tuple[str, Callable[[Any], Any]]], ...]] = (
 """Module, and what it is asked; only one that is loaded."""
 _TOLD: Final[tuple[tuple[str, tuple[str, Callable[[Any], Any]]], ...]] = (
     ("threading", ("thread hooks", lambda m: [("excepthook", m.excepthook)])),
-    ("signal", ("signal handlers", _handlers)),
+    ("signal", ("signal handlers", handlers)),
     ("warnings", ("warning hooks", lambda m: [(n, getattr(m, n)) for n in ("showwarning", "formatwarning")])),
     ("contextvars", ("context variables", _contexts)),
     ("weakref", ("finalizers", _finalizers)),

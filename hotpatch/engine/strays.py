@@ -7,12 +7,11 @@ told of with its frame.
 
 from __future__ import annotations
 
-import functools
 import signal
 import sys
 import types
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, Final
+from typing import Any
 
 from attrs import fields
 
@@ -21,13 +20,11 @@ from hotpatch.ops import Op, SlotKind
 from .frozen import holders_of
 from .graph import Graph
 from .instances import classes_of, functions_in
-from .reading import raw_dict
+from .reading import LRU, enclosed, raw_dict
+from .settings import handlers
+from .stacks import SUSPENDED, is_suspendable
 from .staged import Staged
 from .went import NAMED, recorded_alone
-
-RUNNING: Final = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
-"""They hold the function whose frame they are."""
-CACHES: Final = (functools._lru_cache_wrapper,)
 
 Things = dict[int, Any]
 
@@ -42,6 +39,8 @@ def held(
     """Sentences, one for each such function.  `passed` are ids of what holds them for the sake of this
     question, `were` of what stood in a place before, and does no more.  To be asked after the commit."""
     things = {id(part): part for op in staged.ops for part in _taken(op)}
+    if not things:
+        return []
     modules = [op.before for op in staged.ops if op.kind is SlotKind.MODULE]
     spaces = [raw_dict(module) for module in modules]
     still = _functions(staged.measurement.proof.new)
@@ -94,7 +93,7 @@ def _parts(value: Any) -> Iterator[Any]:
         if id(part) in met or issubclass(type(part), type):
             continue
         met.add(id(part))
-        if type(part) in CACHES:
+        if type(part) is LRU:
             yield part
             todo.append(getattr(part, "__wrapped__", None))
         for f in functions_in(part):
@@ -102,33 +101,16 @@ def _parts(value: Any) -> Iterator[Any]:
                 todo.append(f)
                 continue
             yield f
-            todo += [cell.cell_contents for cell in f.__closure__ or () if _is_full(cell)]
+            todo += enclosed(f)
             todo.append(f.__dict__.get("__wrapped__"))
-
-
-def _is_full(cell: types.CellType) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018
-    except ValueError:
-        return False
-    return True
 
 
 def _running(things: Things) -> set[int]:
     """ids of generators and coroutines whose frames are calls of one of these."""
     codes = {f.__code__ for f in things.values() if type(f) is types.FunctionType}
-    return {
-        id(holder)
-        for holder in holders_of([*things.values()])
-        if type(holder) in RUNNING and _code(holder) in codes
-    }
-
-
-def _code(running: Any) -> types.CodeType | None:
-    for name in ("gi_code", "cr_code", "ag_code"):
-        if (code := getattr(running, name, None)) is not None:
-            return code  # type: ignore[no-any-return]
-    return None
+    running = [holder for holder in holders_of([*things.values()]) if is_suspendable(type(holder))]
+    frames = ((one, getattr(one, SUSPENDED[type(one)][0])) for one in running)
+    return {id(one) for one, frame in frames if frame is not None and frame.f_code in codes}
 
 
 def _started_on(objects: Sequence[Any], things: Things) -> tuple[set[int], set[int]]:
@@ -154,5 +136,5 @@ def _started_on(objects: Sequence[Any], things: Things) -> tuple[set[int], set[i
 
 def _handles_a_signal(f: types.FunctionType) -> bool:
     """Those handlers are kept where the collector doesn't look."""
-    handlers = (signal.getsignal(number) for number in signal.valid_signals())
-    return any(handler is f or getattr(handler, "__func__", None) is f for handler in handlers)
+    kept = (handler for _, handler in handlers(signal))
+    return any(handler is f or getattr(handler, "__func__", None) is f for handler in kept)

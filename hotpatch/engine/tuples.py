@@ -53,7 +53,7 @@ class Lengths:
         gathers = _gathers(code)
         for part in codes.walk(code):
             keeps = _keeps(part)
-            steps = list(instructions.of(part))
+            steps = instructions.of(part)
             for i, step in enumerate(steps):
                 after = steps[i + 1 : i + 3]
                 row = _row(steps, i)

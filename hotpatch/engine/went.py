@@ -72,15 +72,15 @@ def recorded_alone(
     heap.forget_aliases()
     known = {*passed, id(things), *map(id, staged.functions.values())}
     left = dict(things)
-    while left:
-        found, gone = set[int](), {*dead, *left}
-        for start in range(0, len(left), MANY):
-            some = list(left.values())[start : start + MANY]
-            with thawed():
+    with thawed():
+        while left:
+            found, gone = set[int](), {*dead, *left}
+            for start in range(0, len(left), MANY):
+                some = list(left.values())[start : start + MANY]
                 found |= recorded(some, known | {id(left), id(some)}, staged.view, gone)
-        if len(found) == len(left):
-            break
-        left = {i: thing for i, thing in left.items() if i in found}
+            if len(found) == len(left):
+                break
+            left = {i: thing for i, thing in left.items() if i in found}
     return set(left)
 
 

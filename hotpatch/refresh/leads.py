@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hotpatch.engine.codes import walk
+from hotpatch.engine.reading import enclosed
 from hotpatch.refresh.update import Update, unwrapped
 
 _CALLED_ANYHOW = frozenset({"__init__", "__new__", "__call__", "__post_init__", "__get__"})
@@ -71,11 +72,8 @@ class Leads:
         if module is None:
             return
         names = self._names(function)
-        for cell in function.__closure__ or ():
-            try:
-                yield from _callables(cell.cell_contents)
-            except ValueError:
-                continue
+        for part in enclosed(function):
+            yield from _callables(part)
         for name in names:
             value: Any = self._variables[module].get(name)
             yield from _callables(value)

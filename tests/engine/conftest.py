@@ -15,6 +15,14 @@ import pytest
 from hotpatch import engine, patching
 
 
+def changed(text: str, *pairs: tuple[str, str]) -> str:
+    """The text with one thing after another put in the place of what it has."""
+    for was, becomes in pairs:
+        assert was in text, was
+        text = text.replace(was, becomes)
+    return text
+
+
 class Program:
     """`root` is where the program runs from, `before` the sources that run, `after` those to come."""
 

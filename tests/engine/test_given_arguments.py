@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hotpatch.plan import Effect
-from tests.engine.conftest import Program
+from tests.engine.conftest import Program, changed
 
 OLD = """import functools
 class Session:
@@ -39,13 +39,6 @@ COMES = (
     ("return self.path", "return self.session.get(self.path + str(self.timeout))"),
 )
 MAKING = ("make('a')", "special('b')", "of_row()", "of_data()", "of_kind()", "handed('c')")
-
-
-def changed(text: str, *pairs: tuple[str, str]) -> str:
-    for was, becomes in pairs:
-        assert was in text, was
-        text = text.replace(was, becomes)
-    return text
 
 
 def started(program: Program, old: str = OLD) -> Any:

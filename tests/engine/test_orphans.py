@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hotpatch.plan import Effect
-from tests.engine.conftest import Program
+from tests.engine.conftest import Program, changed
 
 OLD = """import enum
 class Old:
@@ -36,11 +36,7 @@ def test_an_object_of_a_class_that_is_gone_is_a_reason(program: Program, what: s
     m = program.module("m")
     m.make()
     m.part()
-    new = OLD
-    for was, becomes in changes:
-        assert was in new
-        new = new.replace(was, becomes)
-    outcome = program.patch({"m.py": new})
+    outcome = program.patch({"m.py": changed(OLD, *changes)})
     assert outcome.effect is Effect.RELOAD
     assert f"objects of {name} live, and the new sources have no such class" in outcome.reasons
 

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from hotpatch.plan import Effect
-from tests.engine.conftest import Program
+from tests.engine.conftest import Program, changed
 
 OLD = """import functools, signal, threading
 BUS, BY_NAME, GOES_ON = [], {}, threading.Event()
@@ -74,14 +74,6 @@ HELD = {
 }
 
 
-def changed(changes: list[tuple[str, str]]) -> str:
-    new = OLD
-    for was, becomes in changes:
-        assert was in new
-        new = new.replace(was, becomes)
-    return new
-
-
 @pytest.mark.parametrize("how", HELD)
 def test_a_function_that_is_gone_and_held_is_a_reason(program: Program, how: str) -> None:
     does, name, changes = HELD[how]
@@ -90,7 +82,7 @@ def test_a_function_that_is_gone_and_held_is_a_reason(program: Program, how: str
     before = signal.getsignal(signal.SIGURG)
     try:
         getattr(m, does)()
-        outcome = program.patch({"m.py": changed(changes)})
+        outcome = program.patch({"m.py": changed(OLD, *changes)})
     finally:
         signal.signal(signal.SIGURG, before)
     assert outcome.effect is Effect.RELOAD
@@ -128,7 +120,7 @@ def test_one_that_only_runs_still_is_told_of_with_its_frame(program: Program, do
     getattr(m, does)()
     if m.BUS:
         next(m.BUS[0])
-    new = changed([('def steps():\n    while True:\n        yield "old"\n', ""), ("steps()", "None")])
+    new = changed(OLD, *[('def steps():\n    while True:\n        yield "old"\n', ""), ("steps()", "None")])
     new = new.replace("def waits(): GOES_ON.wait()\n", "").replace("target=waits", "target=other")
     new = new.replace("def waits(self): GOES_ON.wait()\n", "pass\n").replace("Loop().waits", "other")
     outcome = program.patch({"m.py": new})
@@ -154,7 +146,7 @@ def test_a_table_that_gives_way_holds_nothing_back(program: Program) -> None:
     program.runs({"m.py": OLD + table})
     program.module("m")
     tuples = "TABLE = ((1, (other, 'pay')), (2, (other, 'other')))\n"
-    outcome = program.patch({"m.py": changed(GONE) + tuples})
+    outcome = program.patch({"m.py": changed(OLD, *GONE) + tuples})
     assert outcome, outcome.reasons
 
 

@@ -41,8 +41,8 @@ CHUNK = 250
 READ = quick.OPEN
 
 
-@pytest.mark.parametrize("chunk", range(8))
-def test_two_thousand_schedules_keep_every_promise(chunk: int) -> None:
+@pytest.mark.parametrize("chunk", range(12))
+def test_three_thousand_schedules_keep_every_promise(chunk: int) -> None:
     for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
         try:
             run(seed)
@@ -50,8 +50,8 @@ def test_two_thousand_schedules_keep_every_promise(chunk: int) -> None:
             raise AssertionError(f"python -m tests.simulation --replay {seed}") from error
 
 
-@pytest.mark.parametrize("chunk", range(2))
-def test_500_schedules_with_two_sets_of_workers_keep_every_promise(chunk: int) -> None:
+@pytest.mark.parametrize("chunk", range(4))
+def test_a_thousand_schedules_with_two_sets_of_workers_keep_every_promise(chunk: int) -> None:
     for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
         try:
             run(seed, TWO_SETS, TwoSets)
@@ -59,8 +59,8 @@ def test_500_schedules_with_two_sets_of_workers_keep_every_promise(chunk: int) -
             raise AssertionError(f"python -m tests.simulation --kind two-sets --replay {seed}") from error
 
 
-@pytest.mark.parametrize("chunk", range(2))
-def test_500_schedules_of_a_service_that_is_scaled_keep_every_promise(chunk: int) -> None:
+@pytest.mark.parametrize("chunk", range(4))
+def test_a_thousand_schedules_of_a_service_that_is_scaled_keep_every_promise(chunk: int) -> None:
     for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
         try:
             run(seed, SCALING, Scaling)

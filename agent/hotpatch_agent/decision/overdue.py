@@ -34,18 +34,22 @@ def _runs_one_of(status: Status, may_run: Collection[tuple[int, ...]]) -> bool:
 
 def time_left(view: View, current: Replacement) -> float:
     """Seconds until this replacement has taken too long; below 0 if it has."""
-    limit = view.terms.replace * (2 if _serve(view, current) else 1)
-    return limit - view.now.since(current.since)
+    return _limit(view, _serve(view, current)) - view.now.since(current.since)
 
 
 def why_overdue(view: View, current: Replacement) -> str:
     """What is missing after so long; empty as long as it has time."""
-    if time_left(view, current) >= 0:
+    serve = _serve(view, current)
+    who, limit = listed(current.workers), _limit(view, serve)
+    if view.now.since(current.since) <= limit:
         return ""
-    who, limit = listed(current.workers), view.terms.replace
-    if _serve(view, current):
-        return f"{who} did not go within {2 * limit:g} s, though there are others in its place"
+    if serve:
+        return f"{who} did not go within {limit:g} s, though there are others in its place"
     return f"no successor of {who} was serving after {limit:g} s"
+
+
+def _limit(view: View, serve: bool) -> float:
+    return view.terms.replace * (2 if serve else 1)
 
 
 def _serve(view: View, current: Replacement) -> bool:

@@ -14,7 +14,6 @@ What runs once, before the first request, is not run again: where that changes, 
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import types
 from collections.abc import Callable, Iterator
@@ -27,7 +26,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route, Router
 
 from hotpatch.engine.codes import same_body, walk
-from hotpatch.engine.reading import class_dict, mro_of, raw_dict
+from hotpatch.engine.reading import class_dict, enclosed, mro_of, raw_dict
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import Op, SlotKind
 from hotpatch.refresh.registry import Handler
@@ -88,14 +87,8 @@ def _run_at_start(router: Any, update: Update) -> Iterator[types.FunctionType]:
             if type(part) is types.FunctionType and id(part) not in seen:
                 seen[id(part)] = part
                 if part.__module__ not in update.program:
-                    todo += _closed_over(part)
+                    todo += enclosed(part)
                 yield part
-
-
-def _closed_over(function: types.FunctionType) -> Iterator[Any]:
-    for cell in function.__closure__ or ():
-        with contextlib.suppress(ValueError):  # not bound yet
-            yield cell.cell_contents
 
 
 def rebuild(update: Update) -> None:
@@ -236,7 +229,7 @@ def _wrapped_in(value: Any) -> Iterator[Any]:
     if type(value) is functools.partial:
         yield from (value.func, *value.args, *value.keywords.values())
     elif type(value) is types.FunctionType:
-        yield from _closed_over(value)
+        yield from enclosed(value)
     elif type(value) is types.MethodType:
         yield value.__self__
     elif not issubclass(type(value), type | types.ModuleType):
