@@ -16,6 +16,7 @@ from hotpatch.ops import ABSENT, Op, SlotKind
 
 from . import codes
 from .instances import Functions, only_recorded
+from .living import Living
 from .reading import class_dict, is_python_class
 from .view import View
 
@@ -23,7 +24,7 @@ ASKING: Final = (operator.methodcaller, operator.attrgetter)
 
 
 def gone(
-    functions: Functions, ops: Sequence[Op], objects: Sequence[Any], passed: Collection[int], view: View
+    functions: Functions, ops: Sequence[Op], objects: Living, passed: Collection[int], view: View
 ) -> list[str]:
     """Sentences, one for each name that no class has any more, and by which old code made such a thing.
 
@@ -31,13 +32,12 @@ def gone(
     """
     names = {op.key for op in ops if op.kind is SlotKind.CLASS and op.after is ABSENT}
     names &= {name for _, old, new in functions.values() for name in _made_with(old) - _made_with(new)}
-    asking = [obj for obj in objects if type(obj) in ASKING] if names else []
+    asking = [obj for kind in ASKING for obj in objects.exactly(kind)] if names else []
     wanted = [obj for obj in asking if not names.isdisjoint(_names(obj))]
     if not wanted:
         return []
-    for cls in objects:
-        if issubclass(type(cls), type) and is_python_class(cls):
-            names -= class_dict(cls).keys()
+    for cls in filter(is_python_class, objects.below(type)):
+        names -= class_dict(cls).keys()
     found = dict[str, None]()
     for obj in wanted:
         kind, lost, one = type(obj).__name__, sorted(names.intersection(_names(obj))), [obj]

@@ -18,6 +18,7 @@ from hotpatch.ops import Op, SlotKind
 
 from . import codes, constructors
 from .instances import Functions, functions_in, only_recorded
+from .living import Living
 from .reading import held_by_method
 from .view import View
 from .waiting import Call, Sort, calls, is_queued
@@ -27,7 +28,7 @@ _BY_PLACE: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIO
 
 
 def refused(
-    functions: Functions, ops: Sequence[Op], objects: Sequence[Any], built: Container[int], view: View
+    functions: Functions, ops: Sequence[Op], objects: Living, built: Container[int], view: View
 ) -> list[str]:
     """Sentences, one for each kind of holder and function.  To be asked after the commit; `built` are ids of
     what it brought."""
@@ -40,7 +41,7 @@ def refused(
         for target in edit.targets(call.function)
         if edit.outdates(call, target)
     ]
-    gave_way, ours = {id(op.before) for op in ops}, {id(objects), *(id(call) for call, _ in outdated)}
+    gave_way, ours = {id(op.before) for op in ops}, {*objects.own, *(id(call) for call, _ in outdated)}
     found: dict[str, None] = {}
     for call, told in outdated:
         if told in found or id(call.holder) in built:
@@ -152,7 +153,7 @@ class _Edit:
         )
 
 
-def outdated(ops: Sequence[Op], objects: Sequence[Any]) -> list[str]:
+def outdated(ops: Sequence[Op], objects: Living) -> list[str]:
     """Sentences, one for each method: a `partialmethod` gives whoever asks an object for it a partial with
     its arguments of that moment.  To be asked after the commit."""
     changed: dict[int, str] = {}
@@ -168,9 +169,8 @@ def outdated(ops: Sequence[Op], objects: Sequence[Any]) -> list[str]:
         return []
     found = {
         f"a method that {where} gave to somebody has the arguments that it had then"
-        for obj in objects
-        if type(obj) is functools.partial
-        and type(obj.func) is types.MethodType
+        for obj in objects.exactly(functools.partial)
+        if type(obj.func) is types.MethodType
         and "__self__" in vars(obj)
         and (where := changed.get(id(obj.func.__func__))) is not None
     }

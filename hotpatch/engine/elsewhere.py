@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from . import arguments, attribute_use, codes, declared, making
 from .instances import methods_of
 from .keys import Keys
+from .living import Living
 from .making import MAKERS
 from .reading import class_attribute, mro_of
 
@@ -59,16 +60,14 @@ class Elsewhere:
         self._by_position: list[tuple[type, int]] = []
         """Classes, and how many arguments they are called with."""
 
-    def look(self, names: Collection[str], objects: Sequence[Any]) -> None:
+    def look(self, names: Collection[str], objects: Living) -> None:
         """`objects` are all that live."""
         if self._known >= set(names):
             return
         self._known |= set(names)
         changed = {id(f) for f, _ in self._changed}
         called = _Named(set(BY_TEXT), set(COPYING), set(MUTATING))
-        for f in objects:
-            if type(f) is not types.FunctionType or not self._is_local(f):
-                continue
+        for f in filter(self._is_local, objects.exactly(types.FunctionType)):
             code = f.__code__
             if id(f) not in changed and self._known & codes.names_in(code):
                 self._set |= attribute_use.stored(code) - _on_its_own(code)

@@ -16,6 +16,7 @@ from hotpatch.ops import Op, SlotKind
 from .codes import steps_of
 from .instances import Functions
 from .kinds import UNKNOWN, kind_named, kind_of
+from .living import Living
 from .reading import mro_of
 
 MOST_ENTRIES: Final = 10_000
@@ -23,7 +24,7 @@ MOST_ENTRIES: Final = 10_000
 _FACTORY: Final = defaultdict.__dict__["default_factory"]
 
 
-def outgrown(functions: Functions, ops: Sequence[Op], objects: Sequence[Any]) -> list[str]:
+def outgrown(functions: Functions, ops: Sequence[Op], objects: Living) -> list[str]:
     """Sentences, one for each table that has entries of a kind that it makes no more.  To be asked after the
     commit; `objects` are all that the collector tracks."""
     found: dict[str, None] = {}
@@ -43,7 +44,7 @@ Factory = type | types.CodeType | None
 
 
 def _changed(
-    functions: Functions, ops: Sequence[Op], objects: Sequence[Any]
+    functions: Functions, ops: Sequence[Op], objects: Living
 ) -> Iterator[tuple[Any, str, Factory, Factory]]:
     codes = {id(f): old for f, old, _ in functions.values()}
     told = set[int]()
@@ -51,7 +52,7 @@ def _changed(
         if op.kind is SlotKind.MEMBER and op.key is _FACTORY:
             told.add(id(op.owner))
             yield op.owner, op.where, _factory(op.before, codes), _factory(op.after, {})
-    for table in [obj for obj in objects if type(obj) is defaultdict] if codes else ():
+    for table in objects.exactly(defaultdict) if codes else ():
         if id(table.default_factory) in codes and id(table) not in told:
             factory = table.default_factory
             name = getattr(factory, "__qualname__", "")

@@ -29,8 +29,8 @@ from . import attribute_use, declared
 from .declared import is_of_library, is_programs
 from .elsewhere import Elsewhere, calls_itself
 from .heap import Exchanged, Functions
-from .instances import classes_of
 from .literals import Constant, Parameter, set_for_sure
+from .living import Living
 from .passing import Argument, Passing, new_argument
 from .reading import (
     MISSING,
@@ -92,7 +92,7 @@ class Given:
         """Can there be anything to give?"""
         return self._may
 
-    def ops(self, objects: Sequence[Any], known: Sequence[Op]) -> list[Op]:
+    def ops(self, objects: Living, known: Sequence[Op]) -> list[Op]:
         """The steps, for those of these objects that lack it; `known` are steps that the edit has anyway.
         Raises PatchRefused where it were too many."""
         written = {(id(op.owner), op.key) for op in known if op.kind is SlotKind.INSTANCE}
@@ -111,7 +111,7 @@ class Given:
         self._left |= had
         return [_op(obj, name, make()) for obj, name, make in found if name not in had]
 
-    def back(self, objects: Sequence[Any], known: Sequence[Op]) -> list[Op]:
+    def back(self, objects: Living, known: Sequence[Op]) -> list[Op]:
         """The same steps, to be taken back: of all that have it by now, however they came by it."""
         written = {(id(op.owner), op.key) for op in known if op.kind is SlotKind.INSTANCE}
         return [
@@ -121,15 +121,15 @@ class Given:
             if name in space and (id(obj), name) not in written
         ]
 
-    def _concerned(self, objects: Sequence[Any]) -> Iterator[tuple[Any, dict[str, Any], Mapping[str, Make]]]:
+    def _concerned(self, objects: Living) -> Iterator[tuple[Any, dict[str, Any], Mapping[str, Make]]]:
         changes: dict[int, bool] = {}
         classes = {
             i
-            for i, cls in classes_of(objects).items()
+            for i, cls in objects.classes.items()
             if any(self._may_change(base, changes) for base in mro_of(cls)) and self._of(cls, objects)
         }
-        for obj in objects if classes else ():
-            if id(type(obj)) in classes and (space := raw_dict(obj)) is not None:
+        for obj in objects.of(lambda cls: id(cls) in classes):
+            if (space := raw_dict(obj)) is not None:
                 yield obj, space, self._of(type(obj), objects)
 
     def _may_change(self, cls: type, known: dict[int, bool]) -> bool:
@@ -140,7 +140,7 @@ class Given:
             known[id(cls)] = found
         return found
 
-    def _of(self, cls: type, objects: Sequence[Any]) -> Mapping[str, Make]:
+    def _of(self, cls: type, objects: Living) -> Mapping[str, Make]:
         """What objects of this class are given."""
         known = self._classes.get(id(cls))
         if known is None or known[0]() is not cls:
@@ -216,7 +216,7 @@ class Given:
         argument = new_argument(old, self._spaces.code(init, new=True), name)
         return None if argument is None else _Gift(Constant(value).make, argument)
 
-    def _is_free(self, cls: type, name: str, gift: _Gift, objects: Sequence[Any]) -> bool:
+    def _is_free(self, cls: type, name: str, gift: _Gift, objects: Living) -> bool:
         """Has nothing else a say in it: code that sets it, or the class?"""
         both = self._spaces.of(cls)
         inits = (

@@ -15,11 +15,12 @@ import functools
 import gc
 import itertools
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
 from . import codes, instructions
-from .instances import Functions, classes_of, methods_of, only_recorded
+from .instances import Functions, methods_of, only_recorded
+from .living import Living
 from .making import MAKERS
 from .parts_used import loads
 from .reading import class_attribute, held_by_method, is_python_class, mro_of, qualname_of, raw_dict
@@ -35,24 +36,24 @@ Handed = dict[str, set[str]]
 """By attribute, the names of what is put there: `.name` of the object's own, `name` of the module."""
 
 
-def outdated(functions: Functions, objects: Sequence[Any], passed: set[int], view: View) -> list[str]:
+def outdated(functions: Functions, objects: Living, passed: set[int], view: View) -> list[str]:
     """Sentences, one for each class and attribute.  To be asked after the commit; `objects` are all that the
     collector tracks, `passed` are ids of what holds them for the sake of this question."""
     if not any(_may_hand_out(old) or _may_hand_out(new) for _, old, new in functions.values()):
         return []
     changes = {
         i: found
-        for i, cls in classes_of(objects).items()
+        for i, cls in objects.classes.items()
         if is_python_class(cls) and (found := list(_changes(cls, functions)))
     }
     holding: dict[str, list[Any]] = {}
-    for obj in [obj for obj in objects if id(type(obj)) in changes] if changes else ():
+    for obj in objects.of(lambda cls: id(cls) in changes):
         space = raw_dict(obj) or {}
         for name, come, gone, stay in changes[id(type(obj))]:
             if name in space and _is_old(obj, space[name], come, gone, stay):
                 told = f"objects of {qualname_of(type(obj))} that live have other functions in {name}"
                 holding.setdefault(f"{told} than new code puts there", []).append(obj)
-    ours = {id(objects), id(holding), *map(id, holding.values()), *passed}
+    ours = {*objects.own, id(holding), *map(id, holding.values()), *passed}
     return [told for told, some in holding.items() if not only_recorded(some, ours, view)]
 
 

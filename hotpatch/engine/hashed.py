@@ -15,6 +15,7 @@ from hotpatch.ops import Op, SlotKind
 
 from . import codes
 from .instances import Functions, functions_in
+from .living import Living
 from .reading import class_attribute, class_dict, is_python_class, qualname_of
 
 _CONTAINERS: Final = (dict, set, frozenset)
@@ -22,9 +23,7 @@ _OF_KEYS: Final = (tuple, frozenset)
 _NAMED: Final = frozenset({SlotKind.GLOBAL, SlotKind.CLASS})
 
 
-def lost(
-    functions: Functions, ops: Sequence[Op], objects: Sequence[Any], turn: Callable[[bool], None]
-) -> list[str]:
+def lost(functions: Functions, ops: Sequence[Op], objects: Living, turn: Callable[[bool], None]) -> list[str]:
     """Sentences, one for each class of which an object is not found any more where it stands.
 
     Runs the program's `__hash__`, with the edit and without it: `turn(False)` takes it back, `turn(True)`
@@ -50,8 +49,8 @@ def lost(
     ]
 
 
-def _classes(objects: Sequence[Any]) -> Iterator[type]:
-    return (obj for obj in objects if issubclass(type(obj), type) and "__hash__" in class_dict(obj))
+def _classes(objects: Living) -> Iterator[type]:
+    return (cls for cls in objects.below(type) if "__hash__" in class_dict(cls))
 
 
 def _reads(cls: type, others: set[int], names: set[Any]) -> bool:
@@ -62,12 +61,12 @@ def _reads(cls: type, others: set[int], names: set[Any]) -> bool:
     return id(hashing) in others or bool(codes.names_in(hashing.__code__) & names)
 
 
-def _keys(objects: Sequence[Any]) -> Iterator[Any]:
-    for obj in objects:
-        kind = next((kind for kind in _CONTAINERS if issubclass(type(obj), kind)), None)
-        for key in list(kind.__iter__(obj)) if kind is not None else ():
-            if _hashes_itself(key):
-                yield key
+def _keys(objects: Living) -> Iterator[Any]:
+    for kind in _CONTAINERS:
+        for container in objects.below(kind):
+            for key in list(kind.__iter__(container)):
+                if type(key) is not str and _hashes_itself(key):
+                    yield key
 
 
 def _hashes_itself(key: Any, depth: int = 3) -> bool:

@@ -22,6 +22,7 @@ from . import closures, codes, inner_defaults
 from .frozen import holders_of, thawed
 from .graph import Graph
 from .instances import functions_in, only_recorded
+from .living import Living
 from .match import Pair
 from .reading import class_dict, class_module
 from .recorded import OTHERS, RECORDS, recorded
@@ -112,7 +113,7 @@ def needs_scan(functions: Functions, exchange: Exchange) -> bool:
 
 
 def closures_made(
-    exchange: Exchange, functions: Functions, objects: Sequence[Any], view: View
+    exchange: Exchange, functions: Functions, objects: Living, view: View
 ) -> tuple[list[Op], list[types.FunctionType]]:
     """Closures made earlier run code of the functions that change: they get the new code, on their own
     variables.  And those whose code is gone: nobody may have them once the edit is done.
@@ -120,8 +121,8 @@ def closures_made(
     Raises PatchRefused where they have not got what the new code needs.
     """
     ops, gone = list[Op](), list[types.FunctionType]()
-    for f in objects:
-        if type(f) is not types.FunctionType or id(f) in functions:
+    for f in objects.exactly(types.FunctionType):
+        if id(f) in functions:
             continue
         found = exchange.followed.get(id(view.code(f)))
         if found is None or view.is_machinery(f):
@@ -134,9 +135,7 @@ def closures_made(
     return ops, gone
 
 
-def outlived(
-    gone: Sequence[weakref.ref[types.FunctionType]], objects: Sequence[Any], view: View
-) -> list[str]:
+def outlived(gone: Sequence[weakref.ref[types.FunctionType]], objects: Living, view: View) -> list[str]:
     """After the commit: closures whose code is gone, held by somebody besides the record of it.  What a
     decorator has made around one is asked about with it."""
     left = [f for f in [ref() for ref in gone] if f is not None]  # no name here may go on holding one
@@ -146,15 +145,13 @@ def outlived(
     asked, parts = {id(f): f for f in left}, set[int]()
     known = set(asked)
     while known:
-        around = [
-            g for g in objects if type(g) is types.FunctionType and any(i in known for i, _ in _held_by(g))
-        ]
+        around = [g for g in objects.exactly(types.FunctionType) if any(i in known for i, _ in _held_by(g))]
         parts |= {part for g in around for i, part in _held_by(g) if i in known}
         known = {id(g) for g in around} - asked.keys()
         asked |= {id(g): g for g in around}
         del around
     things = list(asked.values())
-    if only_recorded(things, {id(objects), id(left), id(asked), id(things)}, view, parts):
+    if only_recorded(things, {*objects.own, id(left), id(asked), id(things)}, view, parts):
         return []
     return [f"closures of {', '.join(names)} are in use, and the new code is gone"]
 
@@ -174,7 +171,7 @@ def instances(
     rebased: set[int],
     displaced: Mapping[int, Any],
     leaving: Container[int],
-    objects: Sequence[Any],
+    objects: Living,
     view: View,
 ) -> list[Op]:
     """Instances follow a class that was built anew.  Raises PatchRefused where C won't let them and they
@@ -185,7 +182,7 @@ def instances(
         sub: type
         for sub in type.__subclasses__(live):
             known = id(sub) in exchanged or id(sub) in ours or id(sub) in rebased or id(sub) in leaving
-            if not known and not (_left_behind(sub) and not any(type(obj) is sub for obj in objects)):
+            if not known and not (_left_behind(sub) and not objects.exactly(sub)):
                 raise PatchRefused(
                     f"{live.__qualname__} needs another class object, and has a subclass made at run time, "
                     f"{sub.__qualname__}"
@@ -208,7 +205,7 @@ def variables(exchanged: Exchanged, local: Container[str], view: View) -> list[O
 def following(
     exchanged: Mapping[int, tuple[type, type]],
     rigid: Collection[int],
-    objects: Sequence[Any],
+    objects: Living,
     known: Container[int],
     view: View,
 ) -> list[Op]:
@@ -218,9 +215,9 @@ def following(
     is, for that change is taken back after this one.
     """
     ops, stuck = list[Op](), list[Any]()
-    for obj in objects:
-        pair = exchanged.get(id(type(obj)))
-        if pair is None or id(obj) in known:
+    for obj in objects.of(lambda cls: id(cls) in exchanged):
+        pair = exchanged[id(type(obj))]
+        if id(obj) in known:
             continue
         if id(type(obj)) in rigid:
             stuck.append(obj)
@@ -228,7 +225,7 @@ def following(
             ops.append(Op(obj, SlotKind.TYPE, None, pair[0], pair[1], f"instance of {pair[1].__qualname__}"))
     if stuck:
         with thawed():
-            kept = recorded(stuck, {id(objects)}, view)
+            kept = recorded(stuck, objects.own, view)
         for obj in stuck:
             if id(obj) not in kept:
                 name = exchanged[id(type(obj))][0].__qualname__

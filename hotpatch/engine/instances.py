@@ -17,6 +17,7 @@ from hotpatch.ops import ABSENT, Op, SlotKind
 
 from . import attribute_use, declared, making
 from .frozen import thawed
+from .living import Living
 from .making import MAKERS
 from .reading import (
     MISSING,
@@ -52,6 +53,9 @@ class _Sets(NamedTuple):
     """What is set where an object is made, be it new or not."""
     made_of_worth: set[str]
     """Of these, what is set to more than None."""
+
+
+_NOTHING: Final = _Sets(set(), set(), set())
 
 
 class Lacking:
@@ -93,8 +97,9 @@ class Lacking:
         self._texts_come = making.TextsCome(ops)
         self._by_class: dict[int, tuple[type, frozenset[str], frozenset[str]]] = {}
         self._given = self._given_from_outside([f for f, _, _ in edits])
+        self._touched: dict[int, tuple[type, bool]] = {}
 
-    def find(self, objects: Sequence[Any], passed: set[int], view: View) -> list[str]:
+    def find(self, objects: Living, passed: set[int], view: View) -> list[str]:
         """Sentences, one for each class of which an object lacks something.  `passed` are ids of what holds
         the objects for the sake of this question; what only the records of changes hold lives no more."""
         found: dict[tuple[str, tuple[str, ...]], list[Any]] = {}
@@ -102,16 +107,23 @@ class Lacking:
         if not self.read and not self._removed and not any(tables):
             return []
         if self._data_fields:
-            self._takers = takers(objects, self._is_ours)
-        asked_of = {i for i, cls in classes_of(objects).items() if self.wanted(cls)[0]}
-        for obj in [obj for obj in objects if id(type(obj)) in asked_of] if asked_of else ():
+            self._takers = takers(objects.exactly(types.FunctionType), self._is_ours)
+        for obj in objects.of(lambda cls: self.wanted(cls)[0]):
             if lacks := _lacks(obj, *self.wanted(type(obj))):
                 found.setdefault((qualname_of(type(obj)), tuple(lacks)), []).append(obj)
         return [
             f"objects of {name} that live lack {', '.join(lacks)}, which new code reads and no old code set"
             for (name, lacks), some in found.items()
-            if not only_recorded(some, {id(objects), *map(id, found.values()), *passed}, view)
+            if not only_recorded(some, {*objects.own, *map(id, found.values()), *passed}, view)
         ]
+
+    def touches(self, cls: type) -> bool:
+        """Does the edit change, or bring, a method that stands in this class?"""
+        known = self._touched.get(id(cls))
+        if known is None:
+            found = any(id(f) in self.functions or id(f) in self.added for f in methods_of(cls))
+            known = self._touched[id(cls)] = cls, found
+        return known[1]
 
     def wanted(self, cls: type) -> tuple[frozenset[str], frozenset[str]]:
         """Attributes that code which changed sets on objects of this class, no old code did, and new code
@@ -169,10 +181,12 @@ class Lacking:
     def _set_by(self, cls: type, texts: Mapping[str, set[str]]) -> _Sets:
         """Of what old code set elsewhere than where it made the object, an object may lack it all the same:
         that counts where code reads it that did not before.  `texts` came to variables of these names."""
+        if not texts and not self.touches(cls):
+            return _NOTHING
         methods = methods_of(cls)
-        by_text = self._texts_named(methods, texts) if texts else set[str]()
-        if not by_text and not any(id(f) in self.functions or id(f) in self.added for f in methods):
-            return _Sets(set(), set(), set())
+        by_text = self._texts_named(methods, texts)
+        if not by_text and not self.touches(cls):
+            return _NOTHING
         before, after = set[str](), set[str]()
         made_before, made_after, to_none = set[str](), set[str](), set[str]()
         for f in methods:
@@ -228,11 +242,6 @@ class Lacking:
                 of_it = {name for name, by in made if by is None or making.may_give(space.get(by), cls)}
                 given.setdefault(id(cls), set()).update(names & of_it | taken)
         return given
-
-
-def classes_of(objects: Sequence[Any]) -> dict[int, type]:
-    """The classes of these objects, by id: few, where the objects are millions."""
-    return {id(cls): cls for cls in map(type, objects)}
 
 
 def _removed_from_classes(ops: Sequence[Op]) -> dict[int, set[str]]:

@@ -17,6 +17,7 @@ from hotpatch.ops import Op, SlotKind
 
 from . import codes, instructions
 from .instances import Functions
+from .living import Living
 from .reading import (
     MISSING,
     class_attribute,
@@ -44,7 +45,7 @@ Form = tuple[tuple[str, str], ...]
 
 
 def lost(
-    functions: Functions, ops: Sequence[Op], objects: Sequence[Any], is_ours: Callable[[Any], bool]
+    functions: Functions, ops: Sequence[Op], objects: Living, is_ours: Callable[[Any], bool]
 ) -> list[str]:
     """Sentences, one for each class and attribute.  To be asked after the commit."""
     constants = list(_of_constants(ops, objects, is_ours))
@@ -53,7 +54,7 @@ def lost(
     if not renamed and not makers:
         return constants
     wanted: dict[int, dict[str, tuple[str, str] | None]] = {}
-    for cls in (obj for obj in objects if issubclass(type(obj), type) and is_python_class(obj)):
+    for cls in filter(is_python_class, objects.below(type)):
         own = class_dict(cls)
         for name, held in list(own.items()):
             for names in renamed[id(held)][1] if id(held) in renamed else ():
@@ -66,7 +67,7 @@ def lost(
     return [*constants, *found]
 
 
-def _of_constants(ops: Sequence[Op], objects: Sequence[Any], is_ours: Callable[[Any], bool]) -> Iterator[str]:
+def _of_constants(ops: Sequence[Op], objects: Living, is_ours: Callable[[Any], bool]) -> Iterator[str]:
     """Names that stand in variables, and by which functions of the module ask for attributes of the program's
     objects."""
     for op in ops:
@@ -74,8 +75,8 @@ def _of_constants(ops: Sequence[Op], objects: Sequence[Any], is_ours: Callable[[
             continue
         space = vars(op.owner)
         used = any(
-            type(f) is types.FunctionType and f.__globals__ is space and _asks_by(f.__code__, op.key)
-            for f in objects
+            f.__globals__ is space and _asks_by(f.__code__, op.key)
+            for f in objects.exactly(types.FunctionType)
         )
         classes = {id(cls): cls for cls in _keeping(op.before, op.after, objects)} if used else {}
         for name in (qualname_of(cls) for cls in classes.values() if is_ours(cls)):
@@ -92,24 +93,21 @@ def _asks_by(code: types.CodeType, name: str) -> bool:
     )
 
 
-def _keeping(before: str, after: str, objects: Sequence[Any]) -> Iterator[type]:
-    for obj in objects:
-        space = raw_dict(obj) if is_python_class(type(obj)) else None
+def _keeping(before: str, after: str, objects: Living) -> Iterator[type]:
+    for obj in objects.of(is_python_class):
+        space = raw_dict(obj)
         if space is not None and before in space and after not in space:
             yield type(obj)
 
 
-def _told(objects: Sequence[Any], wanted: dict[int, dict[str, tuple[str, str] | None]]) -> Iterator[str]:
-    of_class: dict[int, tuple[type, dict[str, tuple[str, str] | None]]] = {}
-    for obj in objects:
-        cls = type(obj)
-        if id(cls) not in of_class:
-            names = {n: w for base in mro_of(cls) for n, w in wanted.get(id(base), {}).items()}
-            of_class[id(cls)] = cls, names
-        if not of_class[id(cls)][1]:
-            continue
-        held = _held(obj)
-        for name, change in of_class[id(cls)][1].items():
+def _told(objects: Living, wanted: dict[int, dict[str, tuple[str, str] | None]]) -> Iterator[str]:
+    of_class = {
+        i: {n: w for base in mro_of(cls) for n, w in wanted.get(id(base), {}).items()}
+        for i, cls in objects.classes.items()
+    }
+    for obj in objects.of(lambda cls: of_class[id(cls)]):
+        cls, held = type(obj), _held(obj)
+        for name, change in of_class[id(cls)].items():
             if change is None and held:
                 what = f"{name} under a name that" if name else "attributes under names that"
                 yield (

@@ -17,7 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from . import codes
-from .instances import Functions, Lacking, classes_of, methods_of
+from .instances import Functions, Lacking, methods_of
+from .living import Living
 from .made_of import class_made, is_enum, takes_as_it_is
 from .making import MAKERS
 from .parts_used import loads
@@ -117,14 +118,14 @@ def _kinds_of(value: Any) -> tuple[str, str]:
     return kind_named(type(value)), _of_class(type(value))
 
 
-def outdated(functions: Functions, asked: Lacking, objects: Sequence[Any]) -> list[str]:
+def outdated(functions: Functions, asked: Lacking, objects: Living) -> list[str]:
     """Sentences, one for each class of which an object has an attribute of a kind that is no more."""
     found: dict[str, None] = {}
     if not asked.read:
         return []
-    classes = {i: cls for i, cls in classes_of(objects).items() if is_python_class(cls)}
+    classes = {i: cls for i, cls in objects.classes.items() if is_python_class(cls)}
     known = {i: stale for i, cls in classes.items() if (stale := dict(_gone(cls, functions, asked)))}
-    for obj in [obj for obj in objects if id(type(obj)) in known] if known else ():
+    for obj in objects.of(lambda cls: id(cls) in known):
         cls = type(obj)
         stale, space = known[id(cls)], raw_dict(obj) or {}
         for name in stale.keys() & space.keys():
@@ -139,9 +140,9 @@ def outdated(functions: Functions, asked: Lacking, objects: Sequence[Any]) -> li
 
 def _gone(cls: type, functions: Functions, asked: Lacking) -> Iterator[tuple[str, set[str]]]:
     """Attributes, and the kinds that only old methods set them to."""
-    methods = [f for base in mro_of(cls) for f in methods_of(base)]
-    if not any(id(f) in functions for f in methods):
+    if not any(map(asked.touches, mro_of(cls))):
         return
+    methods = [f for base in mro_of(cls) for f in methods_of(base)]
     before, after = dict[str, set[str]](), dict[str, set[str]]()
     for f in methods:
         old, new = functions[id(f)][1:] if id(f) in functions else (f.__code__, f.__code__)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from attrs import evolve
 
@@ -28,6 +29,7 @@ from .reach import Reach
 from .stale import recalled, remade
 from .start import Start, Started, run
 
+_WORD: Final = re.compile(rb"[A-Za-z_][A-Za-z0-9_.]*")
 Sources = Mapping[str, tuple[str, bytes]]
 Grader = Callable[[Difference, Graph, Graph], Foresee]
 """From the difference and the two starts, whole, to who tells how each edit will go in."""
@@ -48,8 +50,13 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
         start = evolve(start, modules=late)
     opened: tuple[str, ...] | None = None
     touched = sorted({name for sources in (before, after) for name in containers_touched(sources, reached)})
-    names = stored(text for _, text in (*before.values(), *after.values()))
+    texts = [text for _, text in (*before.values(), *after.values())]
+    names = stored(texts)
+    start, may_load = evolve(start, preload=_named(start.preload, texts)), start.preload
     old, new, again = run(start, [old_root, new_root, new_root], touched=touched, stored=names)
+    if uneven := (old.outside.keys() ^ new.outside.keys()) & set(may_load):
+        start = evolve(start, preload=(*start.preload, *sorted(uneven)))
+        old, new, again = run(start, [old_root, new_root, new_root], touched=touched, stored=names)
     if old.opened != new.opened:
         opened = tuple(sorted({*old.opened, *new.opened}))
         old, new, again = run(start, [old_root, new_root, new_root], opened=opened, stored=names)
@@ -92,6 +99,13 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
     loaded = {name for at in (old, new) for name in (*at.local, *map(module_name, at.local.values()))}
     explain_it(measured, dict(before.values()), dict(after.values()), loaded, foresee)
     return measured
+
+
+def _named(modules: Sequence[str], sources: Iterable[bytes]) -> tuple[str, ...]:
+    """Those of these modules that the sources name anywhere: to load others takes its time, and describing
+    what they hold as well."""
+    words = {word.decode() for text in sources for word in _WORD.findall(text)}
+    return tuple(name for name in modules if name in words)
 
 
 def _of_process(

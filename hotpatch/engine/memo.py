@@ -23,6 +23,7 @@ from .awake import told
 from .difference import Difference
 from .graph import Graph
 from .heap import Functions
+from .living import Living
 from .locate import Locator
 from .match import Match
 from .reading import LRU, MISSING, class_attribute, is_python_class, mro_of, plain_same, qualname_of, raw_dict
@@ -30,14 +31,12 @@ from .shape import Shapes
 from .world import World
 
 
-def stale_caches(
-    names: frozenset[str], written: Written, objects: Sequence[Any], known: set[int]
-) -> list[Op]:
+def stale_caches(names: frozenset[str], written: Written, objects: Living, known: set[int]) -> list[Op]:
     """lru_caches that a function of the program made at run time, in front of something that changes.  Raises
     PatchRefused where one keeps what may hold more than it was made of."""
     ops = []
-    for cache in objects:
-        if type(cache) is not LRU or id(cache) in known:
+    for cache in objects.exactly(LRU):
+        if id(cache) in known:
             continue
         f = vars(cache).get("__wrapped__")
         if type(f) is types.MethodType:  # one for each object: `self.get = lru_cache(self._get)`
@@ -122,20 +121,17 @@ def _asked(held: Any) -> list[Any]:
 
 
 def drop_cached(
-    properties: Mapping[int, dict[str, types.CodeType]], objects: Sequence[Any], written: Written
+    properties: Mapping[int, dict[str, types.CodeType]], objects: Living, written: Written
 ) -> list[Op]:
     """Forget, on every instance that lives, what a cached property answered.  Raises PatchRefused where that
     may hold more than it was made of."""
     ops = []
     wanted: dict[int, dict[str, types.CodeType]] = {}
-    for obj in objects:
-        cls = type(obj)
-        if id(cls) not in wanted:
-            above = (properties.get(id(base), {}) for base in reversed(mro_of(cls)))
-            wanted[id(cls)] = {name: code for found in above for name, code in found.items()}
-        if not wanted[id(cls)]:
-            continue
-        space = raw_dict(obj) or {}
+    for i, cls in objects.classes.items() if properties else ():
+        above = (properties.get(id(base), {}) for base in reversed(mro_of(cls)))
+        wanted[i] = {name: code for found in above for name, code in found.items()}
+    for obj in objects.of(lambda cls: wanted.get(id(cls))):
+        cls, space = type(obj), raw_dict(obj) or {}
         for name in wanted[id(cls)].keys() & space.keys():
             where = f"cached {qualname_of(cls)}.{name}"
             if answers.may_hold_more(space[name], written, wanted[id(cls)][name]):
@@ -167,17 +163,19 @@ def recalled(found: Sequence[tuple[int, str, bool]], locator: Locator) -> Recall
     return of_objects, of_classes, measured
 
 
-def drop_recalled(asked: Recalled, objects: Sequence[Any], known: Sequence[Op], shapes: Shapes) -> list[Op]:
+def drop_recalled(asked: Recalled, objects: Living, known: Sequence[Op], shapes: Shapes) -> list[Op]:
     """Forget answers that were made of what changes, where they are plain data.  Raises PatchRefused where
     one is more: it may hold what came since.  Modules, classes and functions are what they are."""
     of_objects, of_classes, measured = asked
-    ops, wanted = list[Op](), dict[int, set[str]]()
+    ops = list[Op]()
     dropped = measured | {(id(op.owner), op.key) for op in known if op.kind is SlotKind.INSTANCE}
-    for obj in objects if of_classes else ():
-        cls = type(obj)
-        if id(cls) not in wanted:
-            wanted[id(cls)] = {name for base in mro_of(cls) for name in of_classes.get(id(base), ())}
-        of_objects += [(obj, name) for name in wanted[id(cls)]]
+    if of_classes:
+        wanted = {
+            i: {name for base in mro_of(cls) for name in of_classes.get(id(base), ())}
+            for i, cls in objects.classes.items()
+        }
+        concerned = objects.of(lambda cls: wanted[id(cls)])
+        of_objects += [(obj, name) for obj in concerned for name in wanted[id(type(obj))]]
     for obj, name in of_objects:
         space = raw_dict(obj) or {}
         is_known = name not in space or (id(obj), name) in dropped

@@ -18,6 +18,7 @@ from . import heap, held, locks, stacks
 from .collector import collected
 from .commit import Undo, commit
 from .frozen import all_objects
+from .living import Living, living
 from .recorded import Note
 
 if TYPE_CHECKING:
@@ -59,11 +60,11 @@ class LaterUndo(Undo):
 
     def _since(self) -> list[Op]:
         """Objects of the classes that came, made since: the steps by which they would have followed."""
-        gave = [] if self._given is None else self._given.back(all_objects(), self._base)
+        gave = [] if self._given is None else self._given.back(living(), self._base)
         if not self._back:
             return gave
         known = {id(op.owner) for op in self._base} | set(map(id, self._built))
-        ops = collected(lambda: heap.following(self._back, self._rigid, all_objects(), known, self._view))
+        ops = collected(lambda: heap.following(self._back, self._rigid, living(), known, self._view))
         return [*gave, *(Op(op.owner, op.kind, op.key, op.after, op.before, op.where) for op in ops)]
 
 
@@ -83,11 +84,11 @@ def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
         _refuse_if_set(variables, all_objects())
     base, built = [*staged.base], list[Any]()
     if staged.given is not None:
-        base += staged.given.ops(all_objects(), base)
+        base += staged.given.ops(living(), base)
     if staged.exchanged:
         for blocker in held.holding(staged.exchanged, stacks.with_frames(all_objects())):
             raise PatchRefused(str(blocker))
-        base += collected(lambda: newcomers(staged, all_objects()))
+        base += collected(lambda: newcomers(staged, living()))
         objects = all_objects()
         came = {id(new) for _, new in staged.exchanged.values()}
         built = [obj for obj in objects if id(type(obj)) in came]
@@ -124,7 +125,7 @@ def _refuse_if_set(variables: Sequence[contextvars.ContextVar[Any]], objects: Se
                     )
 
 
-def newcomers(staged: Staged, objects: Sequence[Any]) -> list[Op]:
+def newcomers(staged: Staged, objects: Living) -> list[Op]:
     """Objects of classes that give way, made since staging."""
     known = {id(op.owner) for op in staged.base if op.kind is SlotKind.TYPE}
     known |= staged.displaced.keys()

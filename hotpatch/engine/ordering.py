@@ -14,6 +14,7 @@ from hotpatch.ops import Op, SlotKind
 
 from . import codes
 from .instances import Functions, functions_in
+from .living import Living
 from .reading import class_attribute, class_dict, is_python_class, mro_of, qualname_of
 
 _COMPARING: Final = ("__lt__", "__gt__")
@@ -28,7 +29,7 @@ MOST_ITEMS: Final = 100_000
 def lost(
     functions: Functions,
     ops: Sequence[Op],
-    objects: Sequence[Any],
+    objects: Living,
     is_ours: Callable[[Any], bool],
     turn: Callable[[bool], None],
 ) -> list[str]:
@@ -56,8 +57,8 @@ def lost(
     return [f"objects of {name} stand in an order that their new code does not see" for name in sorted(stale)]
 
 
-def _comparisons(objects: Sequence[Any]) -> Iterator[types.FunctionType]:
-    for cls in (obj for obj in objects if issubclass(type(obj), type)):
+def _comparisons(objects: Living) -> Iterator[types.FunctionType]:
+    for cls in objects.below(type):
         space = class_dict(cls)
         for f in (space.get(name) for name in _COMPARING):
             if type(f) is types.FunctionType:
@@ -68,14 +69,14 @@ def _reads(f: types.FunctionType, names: set[Any]) -> bool:
     return bool(codes.names_in(f.__code__) & names)
 
 
-def _counts_on_order(objects: Sequence[Any], is_ours: Callable[[Any], bool]) -> bool:
-    functions = [obj for obj in objects if type(obj) is types.FunctionType]
-    if any(type(obj).__name__ == "PriorityQueue" for obj in objects):
+def _counts_on_order(objects: Living, is_ours: Callable[[Any], bool]) -> bool:
+    if any(cls.__name__ == "PriorityQueue" for cls in objects.classes.values()):
         return True
-    return any(_COUNTING_ON_IT & codes.names_in(f.__code__) for f in functions if is_ours(f))
+    functions = filter(is_ours, objects.exactly(types.FunctionType))
+    return any(_COUNTING_ON_IT & codes.names_in(f.__code__) for f in functions)
 
 
-def _lists(objects: Sequence[Any], changed: set[int], owners: set[int]) -> Iterator[tuple[list[Any], type]]:
+def _lists(objects: Living, changed: set[int], owners: set[int]) -> Iterator[tuple[list[Any], type]]:
     known: dict[int, bool] = {}
 
     def compares_otherwise(item: Any) -> bool:
@@ -86,7 +87,7 @@ def _lists(objects: Sequence[Any], changed: set[int], owners: set[int]) -> Itera
             known[id(cls)] = below or any(id(f) in changed for f in own)
         return known[id(cls)]
 
-    for items in (obj for obj in objects if issubclass(type(obj), list) and obj is not objects):
+    for items in objects.below(list):
         if 1 < list.__len__(items) <= MOST_ITEMS:
             parts = (p for item in list(items) for p in (item if type(item) is tuple else (item,)))
             if (found := next((part for part in parts if compares_otherwise(part)), None)) is not None:

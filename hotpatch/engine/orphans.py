@@ -14,6 +14,7 @@ from hotpatch.ops import ABSENT, Op, SlotKind
 
 from . import codes
 from .instances import Functions, only_recorded
+from .living import Living
 from .reading import class_dict, class_module, qualname_of, resolve
 from .view import View
 
@@ -21,24 +22,21 @@ from .view import View
 def left(
     functions: Functions,
     ops: Sequence[Op],
-    objects: Sequence[Any],
+    objects: Living,
     passed: set[int],
     view: View,
     is_ours: Callable[[Any], bool],
 ) -> list[str]:
     """Sentences, one for each class.  To be asked after the commit."""
-    gone = {id(cls): cls for cls in _taken_away(ops) if is_ours(cls) or _of_removed(cls, ops)}
+    gone = {id(cls): cls for cls in taken_away(ops) if is_ours(cls) or of_removed(cls, ops)}
     if gone and not any(map(is_ours, _brought(ops))):
         gone = {i: cls for i, cls in gone.items() if _makes_another(functions, cls, is_ours)}
     if not gone:
         return []
     held = {id(value) for module in view.modules().values() for value in _variables(module)}
     gone = {i: cls for i, cls in gone.items() if i not in held and not _stands(cls)}
-    found: dict[int, list[Any]] = {}
-    for obj in objects if gone else ():
-        if id(type(obj)) in gone:
-            found.setdefault(id(type(obj)), []).append(obj)
-    own = {*passed, id(found), *map(id, found.values())}
+    found = {i: list(objects.exactly(cls)) for i, cls in gone.items() if objects.exactly(cls)}
+    own = {*passed, *objects.own, id(found), *map(id, found.values())}
     return [
         f"objects of {qualname_of(gone[i])} live, and the new sources have no such class"
         for i, some in found.items()
@@ -46,7 +44,7 @@ def left(
     ]
 
 
-def _taken_away(ops: Sequence[Op]) -> Iterator[type]:
+def taken_away(ops: Sequence[Op]) -> Iterator[type]:
     """Classes that the edit takes from where they stood."""
     for op in ops:
         if op.kind in (SlotKind.GLOBAL, SlotKind.CLASS) and op.after is not op.before:
@@ -87,7 +85,7 @@ def _classes_in(value: Any) -> Iterator[type]:
                 yield from _classes_in(part)
 
 
-def _of_removed(cls: type, ops: Sequence[Op]) -> bool:
+def of_removed(cls: type, ops: Sequence[Op]) -> bool:
     return any(op.kind is SlotKind.MODULE and op.key == class_module(cls) for op in ops)
 
 

@@ -18,6 +18,7 @@ from hotpatch.ops import ABSENT, Op, SlotKind
 
 from . import attribute_use, codes, parts_used
 from .instances import Functions, Lacking, functions_in, methods_of, only_recorded
+from .living import Living
 from .making import MAKERS
 from .otherwise import Otherwise
 from .parts_used import Part
@@ -39,7 +40,7 @@ def lacking(
     functions: Functions,
     ops: Sequence[Op],
     asked: Lacking,
-    objects: Sequence[Any],
+    objects: Living,
     passed: set[int],
     view: View,
 ) -> list[str]:
@@ -47,7 +48,7 @@ def lacking(
     what holds the objects for the sake of this question."""
     used = _Used(functions, ops, asked)
     found: dict[str, list[Any]] = {}
-    for obj in objects if used.any else ():
+    for obj in objects.of(used.of_class) if used.any else ():
         for part, counts_none in used.of_class(type(obj)):
             value = _value(obj, part.attribute)
             if value is MISSING or (value is None and not counts_none) or has(value, part.part):
@@ -59,7 +60,7 @@ def lacking(
             found.setdefault(f"{told}, which has no {part.part}, and new code reads that of it", []).append(
                 obj
             )
-    ours = {id(objects), id(found), *map(id, found.values()), *passed}
+    ours = {*objects.own, id(found), *map(id, found.values()), *passed}
     return [told for told, some in found.items() if not only_recorded(some, ours, view)]
 
 
@@ -154,10 +155,10 @@ _COMMON: Final = frozenset(
 """Modules whose types look attributes up as `object` does, but for proxies."""
 
 
-def _is_given(name: str, objects: Sequence[Any]) -> bool:
+def _is_given(name: str, objects: Living) -> bool:
     """Does some function set an attribute of this name on what is not its own object?"""
-    for f in objects:
-        if type(f) is types.FunctionType and name in f.__code__.co_names:
+    for f in objects.exactly(types.FunctionType):
+        if name in f.__code__.co_names:
             steps = codes.steps_of(f.__code__)
             mine = attribute_use.stored_on_self(f.__code__) if "." in f.__code__.co_qualname else set()
             if name not in mine and any(s.opname == "STORE_ATTR" and s.argval == name for s in steps):

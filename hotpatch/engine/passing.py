@@ -23,6 +23,7 @@ from hotpatch.ops import Op, SlotKind
 from . import codes
 from .calls import ANY_NUMBER, ANYTHING, TAKES_MORE, Call, calls
 from .literals import parameters_of
+from .living import Living
 from .ways import Ways
 
 Changed = Sequence[tuple[types.FunctionType, types.CodeType | None, types.CodeType]]
@@ -67,7 +68,7 @@ class Passing:
         self._takers = list[types.FunctionType]()
         """Functions of the program that take arguments as they come."""
 
-    def may_pass(self, argument: Argument, classes: Sequence[type], objects: Sequence[Any]) -> bool:
+    def may_pass(self, argument: Argument, classes: Sequence[type], objects: Living) -> bool:
         """`classes` are the one that is called, and what takes its place; `objects` are all that live."""
         starred = self._by_stars(objects)
         ways = Ways(classes, starred, self._ops, self._is_local, self._takers)
@@ -75,7 +76,11 @@ class Passing:
             return True
         if any(ways.is_handed_on(old, new, f) for f, old, new in self._changed):
             return True
-        if any(_binds(obj, argument) for obj in objects if _is_partial_of(obj, classes)):
+        if any(
+            _binds(obj, argument)
+            for obj in objects.exactly(functools.partial)
+            if _is_partial_of(obj, classes)
+        ):
             return True
         left_open = [(f, call) for f, call in starred if not call.passes_on or id(f) in self._new]
         if any(ways.is_direct(call, f) for f, call in left_open) and self._comes_longer(argument.place):
@@ -95,12 +100,12 @@ class Passing:
                         self._come.append((f, call))
         return self._come
 
-    def _by_stars(self, objects: Sequence[Any]) -> list[Made]:
+    def _by_stars(self, objects: Living) -> list[Made]:
         """Those of the whole program."""
         if self._starred is None:
             self._starred = []
-            for f in objects:
-                if type(f) is types.FunctionType and self._is_local(f):
+            for f in objects.exactly(types.FunctionType):
+                if self._is_local(f):
                     code = self._new.get(id(f), f.__code__)
                     self._takers += [f] if code.co_flags & TAKES_MORE else []
                     if any(_BY_STARS in part.co_code[::2] for part in codes.walk(code)):
@@ -139,7 +144,7 @@ def _loosely(call: Call) -> tuple[str, int, frozenset[str]]:
 
 
 def _is_partial_of(obj: Any, classes: Sequence[type]) -> bool:
-    return type(obj) is functools.partial and any(obj.func is cls for cls in classes)
+    return any(obj.func is cls for cls in classes)
 
 
 def _binds(partial: functools.partial[Any], argument: Argument) -> bool:

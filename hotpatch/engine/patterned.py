@@ -21,6 +21,7 @@ from hotpatch.ops import ABSENT, Op, SlotKind
 
 from . import codes
 from .keys import Keys
+from .living import Living
 from .reading import class_dict, is_python_class, mro_of, qualname_of, raw_dict
 from .records import Functions, Growth, Mentioned, newly_read, records_in
 from .symbols import Record
@@ -38,7 +39,7 @@ def lacking(
     functions: Functions,
     ops: Sequence[Op],
     added: Iterable[types.FunctionType],
-    objects: Sequence[Any],
+    objects: Living,
     is_ours: Callable[[types.FunctionType], bool],
 ) -> list[str]:
     """Sentences, one for each pattern of which a record that lives lacks something.  To be asked after the
@@ -48,7 +49,7 @@ def lacking(
     patterns = list(_patterns(functions, ops, read, objects)) if read else []
     if not patterns:
         return []
-    ours = [f for f in objects if type(f) is types.FunctionType and is_ours(f)]
+    ours = [f for f in objects.exactly(types.FunctionType) if is_ours(f)]
     growths = [g for g, makes in patterns if any(makes(f) for f in ours)]
     mentioned = Mentioned(objects, is_ours)
     found: dict[str, None] = {}
@@ -70,7 +71,7 @@ Makes = Callable[[types.FunctionType], bool]
 
 
 def _patterns(
-    functions: Functions, ops: Sequence[Op], read: set[str], objects: Sequence[Any]
+    functions: Functions, ops: Sequence[Op], read: set[str], objects: Living
 ) -> Iterator[tuple[Growth, Makes]]:
     gained: dict[int, tuple[dict[Any, Any], set[str]]] = {}
     for op in ops:
@@ -108,8 +109,8 @@ def _growth(told: str, keys: Set[str], gained: set[str], optional: Set[str] = fr
     return Growth(told, {}, record, frozenset(gained))
 
 
-def _classes(objects: Sequence[Any]) -> Iterator[type]:
-    return (obj for obj in objects if issubclass(type(obj), type) and is_python_class(obj))
+def _classes(objects: Living) -> Iterator[type]:
+    return filter(is_python_class, objects.below(type))
 
 
 def _fields(cls: type) -> set[str]:
@@ -171,13 +172,11 @@ def _constants(code: types.CodeType) -> Iterator[tuple[Any, ...]]:
 # -- what is no record ----------------------------------------------------------------------
 
 
-def _no_records(ops: Sequence[Op], objects: Sequence[Any]) -> set[int]:
+def _no_records(ops: Sequence[Op], objects: Living) -> set[int]:
     """ids of dictionaries that hold what objects, classes and functions consist of, or stood there before the
     edit."""
     found = {id(value) for op in ops for value in (op.owner, op.before, op.after)}
-    for obj in objects:
-        if type(obj) is types.FunctionType or issubclass(type(obj), type):
-            found |= {id(part) for part in gc.get_referents(obj) if type(part) is dict}
-        elif is_python_class(type(obj)):
-            found.add(id(raw_dict(obj)))
-    return found
+    for obj in (*objects.exactly(types.FunctionType), *objects.below(type)):
+        found |= {id(part) for part in gc.get_referents(obj) if type(part) is dict}
+    others = objects.of(lambda cls: is_python_class(cls) and not issubclass(cls, type))
+    return found.union(id(raw_dict(obj)) for obj in others)

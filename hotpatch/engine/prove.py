@@ -50,6 +50,7 @@ from .frozen import all_objects
 from .gained import by_object
 from .graph import APP, Describer, Graph
 from .instances import Lacking
+from .living import living
 from .match import Match, Pair, is_sequence
 from .memo import answers_of_modules, copies
 from .merge_objects import FIELDS
@@ -137,18 +138,19 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note], loose: Collection[
     """Objects that live and lack what the new code reads; containers that hold on to a class that is gone.
     `loose` are ids of what went with the edit, and holds nothing back."""
     left_out = _parts_of_the_dead(staged, unlinked) | staged.built
-    objects = all_objects()
+    heap.forget_aliases()  # before a look at what lives keeps them
+    objects = living()
     is_ours = World(staged.root).is_local
     asked = Lacking(staged.functions, staged.ops, is_ours)
     changing, staying = staged.exchanged, objects
     if changing or left_out:
-        staying = [obj for obj in objects if id(type(obj)) not in changing and id(obj) not in left_out]
-    findings = asked.find(staying, {id(objects)}, staged.view)
+        staying = objects.without(changing, left_out)
+    findings = asked.find(staying, {*objects.own}, staged.view)
     carried_classes = {} if staged.carry is None else staged.carry.of_class
     findings += restated.outdated(
         staged.functions,
         staying,
-        {id(objects), id(staying)},
+        {*objects.own},
         staged.view,
         staged.kept,
         carried_classes,
@@ -157,12 +159,10 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note], loose: Collection[
     findings += patterned.lacking(staged.functions, staged.ops, asked.brought, objects, is_ours)
     findings += kinds.outdated(staged.functions, asked, objects)
     findings += parts_lacking.lacking(
-        staged.functions, staged.ops, asked, staying, {id(objects)}, staged.view
+        staged.functions, staged.ops, asked, staying, {*objects.own}, staged.view
     )
-    findings += handed_out.outdated(staged.functions, staying, {id(objects)}, staged.view)
-    findings += orphans.left(
-        staged.functions, staged.ops, staying, {id(objects), id(staying)}, staged.view, is_ours
-    )
+    findings += handed_out.outdated(staged.functions, staying, {*objects.own}, staged.view)
+    findings += orphans.left(staged.functions, staged.ops, staying, {*objects.own}, staged.view, is_ours)
     del staying
     findings += tuples.outgrown(staged.functions, asked.brought, objects)
     findings += put_otherwise.outdated(staged.functions, asked.brought, objects)
@@ -177,10 +177,11 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note], loose: Collection[
     findings += hashed.lost(staged.functions, staged.ops, objects, turn)
     findings += ordering.lost(staged.functions, staged.ops, objects, is_ours, turn)
     findings += heap.outlived(staged.gone, objects, staged.view)
-    findings += asked_by_name.gone(staged.functions, staged.ops, objects, {id(objects)}, staged.view)
+    findings += asked_by_name.gone(staged.functions, staged.ops, objects, objects.own, staged.view)
+    del asked  # it holds classes, and is no holder of the program's
     gone, ours, values = _gone(staged), _own_records(staged), _values(staged)
-    findings += strays.held(staged, objects, {id(objects), id(gone), *ours}, values, is_ours)
-    del asked, objects  # they hold classes, and are no holders of the program's
+    findings += strays.held(staged, objects, {*objects.own, id(gone), *ours}, values, is_ours)
+    del objects  # as above
     if gone:
         findings += heap.holders(gone, ours, staged.view, values, loose)
     findings += rebound.held(staged.ops, staged.functions, ours | values, staged.view)

@@ -19,6 +19,7 @@ from . import codes, parts_used
 from .attribute_use import stored_on_self
 from .instances import methods_of
 from .keys import Keys
+from .living import Living
 from .making import MAKERS
 from .parts_lacking import has
 from .reading import MISSING, class_attribute, class_dict, is_python_class, mro_of
@@ -29,7 +30,7 @@ from .tuples import CONTAINERS, Lengths, items_of, waiting_in
 _ASKING: Final = frozenset(("isinstance", "hasattr", "getattr", "type", "AttributeError", "TypeError"))
 
 
-def outdated(functions: Functions, added: Iterable[types.FunctionType], objects: Sequence[Any]) -> list[str]:
+def outdated(functions: Functions, added: Iterable[types.FunctionType], objects: Living) -> list[str]:
     """Sentences, one for each name under which things live that new code does not put there any more.  To be
     asked after the commit; `objects` are all that the collector tracks."""
     puts = [(f, *put) for f, old, new in functions.values() for put in _put_otherwise(old, new)]

@@ -23,6 +23,7 @@ from .commit import Undo
 from .decoding import decoded_once
 from .frames import Blocker, blockers, may_never_return
 from .heap import Exchange, Functions
+from .living import Living
 from .moment import commit_now
 from .stacks import is_suspendable
 from .view import PLAIN_VIEW, View
@@ -92,8 +93,8 @@ def needs_search(exchange: Exchange, incompatible: frozenset[str]) -> bool:
     )
 
 
-def suspended_in(objects: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(obj for obj in objects if is_suspendable(type(obj)))
+def suspended_in(objects: Living) -> tuple[Any, ...]:
+    return tuple(objects.of(is_suspendable))
 
 
 def blockers_of(

@@ -23,6 +23,7 @@ from attrs import frozen
 
 from . import codes, reading
 from .keys import Keys
+from .living import Living
 from .symbols import Record
 
 Functions = Mapping[int, tuple[types.FunctionType, types.CodeType, types.CodeType]]
@@ -63,7 +64,7 @@ class Growth:
 def lacking(
     functions: Functions,
     added: Iterable[types.FunctionType],
-    objects: Sequence[Any],
+    objects: Living,
     is_ours: Callable[[types.FunctionType], bool],
 ) -> list[str]:
     """Sentences, one for each function whose records that live lack something.  `added` are functions that
@@ -148,7 +149,7 @@ Held = Mapping[str, Sequence[Any]]
 
 
 def _suspects(
-    growths: Sequence[Growth], held: Held, objects: Sequence[Any]
+    growths: Sequence[Growth], held: Held, objects: Living
 ) -> Iterator[tuple[Growth, dict[str, Any]]]:
     for growth in growths:
         if growth.record.place is not None:
@@ -167,21 +168,21 @@ def named(name: str, variables: Mapping[str, Any], held: Held) -> Iterator[Any]:
     yield from held.get(name, ())
 
 
-def attributes(names: set[str], objects: Sequence[Any]) -> Held:
+def attributes(names: set[str], objects: Living) -> Held:
     """One look at the heap for all of these names."""
     found: dict[str, list[Any]] = {}
-    for obj in objects if names else ():
-        space = (reading.raw_dict(obj) if reading.is_python_class(type(obj)) else None) or {}
+    for obj in objects.of(reading.is_python_class) if names else ():
+        space = reading.raw_dict(obj) or {}
         for name in names & space.keys():
             found.setdefault(name, []).append(space[name])
     return found
 
 
-def records_in(objects: Sequence[Any]) -> Iterator[dict[str, Any]]:
+def records_in(objects: Living) -> Iterator[dict[str, Any]]:
     """Small dictionaries, those that the collector does not track among them: they hold plain values alone,
     and something else holds them."""
     seen: set[int] = set()
-    for holder in objects:
+    for holder in objects.of(lambda _: True):
         for thing in (holder, *gc.get_referents(holder)):
             if type(thing) is dict and id(thing) not in seen:
                 seen.add(id(thing))
@@ -196,13 +197,13 @@ def _is_record(thing: Any) -> bool:
 class Mentioned:
     """Strings that functions of the program have among their constants."""
 
-    def __init__(self, objects: Sequence[Any], is_ours: Callable[[types.FunctionType], bool]) -> None:
+    def __init__(self, objects: Living, is_ours: Callable[[types.FunctionType], bool]) -> None:
         self._objects, self._is_ours = objects, is_ours
         self._words: set[str] | None = None
 
     def anywhere(self, word: str) -> bool:
         if self._words is None:
-            functions = (f for f in self._objects if type(f) is types.FunctionType)
+            functions = self._objects.exactly(types.FunctionType)
             parts = (part for f in functions if self._is_ours(f) for part in codes.walk(f.__code__))
             self._words = {word for part in parts for const in part.co_consts for word in _words(const)}
         return word in self._words

@@ -17,6 +17,7 @@ from attrs import frozen
 from . import attribute_use
 from .instances import Functions, only_recorded
 from .literals import Constant, Display, Literal, set_for_sure
+from .living import Living
 from .reading import (
     MISSING,
     class_attribute,
@@ -33,7 +34,7 @@ from .view import View
 
 def outdated(
     functions: Functions,
-    objects: Sequence[Any],
+    objects: Living,
     passed: set[int],
     view: View,
     kept: Collection[str] = (),
@@ -48,19 +49,16 @@ def outdated(
     }
     if not any(changes.values()):
         return []
-    of_class: dict[int, tuple[type, list[_Change]]] = {}
     outdated: dict[tuple[str, str], list[Any]] = {}
     names = {change.name for found in changes.values() for change in found}
     state = _set_elsewhere(names, objects)
-    for obj in objects:
-        cls = type(obj)
-        if id(cls) not in of_class:
-            of_class[id(cls)] = cls, list(_of_class(cls, changes, carried))
-        for change in of_class[id(cls)][1]:
+    of_class = {i: list(_of_class(cls, changes, carried)) for i, cls in objects.classes.items()}
+    for obj in objects.of(lambda cls: of_class[id(cls)]):
+        for change in of_class[id(type(obj))]:
             is_state = isinstance(change.old, Constant) and change.name in state
             if not is_state and change.is_missed_by(_value(obj, change.name)):
-                outdated.setdefault((qualname_of(cls), change.name), []).append(obj)
-    own = {*passed, id(objects), *map(id, outdated.values())}
+                outdated.setdefault((qualname_of(type(obj)), change.name), []).append(obj)
+    own = {*passed, *objects.own, *map(id, outdated.values())}
     return [
         f"objects of {name} that live have {attribute} as the old __init__ set it, and the new one does not"
         for (name, attribute), some in outdated.items()
@@ -128,15 +126,11 @@ def _are_of_one_kind(a: Literal, b: Literal) -> bool:
     return isinstance(a, Display) and isinstance(b, Display) and a.kind is b.kind
 
 
-def _set_elsewhere(names: set[str], objects: Sequence[Any]) -> set[str]:
+def _set_elsewhere(names: set[str], objects: Living) -> set[str]:
     """Of these attributes, those that other code than an `__init__` sets."""
     found = set[str]()
-    for f in objects:
-        if (
-            type(f) is types.FunctionType
-            and f.__name__ != "__init__"
-            and names.intersection(f.__code__.co_names)
-        ):
+    for f in objects.exactly(types.FunctionType):
+        if f.__name__ != "__init__" and names.intersection(f.__code__.co_names):
             found |= names & attribute_use.stored(f.__code__)
     return found
 

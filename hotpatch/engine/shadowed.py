@@ -15,6 +15,7 @@ from hotpatch.ops import ABSENT, Op, SlotKind
 
 from . import attribute_use, codes
 from .instances import methods_of
+from .living import Living
 from .reading import (
     MISSING,
     class_attribute,
@@ -29,7 +30,7 @@ SETTING: Final = ("__set__", "__delete__")
 """A descriptor that has one of these is asked before the object's own dictionary."""
 
 
-def in_front(ops: Sequence[Op], objects: Sequence[Any]) -> list[str]:
+def in_front(ops: Sequence[Op], objects: Living) -> list[str]:
     """Sentences, one for each class and attribute.  To be asked after the commit."""
     gained: dict[int, set[str]] = {}
     for op in ops:
@@ -41,23 +42,21 @@ def in_front(ops: Sequence[Op], objects: Sequence[Any]) -> list[str]:
             gained.setdefault(id(op.owner), set()).add(op.key)
     if not gained:
         return []
-    known: dict[int, tuple[type, set[str]]] = {}
+    known: dict[int, set[str]] = {}
+    for i, cls in objects.classes.items():
+        names = {name for base in mro_of(cls) for name in gained.get(id(base), ())}
+        known[i] = names - _set_by_its_methods(cls) if names else names
     found: dict[tuple[str, str], None] = {}
-    for obj in objects:
-        cls = type(obj)
-        if id(cls) not in known:
-            names = {name for base in mro_of(cls) for name in gained.get(id(base), ())}
-            known[id(cls)] = cls, names - _set_by_its_methods(cls) if names else names
-        names = known[id(cls)][1]
-        for name in names & (raw_dict(obj) or {}).keys() if names else ():
-            found[qualname_of(cls), name] = None
+    for obj in objects.of(lambda cls: known[id(cls)]):
+        for name in known[id(type(obj))] & (raw_dict(obj) or {}).keys():
+            found[qualname_of(type(obj)), name] = None
     return [
         f"objects of {cls} that live have {name} of their own, in front of what their class gains"
         for cls, name in found
     ]
 
 
-def behind(ops: Sequence[Op], objects: Sequence[Any]) -> list[str]:
+def behind(ops: Sequence[Op], objects: Living) -> list[str]:
     """The same of what the class answers from now on, from elsewhere than the object's own dictionary."""
     gained = {
         (id(op.owner), op.key): op.after
@@ -66,28 +65,24 @@ def behind(ops: Sequence[Op], objects: Sequence[Any]) -> list[str]:
     } | _begin_to_go_first(ops, objects)
     if not gained:
         return []
-    known: dict[int, tuple[type, dict[str, frozenset[str]]]] = {}
+    known: dict[int, dict[str, frozenset[str]]] = {}
+    for i, cls in objects.classes.items():
+        bases = {id(base) for base in mro_of(cls)}
+        answers = {key: value for (owner, key), value in gained.items() if owner in bases}
+        known[i] = {k: kept for k, v in answers.items() if (kept := _keeps_in(v, k)) is not None}
     found: dict[tuple[str, str], None] = {}
-    for obj in objects:
-        cls = type(obj)
-        if id(cls) not in known:
-            bases = {id(base) for base in mro_of(cls)}
-            answers = {key: value for (owner, key), value in gained.items() if owner in bases}
-            known[id(cls)] = (
-                cls,
-                {k: kept for k, v in answers.items() if (kept := _keeps_in(v, k)) is not None},
-            )
-        space = (raw_dict(obj) or {}) if known[id(cls)][1] else {}
-        for name, kept in known[id(cls)][1].items():
+    for obj in objects.of(lambda cls: known[id(cls)]):
+        space = raw_dict(obj) or {}
+        for name, kept in known[id(type(obj))].items():
             if name in space and kept.isdisjoint(space):
-                found[qualname_of(cls), name] = None
+                found[qualname_of(type(obj)), name] = None
     return [
         f"objects of {cls} that live have {name} of their own, which their class answers otherwise now"
         for cls, name in found
     ]
 
 
-def _begin_to_go_first(ops: Sequence[Op], objects: Sequence[Any]) -> dict[tuple[int, str], Any]:
+def _begin_to_go_first(ops: Sequence[Op], objects: Living) -> dict[tuple[int, str], Any]:
     """Descriptors whose own class gains a setter: they stood behind what objects have, and go first now."""
     kinds = {
         id(op.owner)
@@ -98,8 +93,7 @@ def _begin_to_go_first(ops: Sequence[Op], objects: Sequence[Any]) -> dict[tuple[
         return {}
     return {
         (id(cls), name): value
-        for cls in objects
-        if issubclass(type(cls), type) and is_python_class(cls)
+        for cls in filter(is_python_class, objects.below(type))
         for name, value in list(class_dict(cls).items())
         if any(id(kind) in kinds for kind in mro_of(type(value)))
     }

@@ -35,9 +35,9 @@ from .build import Builder
 from .carry import Carry, Choices
 from .difference import Difference
 from .frames import Blocker
-from .frozen import all_objects
 from .given import Given
 from .graph import APP
+from .living import living
 from .locate import Locator
 from .measurement import Measurement
 from .merge import Merger
@@ -237,11 +237,11 @@ def _scan(
                 merger.rebased,
                 merger.displaced,
                 leaving,
-                all_objects(),
+                living(),
                 world.view,
             )
         )
-    objects = all_objects()
+    objects = living()
     ops, gone = heap.closures_made(exchange, merger.functions, objects, world.view)
     merger.ops += ops
     if exchanged:

@@ -48,8 +48,8 @@ class Start:
     environment: Mapping[str, str] | None = None
     """None: that of the process which measures."""
     preload: tuple[str, ...] = ()
-    """Modules of the standard library to have loaded beforehand, so that their first import is no
-    difference."""
+    """Modules of the standard library that the process has loaded, so that their first import is no
+    difference: those that the program names, or that one of two starts loads alone, are loaded beforehand."""
     seconds: float = 300.0
     """How long the starts may take before they are given up."""
 

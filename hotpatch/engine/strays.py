@@ -1,8 +1,9 @@
-"""Functions that the new sources have no more, and that the program goes on holding.
+"""Functions and classes that the new sources have no more, and that the program goes on holding.
 
 A subscriber, a callback in a queue, a bound method that was handed out: whoever has the function would run
 old code for good, where a fresh start would have given it another one, or none.  One that only runs still is
-told of with its frame.
+told of with its frame.  Whoever has a class goes on making objects of it; the objects that it has are asked
+about elsewhere (`orphans`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import signal
 import sys
 import types
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from attrs import fields
@@ -19,31 +20,34 @@ from hotpatch.ops import Op, SlotKind
 
 from .frozen import holders_of
 from .graph import Graph
-from .instances import classes_of, functions_in
-from .reading import LRU, enclosed, raw_dict
+from .instances import functions_in, methods_of
+from .living import Living
+from .orphans import of_removed, taken_away
+from .reading import LRU, class_module, enclosed, qualname_of, raw_dict
 from .settings import handlers
 from .stacks import SUSPENDED, is_suspendable
 from .staged import Staged
-from .went import NAMED, recorded_alone
+from .went import NAMED, methods_of_the_gone, recorded_alone
 
 Things = dict[int, Any]
 
 
 def held(
     staged: Staged,
-    objects: Sequence[Any],
+    objects: Living,
     passed: Collection[int],
     were: Collection[int],
     is_ours: Callable[[Any], bool],
 ) -> list[str]:
-    """Sentences, one for each such function.  `passed` are ids of what holds them for the sake of this
+    """Sentences, one for each of them.  `passed` are ids of what holds them for the sake of this
     question, `were` of what stood in a place before, and does no more.  To be asked after the commit."""
-    things = {id(part): part for op in staged.ops for part in _taken(op)}
+    classes = _classes_gone(staged, is_ours)
+    things = {id(part): part for op in staged.ops for part in _taken(op)} | classes
     if not things:
         return []
     modules = [op.before for op in staged.ops if op.kind is SlotKind.MODULE]
     spaces = [raw_dict(module) for module in modules]
-    still = _functions(staged.measurement.proof.new)
+    still = _names(staged.measurement.proof.new, "function", 2)
     given_code = {id(op.owner) for op in staged.ops if op.kind is SlotKind.CODE}
     gone = {
         i: f
@@ -53,14 +57,20 @@ def held(
         and (is_ours(f) or any(f.__globals__ is space for space in spaces))
         and (f.__globals__.get("__name__"), f.__qualname__) not in still
     }
-    if not gone:
+    if not (gone or classes):
         return []
     threads, targets = _started_on(objects, things)
-    own = {id(gone), id(modules), id(spaces), *threads, *_running(things)}
+    own = {id(gone), id(classes), id(modules), id(spaces), *threads, *_running(things)}
     dead = {*were, *targets, *_of_staging(staged), *map(id, modules), *map(id, spaces)}
+    dead |= {*staged.exchanged, *methods_of_the_gone(staged)}
+    for cls in classes.values():
+        dead |= {*map(id, objects.exactly(cls)), *map(id, methods_of(cls))}
     fine = recorded_alone(things, {*passed, *own}, dead, staged)
     left = [f for i, f in gone.items() if i not in fine or _handles_a_signal(f)]
-    return [f"{f.__module__}.{f.__qualname__} is gone from the sources, and is still held" for f in left]
+    left += [cls for i, cls in classes.items() if i not in fine]
+    return [
+        f"{each.__module__}.{each.__qualname__} is gone from the sources, and is still held" for each in left
+    ]
 
 
 def _of_staging(staged: Staged) -> set[int]:
@@ -68,10 +78,23 @@ def _of_staging(staged: Staged) -> set[int]:
     return {id(getattr(staged, field.name)) for field in fields(type(staged)) if field.name != "app"}
 
 
-def _functions(start: Graph) -> set[tuple[Any, str]]:
-    """Where those of a start are from, and what they are called."""
+def _names(start: Graph, kind: str, name: int) -> set[tuple[Any, str]]:
+    """Where the functions, or the classes, of a start are from, and what they are called."""
     nodes = start.nodes.values() if type(start.nodes) is dict else start.nodes
-    return {(node[1][0], node[1][2]) for node in nodes if node[0] == "function"}
+    return {(node[1][0], node[1][name]) for node in nodes if node[0] == kind}
+
+
+def _classes_gone(staged: Staged, is_ours: Callable[[Any], bool]) -> Things:
+    """Classes that the edit takes from where they stood.  Those whose place others have taken are asked about
+    with all that gave way (`heap.holders`)."""
+    still = _names(staged.measurement.proof.new, "class", 1)
+    return {
+        id(cls): cls
+        for cls in taken_away(staged.ops)
+        if id(cls) not in staged.exchanged
+        and (is_ours(cls) or of_removed(cls, staged.ops))
+        and (class_module(cls), qualname_of(cls)) not in still
+    }
 
 
 def _taken(op: Op) -> Iterator[Any]:
@@ -113,16 +136,15 @@ def _running(things: Things) -> set[int]:
     return {id(one) for one, frame in frames if frame is not None and frame.f_code in codes}
 
 
-def _started_on(objects: Sequence[Any], things: Things) -> tuple[set[int], set[int]]:
+def _started_on(objects: Living, things: Things) -> tuple[set[int], set[int]]:
     """ids of threads, and of their attributes, that were started on one of these and have it nowhere else,
     for none of them calls it again; and of methods as which they have it."""
     threading = sys.modules.get("threading")
     if threading is None:
         return set(), set()
     threads, targets = set[int](), set[int]()
-    kinds = {i for i, cls in classes_of(objects).items() if issubclass(cls, threading.Thread)}
-    for thread in objects:
-        own = (raw_dict(thread) or {}) if id(type(thread)) in kinds else {}
+    for thread in objects.below(threading.Thread):
+        own = raw_dict(thread) or {}
         started = own.get("_started")  # not there before its `__init__` has run
         if started is None or not started.is_set():
             continue

@@ -39,10 +39,10 @@ class Takers:
 NOBODY: Final = Takers(frozenset(), False)
 
 
-def takers(objects: Iterable[Any], is_ours: Callable[[types.FunctionType], bool]) -> Takers:
+def takers(functions: Iterable[types.FunctionType], is_ours: Callable[[types.FunctionType], bool]) -> Takers:
     own, of_any = set[Place](), False
-    for f in objects:
-        if type(f) is types.FunctionType and is_ours(f):
+    for f in functions:
+        if is_ours(f):
             whose = set(_whose(f))
             if True in whose:  # what else it takes is compared with it, or filled from it
                 own.add((f.__module__, f.__qualname__.rpartition(".")[0]))

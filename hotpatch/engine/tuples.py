@@ -19,8 +19,8 @@ from typing import Any, Final
 from attrs import frozen
 
 from . import attribute_use, codes, instructions, reading
-from .instances import classes_of
 from .keys import PUTS
+from .living import Living
 from .records import Functions
 
 CONTAINERS: Final = (list, set, frozenset, dict, deque, defaultdict, OrderedDict)
@@ -134,7 +134,7 @@ def _is_gathered(step: dis.Instruction, code: types.CodeType) -> bool:
     return is_generator or step.opname in ("LIST_APPEND", "SET_ADD", "MAP_ADD")
 
 
-def outgrown(functions: Functions, added: Iterable[types.FunctionType], objects: Sequence[Any]) -> list[str]:
+def outgrown(functions: Functions, added: Iterable[types.FunctionType], objects: Living) -> list[str]:
     """Sentences, one for each function whose rows that live have another length than new code unpacks.
 
     `added` are functions that the edit brings; `objects` are all that the collector tracks.
@@ -165,7 +165,7 @@ def _outgrown(read: set[int], stale: frozenset[Row], fresh: frozenset[Row]) -> b
 
 
 def _living(
-    function: types.FunctionType, old: types.CodeType, stale: Lengths, objects: Sequence[Any]
+    function: types.FunctionType, old: types.CodeType, stale: Lengths, objects: Living
 ) -> Iterator[tuple[str, str]]:
     """What holds rows as the function no longer makes them, by name."""
     for name, container in _named(function, old, objects) if stale.kept else ():
@@ -175,7 +175,7 @@ def _living(
     for name, key, value in _values(function, old, names, objects):
         if _is_row(value) and (type(value), len(value)) in names[key]:
             yield name, "values"
-    tables = (obj for obj in objects if type(obj) is defaultdict and obj.default_factory is function)
+    tables = (obj for obj in objects.exactly(defaultdict) if obj.default_factory is function)
     if stale.given and any(_holds(table, stale.given) for table in tables):
         yield "a defaultdict", "rows"
     for caller in _callers(function, objects) if stale.given else ():
@@ -192,13 +192,12 @@ def _is_row(value: Any) -> bool:
     return type(value) is tuple or type(value) is list
 
 
-def _callers(function: types.FunctionType, objects: Sequence[Any]) -> Iterator[types.FunctionType]:
+def _callers(function: types.FunctionType, objects: Living) -> Iterator[types.FunctionType]:
     """Functions that call this one by its name, and put things into containers."""
     name = function.__code__.co_name
-    for f in objects:
+    for f in objects.exactly(types.FunctionType):
         if (
-            type(f) is types.FunctionType
-            and name in f.__code__.co_names
+            name in f.__code__.co_names
             and (f.__globals__ is function.__globals__ or f.__globals__.get(name) is function)
             and _keeps(f.__code__)
         ):
@@ -211,9 +210,7 @@ def _reads(read: set[int], stale: int, made: frozenset[int]) -> bool:
     return any(length in read or any(stale < n <= length for n in read) for length in made)
 
 
-def _named(
-    function: types.FunctionType, old: types.CodeType, objects: Sequence[Any]
-) -> Iterator[tuple[str, Any]]:
+def _named(function: types.FunctionType, old: types.CodeType, objects: Living) -> Iterator[tuple[str, Any]]:
     """Containers that go by a name which the code uses."""
     names = {name for part in codes.walk(old) for name in part.co_names}
     for name, _, value in _values(function, old, names, objects):
@@ -229,7 +226,7 @@ def waiting_in(value: Any) -> Any:
 
 
 def _values(
-    function: types.FunctionType, old: types.CodeType, names: Iterable[str], objects: Sequence[Any]
+    function: types.FunctionType, old: types.CodeType, names: Iterable[str], objects: Living
 ) -> Iterator[tuple[str, str, Any]]:
     """(for people, name, value) of variables of the function's module and attributes of objects: of its own
     alone, where it speaks of no other's."""
@@ -239,11 +236,11 @@ def _values(
     for name in wanted & function.__globals__.keys():
         yield name, name, function.__globals__[name]
     own = attribute_use.used_on_self_alone(old) if "." in function.__qualname__ else set[str]()
-    classes = {i: cls for i, cls in classes_of(objects).items() if reading.is_python_class(cls)}
-    mine = {i for i, cls in classes.items() if own and _has(cls, function)}
-    by_class = {i: wanted if i in mine else wanted - own for i in classes}
-    for obj in objects:
-        if (wants := by_class.get(id(type(obj)))) and (space := reading.raw_dict(obj)):
+    classes = {i: cls for i, cls in objects.classes.items() if own and reading.is_python_class(cls)}
+    mine = {i for i, cls in classes.items() if _has(cls, function)}
+    for obj in objects.of(reading.is_python_class):
+        if space := reading.raw_dict(obj):
+            wants = wanted if not own or id(type(obj)) in mine else wanted - own
             for name in wants & space.keys():
                 yield f"{type(obj).__qualname__}.{name}", name, space[name]
 

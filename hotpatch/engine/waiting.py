@@ -16,6 +16,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from .frozen import holders_of
+from .living import Living
 from .settings import exit_hooks
 
 _KNOWN: Final[Mapping[tuple[str, str], tuple[str, str, str, str]]] = {
@@ -70,17 +71,17 @@ class Call:
     """The partial."""
 
 
-def calls(objects: Sequence[Any], concerns: Callable[[Any], bool]) -> Iterator[Call]:
+def calls(objects: Living, concerns: Callable[[Any], bool]) -> Iterator[Call]:
     """Those among `objects`, and the hooks of the process's exit.  `concerns` tells whether a function
     matters: of a tuple it has to."""
     known = {
         id(kind): parts for (home, name), parts in _KNOWN.items() if (kind := _class(home, name)) is not None
     }
-    for obj in (obj for obj in objects if type(obj) is tuple and 2 <= len(obj) <= _LONGEST_JOB):
-        yield from _job(obj, concerns)
+    for job in [each for each in objects.exactly(tuple) if 2 <= len(each) <= _LONGEST_JOB]:
+        yield from _job(job, concerns)
     applied = {id(kind): (what, count) for kind, (what, count) in _APPLIED.items()}
     others = {id(functools.partial), id(types.FunctionType), id(map), *applied, *known}
-    for obj in (obj for obj in objects if id(type(obj)) in others):
+    for obj in objects.of(lambda cls: id(cls) in others):
         kind = type(obj)
         if kind is functools.partial:
             yield Call("a partial", obj.func, obj.args, obj.keywords, Sort.PARTLY, holder=obj)
@@ -137,12 +138,12 @@ def _job(items: tuple[Any, ...], concerns: Callable[[Any], bool]) -> Iterator[Ca
             return
 
 
-def is_queued(job: Any, objects: Sequence[Any], deep: bool = True) -> bool:
-    """Does a list, a queue or a table have it?  `objects` is the list of all objects, which is none of the
+def is_queued(job: Any, objects: Living, deep: bool = True) -> bool:
+    """Does a list, a queue or a table have it?  `objects` are all that live: their lists are none of the
     program's."""
     for holder in holders_of([job]):
         kind = type(holder)
-        if holder is objects:
+        if id(holder) in objects.own:
             continue
         if issubclass(kind, (list, collections.deque)) or kind.__name__ == "SimpleQueue":
             return True

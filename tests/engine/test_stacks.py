@@ -12,6 +12,7 @@ import pytest
 
 from hotpatch.engine.frames import everywhere
 from hotpatch.engine.frozen import holders_of
+from hotpatch.engine.living import Living
 from hotpatch.engine.quiet import suspended_in
 from hotpatch.engine.stacks import known_to_frames, values_in, with_frames
 from hotpatch.epochs import located
@@ -80,4 +81,4 @@ def test_what_has_frames_is_found_without_a_question_to_the_programs_classes() -
     generator = (i for i in range(2))
     objects = [Touchy("Thing", (), {})(), generator]
     assert with_frames(objects) == [generator]
-    assert suspended_in(objects) == (generator,)
+    assert suspended_in(Living(objects)) == (generator,)
