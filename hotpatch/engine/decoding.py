@@ -1,4 +1,5 @@
-"""Code that is decoded once, for looks at the same frames that follow each other.
+"""Code that is decoded once, for looks at the same frames that follow each other, and for the questions of a
+proof.
 
 To decode takes some 10 us an instruction, and a look at the stacks must be short: others wait for the GIL.
 Nothing is kept beyond: old code goes by its reference count alone.
@@ -22,11 +23,11 @@ def decoded_once() -> Iterator[None]:
     """Within it what `once` decorates is asked once for each code object.  One thread at a time opens it;
     what others ask for meanwhile is kept as well."""
     global _kept
-    _kept = {}
+    before, _kept = _kept, {}
     try:
         yield
     finally:
-        _kept = None
+        _kept = before
 
 
 def once(decode: Callable[[CodeType], T]) -> Callable[[CodeType], T]:

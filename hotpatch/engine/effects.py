@@ -27,7 +27,7 @@ from .syntax_changes import Act, Change, Changes
 from .syntax_effects import PURE, effects_of
 from .syntax_follow import Place, Program
 from .syntax_reasons import unexplained
-from .syntax_units import Doing, Kind, SideEffect, Unit, module_name
+from .syntax_units import Doing, Kind, Known, SideEffect, Unit, module_name
 from .witness import LASTING, Row
 from .world import OUTSIDE, OVERLOADS
 
@@ -257,26 +257,37 @@ def _hides(change: Change, effect: SideEffect, start: Graph) -> str | None:
     return None if node is None else _hidden(start, node)
 
 
-def containers_touched(sources: Mapping[str, tuple[str, bytes]], reached: frozenset[str]) -> Iterator[str]:
+def containers_touched(
+    versions: Iterable[Mapping[str, tuple[str, bytes]]], reached: frozenset[str], known: Known
+) -> Iterator[str]:
     """What statements may change outside the program, by the names that `World.open` takes: of
     `urllib.parse.uses_netloc.append(...)` all that the dotted name passes through.  Which of them are
     containers only a start can tell.  What is of the process is left out, as in `outside`.
 
     Of all the modules that the change reaches, in functions too: a statement that is the same may be given
-    something else.
+    something else.  `known` gains the modules that are read.
     """
-    program = Program(dict(sources.values()))
-    for module in reached & sources.keys():
-        if b"overload" in sources[module][1]:
-            yield OVERLOADS
-        for target in _targets(sources[module][1]):
-            head, _, rest = target.partition(".")
-            origin = origin_of(program, module, "", head)
-            if origin is None or origin[0].partition(".")[0] in PROCESS:
-                continue
-            parts = [part for part in (origin[1], *rest.split(".")) if part]
-            if all(part.isidentifier() for part in parts):
-                yield from (f"{OUTSIDE}{origin[0]}:{'.'.join(parts[:n])}" for n in range(1, len(parts) + 1))
+    targets: dict[bytes, set[str]] = {}
+    for sources in versions:
+        program = Program(dict(sources.values()), known)
+        for module in reached & sources.keys():
+            _, text = sources[module]
+            if b"overload" in text:
+                yield OVERLOADS
+            if text not in targets:
+                targets[text] = _targets(text)
+            for target in targets[text]:
+                yield from _along(target, program, module)
+
+
+def _along(target: str, program: Program, module: str) -> Iterator[str]:
+    head, _, rest = target.partition(".")
+    origin = origin_of(program, module, "", head)
+    if origin is None or origin[0].partition(".")[0] in PROCESS:
+        return
+    parts = [part for part in (origin[1], *rest.split(".")) if part]
+    if all(part.isidentifier() for part in parts):
+        yield from (f"{OUTSIDE}{origin[0]}:{'.'.join(parts[:n])}" for n in range(1, len(parts) + 1))
 
 
 def _targets(source: bytes) -> set[str]:

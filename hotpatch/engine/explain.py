@@ -19,7 +19,7 @@ from hotpatch.engine.syntax_compare import compare
 from hotpatch.engine.syntax_follow import Place
 from hotpatch.engine.syntax_read import read
 from hotpatch.engine.syntax_reasons import Measured, cause, edits, explained, notes, unexplained
-from hotpatch.engine.syntax_units import Kind, Module, SideEffect, module_name
+from hotpatch.engine.syntax_units import Kind, Known, Module, SideEffect, module_name
 
 __all__ = [
     "Act",
@@ -42,21 +42,23 @@ ALIKE = 0.5
 """A file that went and one that came are one module moved, if at least this share of their units is equal."""
 
 
-def explain(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Changes:
+def explain(old: Mapping[str, bytes], new: Mapping[str, bytes], known: Known | None = None) -> Changes:
     """Compare two versions of a program: paths relative to the import root, with `/`, to source text.
 
     Raises `PatchInvalid`, naming file and line, where a changed source doesn't compile.  Comments, layout
-    and moved lines are no changes.  Files that are not Python are passed over.
+    and moved lines are no changes.  Files that are not Python are passed over.  `known` are modules that have
+    been read; it gains those that are read here.
     """
+    known = {} if known is None else known
     files_old = {module_name(f): f for f in old if f.endswith(".py")}
     files_new = {module_name(f): f for f in new if f.endswith(".py")}
     read_new = {
-        name: read(file, new[file])
+        name: _read(file, new[file], known)
         for name, file in files_new.items()
         if name not in files_old or new[file] != old[files_old[name]] or file != files_old[name]
     }
     read_old = {
-        name: read(file, old[file])
+        name: _read(file, old[file], known)
         for name, file in files_old.items()
         if name in read_new or name not in files_new
     }
@@ -72,7 +74,14 @@ def explain(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Changes:
     for name in sorted(read_old.keys() - files_new.keys() - set(moves.values())):
         modules.append(ModuleChange(name, read_old[name].file, Act.REMOVED))
         statements.append(_whole(read_old[name], Act.REMOVED))
-    return Changes(tuple(modules), tuple(statements), old, new)
+    return Changes(tuple(modules), tuple(statements), old, new, known)
+
+
+def _read(file: str, text: bytes, known: Known) -> Module:
+    module = known.get((file, text))
+    if module is None:
+        module = known[file, text] = read(file, text)
+    return module
 
 
 def _act(before: Module | None, after: Module) -> Act | None:

@@ -47,11 +47,35 @@ def imports_of(source: tuple[str, bytes] | None) -> list[str]:
         return []
 
 
+Told = dict[tuple[str, bytes], tuple[set[str], set[str]]]
+"""By file and text: the dotted names that it imports, and that its strings may stand for."""
+
+
+def _names_in(file: str, text: bytes) -> tuple[set[str], set[str]]:
+    imported, named = set[str](), set[str]()
+    name = module_name(file)
+    package = name if file.endswith("__init__.py") else name.rpartition(".")[0]
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        tree = ast.Module([], [])
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = _base_of(node, package)
+            imported |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Constant) and type(node.value) is str and len(node.value) < 200:
+            named |= set(_prefixes(node.value.replace(":", ".")))
+    return imported, named
+
+
 class Mentions:
     """Which modules of a program each of its modules imports, anywhere in it, or names in a string."""
 
-    def __init__(self, sources: Mapping[str, tuple[str, bytes]]) -> None:
-        self.sources = sources
+    def __init__(self, sources: Mapping[str, tuple[str, bytes]], told: Told) -> None:
+        """`told` is what files say, and gains what is read here."""
+        self.sources, self._told = sources, told
         self._known: dict[str, frozenset[str]] = {}
         self._imported: dict[str, frozenset[str]] = {}
 
@@ -67,21 +91,10 @@ class Mentions:
     def _read(self, name: str) -> None:
         if name in self._known:
             return
-        imported, named = set[str](), set[str]()
-        file, text = self.sources[name]
-        package = name if file.endswith("__init__.py") else name.rpartition(".")[0]
-        try:
-            tree = ast.parse(text)
-        except (SyntaxError, ValueError):
-            tree = ast.Module([], [])
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                imported |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                base = _base_of(node, package)
-                imported |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
-            elif isinstance(node, ast.Constant) and type(node.value) is str and len(node.value) < 200:
-                named |= set(_prefixes(node.value.replace(":", ".")))
+        file = self.sources[name]
+        if file not in self._told:
+            self._told[file] = _names_in(*file)
+        imported, named = self._told[file]
         self._imported[name] = self._modules(imported)
         self._known[name] = self._imported[name] | self._modules(named)
 
@@ -133,9 +146,9 @@ def late_modules(
     load, those that change or import what changes."""
     changed = changed_modules(old, new)
     entry = [app.partition(":")[0]] if app else []
-    wanted, reached = set[str](), set[str]()
+    wanted, reached, told = set[str](), set[str](), Told()
     for sources in (old, new):
-        mentions = Mentions(sources)
+        mentions = Mentions(sources, told)
         concerned = mentions.importers(changed)
         reached |= concerned
         wanted |= concerned & mentions.reachable(entry)

@@ -28,6 +28,7 @@ from .prune import prune
 from .reach import Reach
 from .stale import recalled, remade
 from .start import Start, Started, run
+from .syntax_units import Known
 
 _WORD: Final = re.compile(rb"[A-Za-z_][A-Za-z0-9_.]*")
 Sources = Mapping[str, tuple[str, bytes]]
@@ -49,7 +50,8 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
     if not start.modules:
         start = evolve(start, modules=late)
     opened: tuple[str, ...] | None = None
-    touched = sorted({name for sources in (before, after) for name in containers_touched(sources, reached)})
+    read: Known = {}
+    touched = sorted(set(containers_touched((before, after), reached, read)))
     texts = [text for _, text in (*before.values(), *after.values())]
     names = stored(texts)
     start, may_load = evolve(start, preload=_named(start.preload, texts)), start.preload
@@ -97,7 +99,7 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
     )
     foresee = None if grader is None else grader(difference, old.graph, new.graph)
     loaded = {name for at in (old, new) for name in (*at.local, *map(module_name, at.local.values()))}
-    explain_it(measured, dict(before.values()), dict(after.values()), loaded, foresee)
+    explain_it(measured, dict(before.values()), dict(after.values()), loaded, foresee, read)
     return measured
 
 

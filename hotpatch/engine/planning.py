@@ -20,6 +20,7 @@ from .shape import Step
 from .syntax_changes import Changes
 from .syntax_follow import Place
 from .syntax_reasons import explained
+from .syntax_units import Known
 from .world import OUTSIDE
 
 KINDS = {
@@ -70,14 +71,17 @@ def explain_it(
     new: Mapping[str, bytes],
     loaded: Collection[str],
     foresee: Foresee | None = None,
+    known: Known | None = None,
 ) -> None:
     """Gives a measurement its plan, told by what in the sources (file to text) led to it, and the problems
-    that only the sources show.  `loaded` are the program's modules that a start loads."""
+    that only the sources show.  `loaded` are the program's modules that a start loads, `known` what has been
+    read of them.
+    """
     edits = list(_edits(measurement, foresee or _coarsely(measurement.difference)))
     shapes = [_problem(problem, "shape") for problem in measurement.problems if not problem.choice]
     measured = _plan([*shapes, *edits], (*measurement.notes, *_memoised(measurement.difference)))
     try:
-        changes = explain(old, new)
+        changes = explain(old, new, known)
     except PatchInvalid as why:  # a file that the program does not load
         measured = evolve(measured, notes=(*measured.notes, f"not explained by the sources: {why}"))
     else:

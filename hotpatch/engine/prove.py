@@ -45,12 +45,13 @@ from . import (
     went,
 )
 from .commit import apply
+from .decoding import decoded_once
 from .edited_places import Place, places_kept, places_of_edit
 from .frozen import all_objects
 from .gained import by_object
 from .graph import APP, Describer, Graph
 from .instances import Lacking
-from .living import living
+from .living import Living, living
 from .match import Match, Pair, is_sequence
 from .memo import answers_of_modules, copies
 from .merge_objects import FIELDS
@@ -141,6 +142,22 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note], loose: Collection[
     heap.forget_aliases()  # before a look at what lives keeps them
     objects = living()
     is_ours = World(staged.root).is_local
+    with decoded_once():
+        findings = _of_objects(staged, objects, left_out, is_ours)
+    findings += heap.outlived(staged.gone, objects, staged.view)
+    gone, ours, values = _gone(staged), _own_records(staged), _values(staged)
+    findings += strays.held(staged, objects, {*objects.own, id(gone), *ours}, values, is_ours)
+    del objects  # it holds classes, and is no holder of the program's
+    if gone:
+        findings += heap.holders(gone, ours, staged.view, values, loose)
+    findings += rebound.held(staged.ops, staged.functions, ours | values, staged.view)
+    return tuple(findings)
+
+
+def _of_objects(
+    staged: Staged, objects: Living, left_out: Collection[int], is_ours: Callable[[Any], bool]
+) -> list[str]:
+    """Whether new code finds what it counts on in all that lives; of `left_out` it meets nothing."""
     asked = Lacking(staged.functions, staged.ops, is_ours)
     changing, staying = staged.exchanged, objects
     if changing or left_out:
@@ -176,16 +193,8 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note], loose: Collection[
     turn = partial(apply, staged.ops)
     findings += hashed.lost(staged.functions, staged.ops, objects, turn)
     findings += ordering.lost(staged.functions, staged.ops, objects, is_ours, turn)
-    findings += heap.outlived(staged.gone, objects, staged.view)
     findings += asked_by_name.gone(staged.functions, staged.ops, objects, objects.own, staged.view)
-    del asked  # it holds classes, and is no holder of the program's
-    gone, ours, values = _gone(staged), _own_records(staged), _values(staged)
-    findings += strays.held(staged, objects, {*objects.own, id(gone), *ours}, values, is_ours)
-    del objects  # as above
-    if gone:
-        findings += heap.holders(gone, ours, staged.view, values, loose)
-    findings += rebound.held(staged.ops, staged.functions, ours | values, staged.view)
-    return tuple(findings)
+    return findings
 
 
 def _proven(match: Match) -> set[int]:

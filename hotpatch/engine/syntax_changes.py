@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from hotpatch.engine.syntax_units import Kind, Module, SideEffect, Unit
+from hotpatch.engine.syntax_units import Kind, Known, SideEffect, Unit
 
 
 class Act(enum.Enum):
@@ -86,7 +86,7 @@ class Changes:
     statements: tuple[Change, ...]
     old: Mapping[str, bytes] = field(repr=False, eq=False)
     new: Mapping[str, bytes] = field(repr=False, eq=False)
-    read: dict[tuple[str, bytes], Module | None] = field(factory=dict, repr=False, eq=False, init=False)
+    read: Known = field(factory=dict, repr=False, eq=False)
     """Modules by file and text, read once for all who ask about these sources."""
 
     @property

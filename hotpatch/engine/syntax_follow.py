@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from hotpatch.engine.syntax_read import read
-from hotpatch.engine.syntax_units import DEFINITIONS, Kind, Module, Names, Unit, module_name, plain
+from hotpatch.engine.syntax_units import DEFINITIONS, Kind, Known, Module, Names, Unit, module_name, plain
 from hotpatch.errors import PatchInvalid
 
 Place = tuple[str, str]
@@ -19,9 +19,7 @@ Place = tuple[str, str]
 class Program:
     """The sources of one version of a program."""
 
-    def __init__(
-        self, sources: Mapping[str, bytes], known: dict[tuple[str, bytes], Module | None] | None = None
-    ) -> None:
+    def __init__(self, sources: Mapping[str, bytes], known: Known | None = None) -> None:
         """`known` are modules that have been read, by file and text; it gains those that are read here."""
         self._sources = {
             module_name(file): (file, text) for file, text in sources.items() if file.endswith(".py")

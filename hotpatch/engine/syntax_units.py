@@ -156,6 +156,10 @@ class Module:
     """Modules all of whose public names it imports."""
 
 
+Known = dict[tuple[str, bytes], Module | None]
+"""Modules by file and text, for all who ask about the same sources; None for what does not compile."""
+
+
 def module_name(file: str) -> str:
     """The module that a source file relative to the import root defines: `pkg/__init__.py` is `pkg`."""
     return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")

@@ -624,13 +624,14 @@ def test_changes_of_the_way_back_name_the_same_definitions(pair: tuple[Program, 
 
 
 def test_a_source_is_read_once_whoever_asks_about_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[str] = []
+    read: list[tuple[str, bytes]] = []
+    parse = syntax_read.parse
     monkeypatch.setattr(
-        syntax_follow, "read", lambda file, text: read.append(file) or syntax_read.read(file, text)
+        syntax_read, "parse", lambda file, text: read.append((file, text)) or parse(file, text)
     )
     sources = {"a.py": b"import b\nX = b.Y\n", "b.py": b"Y = 1\n"}
     changes = explain(sources, {**sources, "a.py": b"import b\nX = b.Y + 1\n"})
-    for _ in range(2):
-        program = syntax_follow.Program(changes.new, changes.read)
+    for version in (changes.old, changes.new):
+        program = syntax_follow.Program(version, changes.read)
         assert program.module("a") and program.module("b")
-    assert sorted(read) == ["a.py", "b.py"]
+    assert sorted(read) == sorted({*changes.old.items(), *changes.new.items()})
