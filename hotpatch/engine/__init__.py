@@ -13,15 +13,20 @@ reason.
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
 from .commit import Undo, apply, commit
-from .measure import measure
 from .measurement import Measurement, this_python
 from .moment import commit_now
-from .planning import plan
 from .prove import prove
 from .quiet import commit_quietly
 from .staged import Staged, stage
-from .start import Start, standard_modules
+
+if TYPE_CHECKING:
+    from .measuring import measure
+    from .planning import plan
+    from .start import Start, standard_modules
 
 __all__ = [
     "Measurement",
@@ -39,3 +44,19 @@ __all__ = [
     "standard_modules",
     "this_python",
 ]
+
+_WHEN_ASKED_FOR: Final = {
+    "measure": "measuring",
+    "plan": "planning",
+    "Start": "start",
+    "standard_modules": "start",
+}
+"""What no worker needs, with the modules where it is: it would start later for them, and be larger."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHEN_ASKED_FOR:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"{__name__}.{_WHEN_ASKED_FOR[name]}"), name)
+    globals()[name] = found
+    return found

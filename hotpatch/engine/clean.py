@@ -1,7 +1,7 @@
 """What a clean process does: start the program from given sources as its server would, write down what
 came of it.
 
-Run as a script by `measure`.  One process loads the standard library, then forks one child for each start, so
+Run as a script by `start`.  One process loads the standard library, then forks one child for each start, so
 that all of them begin from the same memory.  Nothing of hotpatch beyond the describing modules is
 loaded, and those import the standard library alone: the program finds the process as a server would give it.
 """

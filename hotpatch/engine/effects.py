@@ -348,8 +348,3 @@ def origin_of(program: Program, module: str, owner: str, head: str) -> tuple[str
             target = unit.imported.module
             return None if program.has(target) else (target, unit.imported.attribute)
     return None
-
-
-def left(problems: Iterable[Problem], choices: Mapping[str, str]) -> tuple[Problem, ...]:
-    """Those that the author has not chosen to leave as they are."""
-    return tuple(p for p in problems if not p.choice or choices.get(p.choice) != "keep")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import marshal
 import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from attrs import define, field, frozen
@@ -55,6 +55,11 @@ class Problem:
     choice: str = ""
     """By which the author may say `keep`: leave this as it is in the process that runs.  Empty: no
     choice."""
+
+
+def problems_left(problems: Iterable[Problem], choices: Mapping[str, str]) -> tuple[Problem, ...]:
+    """Those that the author has not chosen to leave as they are."""
+    return tuple(p for p in problems if not p.choice or choices.get(p.choice) != "keep")
 
 
 @define(eq=False)

@@ -15,7 +15,7 @@ from .difference import Difference, hidden
 from .explain import explain
 from .graph import Graph, spoken
 from .match import Pair
-from .measurement import Measurement, Problem
+from .measurement import Measurement, Problem, problems_left
 from .shape import Step
 from .syntax_changes import Changes
 from .syntax_follow import Place
@@ -48,7 +48,7 @@ def plan(measurement: Measurement, choices: Mapping[str, str] | None = None) -> 
     """
     full = measurement.plan
     reasons = {problem.why for problem in measurement.problems}
-    reasons -= {problem.why for problem in effects.left(measurement.problems, choices or {})}
+    reasons -= {problem.why for problem in problems_left(measurement.problems, choices or {})}
     kept = [edit for edit in full.edits if edit.reason in reasons]
     if not kept:
         return full

@@ -21,7 +21,6 @@ from . import (
     carry_places,
     codes,
     collector,
-    effects,
     filled,
     frames,
     heap,
@@ -39,7 +38,7 @@ from .given import Given
 from .graph import APP
 from .living import living
 from .locate import Locator
-from .measurement import Measurement
+from .measurement import Measurement, problems_left
 from .merge import Merger
 from .reading import MISSING
 from .recorded import Note
@@ -124,7 +123,7 @@ def stage(
     the edit is laid onto the newest.  `transformers` carry state over that is in the way of the edit.
     Raises PatchRefused, with the reason, if it has no sound form here.
     """
-    if problems := effects.left(measurement.problems, choices or {}):
+    if problems := problems_left(measurement.problems, choices or {}):
         raise PatchRefused(problems[0].why)
     with collector.youngest_alone(), codes.remembering():
         return _stage(measurement, root, app, choices or {}, view, transformers)

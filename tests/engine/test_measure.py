@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import marshal
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -129,3 +131,15 @@ def test_a_damaged_measurement_is_refused(tmp_path: Path) -> None:
     for broken in (data[: len(data) // 2], b"", marshal.dumps([]), marshal.dumps({**rest, "edit": b"no"})):
         with pytest.raises(PatchRefused):
             Measurement.load(broken)
+
+
+def test_a_worker_loads_nothing_that_only_measuring_needs() -> None:
+    look = (
+        "import sys, hotpatch_agent.worker.start\n"
+        "print(sorted(name for name in sys.modules if name.startswith('hotpatch.engine.')))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True).stdout
+    assert "'hotpatch.engine.staged'" in loaded
+    assert not [
+        name for name in ("measuring", "planning", "start", "explain", "syntax_read") if f".{name}'" in loaded
+    ]
