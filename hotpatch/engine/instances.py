@@ -61,13 +61,17 @@ _NOTHING: Final = _Sets(set(), set(), set())
 class Lacking:
     """To be asked after the commit.  `functions` are those whose code changed, `ops` what was done;
     `is_ours` tells functions of the program from the standard library's, which Enum, for one, puts on
-    every class."""
+    every class.  `known` are ids of functions that were there before."""
 
     def __init__(
-        self, functions: Functions, ops: Sequence[Op], is_ours: Callable[[types.FunctionType], bool]
+        self,
+        functions: Functions,
+        ops: Sequence[Op],
+        is_ours: Callable[[types.FunctionType], bool],
+        known: Container[int],
     ) -> None:
         self.functions = functions
-        added = [f for op in ops for f in functions_in(op.after) if id(f) not in functions and is_ours(f)]
+        added = [f for op in ops for f in functions_in(op.after) if id(f) not in known and is_ours(f)]
         self.brought = tuple(added)
         self.added = {id(f) for f in added}
         edits = [(f, old, new) for f, old, new in functions.values()] + [(f, None, f.__code__) for f in added]

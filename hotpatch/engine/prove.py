@@ -20,6 +20,7 @@ from attrs import frozen
 from . import (
     asked_by_name,
     bound_arguments,
+    codes,
     factories,
     fields,
     handed_out,
@@ -142,7 +143,7 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note], loose: Collection[
     heap.forget_aliases()  # before a look at what lives keeps them
     objects = living()
     is_ours = World(staged.root).is_local
-    with decoded_once():
+    with decoded_once(), codes.remembering():
         findings = _of_objects(staged, objects, left_out, is_ours)
     findings += heap.outlived(staged.gone, objects, staged.view)
     gone, ours, values = _gone(staged), _own_records(staged), _values(staged)
@@ -157,43 +158,43 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note], loose: Collection[
 def _of_objects(
     staged: Staged, objects: Living, left_out: Collection[int], is_ours: Callable[[Any], bool]
 ) -> list[str]:
-    """Whether new code finds what it counts on in all that lives; of `left_out` it meets nothing."""
-    asked = Lacking(staged.functions, staged.ops, is_ours)
+    """Whether new code finds what it counts on in all that lives; of `left_out` it meets nothing.
+    Code that has only moved in its file is not new."""
+    functions = {i: each for i, each in staged.functions.items() if not codes.same_body(*each[1:])}
+    asked = Lacking(functions, staged.ops, is_ours, staged.functions)
     changing, staying = staged.exchanged, objects
     if changing or left_out:
         staying = objects.without(changing, left_out)
     findings = asked.find(staying, {*objects.own}, staged.view)
     carried_classes = {} if staged.carry is None else staged.carry.of_class
     findings += restated.outdated(
-        staged.functions,
+        functions,
         staying,
         {*objects.own},
         staged.view,
         staged.kept,
         carried_classes,
     )
-    findings += records.lacking(staged.functions, asked.brought, objects, is_ours)
-    findings += patterned.lacking(staged.functions, staged.ops, asked.brought, objects, is_ours)
-    findings += kinds.outdated(staged.functions, asked, objects)
-    findings += parts_lacking.lacking(
-        staged.functions, staged.ops, asked, staying, {*objects.own}, staged.view
-    )
-    findings += handed_out.outdated(staged.functions, staying, {*objects.own}, staged.view)
-    findings += orphans.left(staged.functions, staged.ops, staying, {*objects.own}, staged.view, is_ours)
+    findings += records.lacking(functions, asked.brought, objects, is_ours)
+    findings += patterned.lacking(functions, staged.ops, asked.brought, objects, is_ours)
+    findings += kinds.outdated(functions, asked, objects)
+    findings += parts_lacking.lacking(functions, staged.ops, asked, staying, {*objects.own}, staged.view)
+    findings += handed_out.outdated(functions, staying, {*objects.own}, staged.view)
+    findings += orphans.left(functions, staged.ops, staying, {*objects.own}, staged.view, is_ours)
     del staying
-    findings += tuples.outgrown(staged.functions, asked.brought, objects)
-    findings += put_otherwise.outdated(staged.functions, asked.brought, objects)
-    findings += factories.outgrown(staged.functions, staged.ops, objects)
+    findings += tuples.outgrown(functions, asked.brought, objects)
+    findings += put_otherwise.outdated(functions, asked.brought, objects)
+    findings += factories.outgrown(functions, staged.ops, objects)
     findings += fields.outlived(staged.ops, objects, staged.view)
     findings += shadowed.in_front(staged.ops, objects)
     findings += shadowed.behind(staged.ops, objects)
-    findings += kept_under.lost(staged.functions, staged.ops, objects, is_ours)
-    findings += bound_arguments.refused(staged.functions, staged.ops, objects, staged.built, staged.view)
+    findings += kept_under.lost(functions, staged.ops, objects, is_ours)
+    findings += bound_arguments.refused(functions, staged.ops, objects, staged.built, staged.view)
     findings += bound_arguments.outdated(staged.ops, objects)
     turn = partial(apply, staged.ops)
-    findings += hashed.lost(staged.functions, staged.ops, objects, turn)
-    findings += ordering.lost(staged.functions, staged.ops, objects, is_ours, turn)
-    findings += asked_by_name.gone(staged.functions, staged.ops, objects, objects.own, staged.view)
+    findings += hashed.lost(functions, staged.ops, objects, turn)
+    findings += ordering.lost(functions, staged.ops, objects, is_ours, turn)
+    findings += asked_by_name.gone(functions, staged.ops, objects, objects.own, staged.view)
     return findings
 
 
