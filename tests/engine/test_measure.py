@@ -7,12 +7,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import evolve
 
 from hotpatch import engine
-from hotpatch.engine import Measurement, Start
+from hotpatch.engine import Measurement, Start, measuring
+from hotpatch.engine import start as start_module
+from hotpatch.engine.start import Started
 from hotpatch.errors import PatchInvalid, PatchRefused, WrongPython
 from tests.agent.service import wait_until
 
@@ -143,3 +146,26 @@ def test_a_worker_loads_nothing_that_only_measuring_needs() -> None:
     assert not [
         name for name in ("measuring", "planning", "start", "explain", "syntax_read") if f".{name}'" in loaded
     ]
+
+
+LOADS = {
+    "by its name": ("import wave\n", [("wave",)]),
+    "by a name that is put together": ("__import__('wa' + 've')\n", [(), ("wave",)]),
+    "not at all": ("X = 2\n", [()]),
+}
+
+
+@pytest.mark.parametrize("how", LOADS)
+def test_standard_modules_that_the_process_has_are_loaded_beforehand_where_a_start_comes_to_load_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    text, expected = LOADS[how]
+    beforehand = []
+
+    def run(start: Start, *args: Any, **options: Any) -> list[Started]:
+        beforehand.append(start.preload)
+        return start_module.run(start, *args, **options)
+
+    monkeypatch.setattr(measuring, "run", run)
+    measured(tmp_path, "X = 1\n", text, preload=("wave", "sndhdr"))
+    assert beforehand == expected
