@@ -216,8 +216,8 @@ def following(
     """
     ops, stuck = list[Op](), list[Any]()
     for obj in objects.of(lambda cls: id(cls) in exchanged):
-        pair = exchanged[id(type(obj))]
-        if id(obj) in known:
+        pair = exchanged.get(id(type(obj)))
+        if pair is None or id(obj) in known:
             continue
         if id(type(obj)) in rigid:
             stuck.append(obj)

@@ -5,7 +5,7 @@ Asked of a list, every one of them would go through all objects; here it goes th
 through what it is about.
 
 Whoever asks who holds an object must leave out what holds it here (`own`).  An object that gets another class
-meanwhile stays where it was.
+meanwhile stays where it was; in a process that serves, another thread may give it one.
 """
 
 from __future__ import annotations

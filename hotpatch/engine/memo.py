@@ -132,9 +132,10 @@ def drop_cached(
         wanted[i] = {name: code for found in above for name, code in found.items()}
     for obj in objects.of(lambda cls: wanted.get(id(cls))):
         cls, space = type(obj), raw_dict(obj) or {}
-        for name in wanted[id(cls)].keys() & space.keys():
+        answered_by = wanted.get(id(cls), {})
+        for name in answered_by.keys() & space.keys():
             where = f"cached {qualname_of(cls)}.{name}"
-            if answers.may_hold_more(space[name], written, wanted[id(cls)][name]):
+            if answers.may_hold_more(space[name], written, answered_by[name]):
                 raise PatchRefused(
                     f"{where} of an object that lives may hold what came since, and the new code makes it "
                     "otherwise"
@@ -175,7 +176,7 @@ def drop_recalled(asked: Recalled, objects: Living, known: Sequence[Op], shapes:
             for i, cls in objects.classes.items()
         }
         concerned = objects.of(lambda cls: wanted[id(cls)])
-        of_objects += [(obj, name) for obj in concerned for name in wanted[id(type(obj))]]
+        of_objects += [(obj, name) for obj in concerned for name in wanted.get(id(type(obj)), ())]
     for obj, name in of_objects:
         space = raw_dict(obj) or {}
         is_known = name not in space or (id(obj), name) in dropped
