@@ -150,6 +150,7 @@ def main(path: str) -> None:
     with open(path) as file:
         job = json.load(file)
     sys.path[:] = [entry for entry in job["path"] if not is_in(job["home"], entry)]
+    os.chdir(os.sep)  # what is loaded for all of the starts may note the folder, which is that of one of them
     for name in job["preload"]:
         with contextlib.suppress(BaseException):  # what doesn't import here is not missed
             importlib.import_module(name)

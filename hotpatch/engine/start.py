@@ -128,7 +128,7 @@ def run(
     try:
         outs = [folder / f"start{number}" for number in range(len(roots))]
         job = {
-            "engine": str(SCRIPT.parent),
+            "engine": absolute(str(SCRIPT.parent)),
             "home": home,
             "path": [absolute(p) if p else home for p in start.path] or [home, *_own_path(start)],
             "argv": list(start.argv),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hotpatch import patching
 from hotpatch.engine.libraries import stored
 from hotpatch.plan import Effect
 from tests.engine.conftest import Program
@@ -305,3 +306,17 @@ def test_finders_of_the_program_that_come_in_another_order_are_the_reason(
     program.module("m")
     outcome = program.patch({"m.py": text.format(2, 1)})
     assert outcome.effect is Effect.RELOAD
+
+
+def test_what_a_library_noted_of_the_folder_when_it_was_loaded_is_no_difference(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new sources lie where the program runs: the old ones do not."""
+    text = "import multiprocessing.process\ndef f(): return 1\n"
+    program.runs({"m.py": text})
+    monkeypatch.chdir(program.root)
+    m = program.module("m")
+    (program.root / "m.py").write_text(text.replace("1", "2"))
+    outcome = patching.patch(program.before, program.root)
+    assert outcome, outcome.reasons
+    assert m.f() == 2
