@@ -6,6 +6,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -359,6 +360,28 @@ def test_a_reader_that_compaction_has_overtaken_goes_on_from_the_snapshot(tmp_pa
     late.refresh()
 
     assert late.state == history.state
+
+
+def test_a_reader_passes_over_what_was_written_late_under_a_number_that_a_compaction_had_freed(
+    tmp_path: Path,
+) -> None:
+    """Its writer takes that back, but may die before, or be about to."""
+    for name in ("ledger", "aside"):
+        (tmp_path / name).mkdir()
+    history, slow = grown(tmp_path / "ledger", 3), grown(tmp_path / "aside", 3)
+    reader = History(tmp_path / "ledger")
+    reader.refresh()
+    slow.append(started(99), "slow", at(99))
+    for number in range(3, 10):
+        history.append(started(number), ME, at(number))
+    history.compact(ME, at(30), after=1, keep=100)
+    for number in (1, 2, 3):
+        record_file(tmp_path / "ledger", number).unlink()
+    shutil.copyfile(record_file(tmp_path / "aside", 4), record_file(tmp_path / "ledger", 4))
+
+    reader.refresh()
+
+    assert reader.state == history.state
 
 
 def test_a_record_s_digest_is_that_of_its_canonical_json_without_it(tmp_path: Path) -> None:

@@ -173,7 +173,17 @@ class Ledger:
             # A compaction has overtaken us: start anew from its snapshot.
             self.seq, self._digest = 0, _START
             return self._read_first(numbers)
-        return self._read_on(newer) if newer or self.torn is not None else ()
+        if not newer and self.torn is None:
+            return ()
+        try:
+            return self._read_on(newer)
+        except LedgerDamaged:
+            # Who wrote late, under a number that a compaction had freed, has not taken that back yet, or died
+            # before it could: who comes new does not look below the snapshot either.
+            if self._last_snapshot(newer) is None:
+                raise
+            self.seq, self._digest = 0, _START
+            return self._read_first(numbers)
 
     def _read_first(self, numbers: list[int]) -> tuple[Record, ...]:
         start = self._last_snapshot(numbers)
