@@ -1,9 +1,10 @@
 """What a clean process does: start the program from given sources as its server would, write down what
 came of it.
 
-Run as a script by `start`.  One process loads the standard library, then forks one child for each start, so
-that all of them begin from the same memory.  Nothing of hotpatch beyond the describing modules is
-loaded, and those import the standard library alone: the program finds the process as a server would give it.
+Run as a script by `start`.  One process loads what the starts share of the standard library, then forks one
+child for each of them, so that all begin from the same memory.  Nothing of hotpatch beyond the describing
+modules is loaded, and those import the standard library alone: the program finds the process as a server
+would give it.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import functools
 import gc
 import itertools
 import types
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from . import codes, instructions
@@ -36,7 +36,7 @@ Handed = dict[str, set[str]]
 """By attribute, the names of what is put there: `.name` of the object's own, `name` of the module."""
 
 
-def outdated(functions: Functions, objects: Living, passed: set[int], view: View) -> list[str]:
+def outdated(functions: Functions, objects: Living, passed: Collection[int], view: View) -> list[str]:
     """Sentences, one for each class and attribute.  To be asked after the commit; `objects` are all that the
     collector tracks, `passed` are ids of what holds them for the sake of this question."""
     if not any(_may_hand_out(old) or _may_hand_out(new) for _, old, new in functions.values()):

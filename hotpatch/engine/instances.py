@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from hotpatch.ops import ABSENT, Op, SlotKind
@@ -103,7 +103,7 @@ class Lacking:
         self._given = self._given_from_outside([f for f, _, _ in edits])
         self._touched: dict[int, tuple[type, bool]] = {}
 
-    def find(self, objects: Living, passed: set[int], view: View) -> list[str]:
+    def find(self, objects: Living, passed: Collection[int], view: View) -> list[str]:
         """Sentences, one for each class of which an object lacks something.  `passed` are ids of what holds
         the objects for the sake of this question; what only the records of changes hold lives no more."""
         found: dict[tuple[str, tuple[str, ...]], list[Any]] = {}
@@ -306,7 +306,7 @@ def _lacks(obj: Any, wanted: frozenset[str], own: frozenset[str]) -> list[str]:
     )
 
 
-def only_recorded(objects: list[Any], passed: set[int], view: View, dead: Container[int] = ()) -> bool:
+def only_recorded(objects: list[Any], passed: Container[int], view: View, dead: Container[int] = ()) -> bool:
     """Does nobody hold them but the records of changes?  `passed` are ids of what holds them for the sake of
     this question, `dead` of what counts as a record.  Many are not asked about: whoever has many uses
     them."""

@@ -101,13 +101,12 @@ def _keeping(before: str, after: str, objects: Living) -> Iterator[type]:
 
 
 def _told(objects: Living, wanted: dict[int, dict[str, tuple[str, str] | None]]) -> Iterator[str]:
-    of_class = {
-        i: {n: w for base in mro_of(cls) for n, w in wanted.get(id(base), {}).items()}
-        for i, cls in objects.classes.items()
-    }
-    for obj in objects.of(lambda cls: of_class[id(cls)]):
+    def of_class(cls: type) -> dict[str, tuple[str, str] | None]:
+        return {n: w for base in mro_of(cls) for n, w in wanted.get(id(base), {}).items()}
+
+    for obj, names in objects.told(of_class):
         cls, held = type(obj), _held(obj)
-        for name, change in of_class[id(cls)].items():
+        for name, change in names.items():
             if change is None and held:
                 what = f"{name} under a name that" if name else "attributes under names that"
                 yield (

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from .frozen import all_objects
+
+T = TypeVar("T")
 
 
 class Living:
@@ -38,6 +40,13 @@ class Living:
         """Those of whose class this is true.  It is asked once for each class."""
         for i in [i for i, cls in self.classes.items() if wanted(cls)]:
             yield from self._by_class[i]
+
+    def told(self, ask: Callable[[type], T]) -> Iterator[tuple[Any, T]]:
+        """Those of whose class something is answered, each with the answer.  It is asked once for each class,
+        before the first of them."""
+        for i, answer in [(i, ask(cls)) for i, cls in self.classes.items()]:
+            if answer:
+                yield from ((obj, answer) for obj in self._by_class[i])
 
     def exactly(self, kind: type) -> Sequence[Any]:
         """Those of this class, not of classes below it."""

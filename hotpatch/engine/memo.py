@@ -125,14 +125,14 @@ def drop_cached(
 ) -> list[Op]:
     """Forget, on every instance that lives, what a cached property answered.  Raises PatchRefused where that
     may hold more than it was made of."""
-    ops = []
-    wanted: dict[int, dict[str, types.CodeType]] = {}
-    for i, cls in objects.classes.items() if properties else ():
+
+    def of_class(cls: type) -> dict[str, types.CodeType]:
         above = (properties.get(id(base), {}) for base in reversed(mro_of(cls)))
-        wanted[i] = {name: code for found in above for name, code in found.items()}
-    for obj in objects.of(lambda cls: wanted.get(id(cls))):
+        return {name: code for found in above for name, code in found.items()}
+
+    ops = []
+    for obj, answered_by in objects.told(of_class) if properties else ():
         cls, space = type(obj), raw_dict(obj) or {}
-        answered_by = wanted.get(id(cls), {})
         for name in answered_by.keys() & space.keys():
             where = f"cached {qualname_of(cls)}.{name}"
             if answers.may_hold_more(space[name], written, answered_by[name]):
@@ -170,13 +170,12 @@ def drop_recalled(asked: Recalled, objects: Living, known: Sequence[Op], shapes:
     of_objects, of_classes, measured = asked
     ops = list[Op]()
     dropped = measured | {(id(op.owner), op.key) for op in known if op.kind is SlotKind.INSTANCE}
+
+    def wanted(cls: type) -> set[str]:
+        return {name for base in mro_of(cls) for name in of_classes.get(id(base), ())}
+
     if of_classes:
-        wanted = {
-            i: {name for base in mro_of(cls) for name in of_classes.get(id(base), ())}
-            for i, cls in objects.classes.items()
-        }
-        concerned = objects.of(lambda cls: wanted[id(cls)])
-        of_objects += [(obj, name) for obj in concerned for name in wanted.get(id(type(obj)), ())]
+        of_objects += [(obj, name) for obj, names in objects.told(wanted) for name in names]
     for obj, name in of_objects:
         space = raw_dict(obj) or {}
         is_known = name not in space or (id(obj), name) in dropped

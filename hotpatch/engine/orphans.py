@@ -7,7 +7,7 @@ have these, and the new code counts on them.  Where nothing comes instead, such 
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from hotpatch.ops import ABSENT, Op, SlotKind
@@ -23,7 +23,7 @@ def left(
     functions: Functions,
     ops: Sequence[Op],
     objects: Living,
-    passed: set[int],
+    passed: Collection[int],
     view: View,
     is_ours: Callable[[Any], bool],
 ) -> list[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import types
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 from hotpatch.ops import ABSENT, Op, SlotKind
@@ -41,7 +41,7 @@ def lacking(
     ops: Sequence[Op],
     asked: Lacking,
     objects: Living,
-    passed: set[int],
+    passed: Collection[int],
     view: View,
 ) -> list[str]:
     """Sentences, one for each class and what is lacking.  To be asked after the commit; `passed` are ids of

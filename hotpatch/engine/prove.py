@@ -165,22 +165,15 @@ def _of_objects(
     changing, staying = staged.exchanged, objects
     if changing or left_out:
         staying = objects.without(changing, left_out)
-    findings = asked.find(staying, {*objects.own}, staged.view)
+    findings = asked.find(staying, objects.own, staged.view)
     carried_classes = {} if staged.carry is None else staged.carry.of_class
-    findings += restated.outdated(
-        functions,
-        staying,
-        {*objects.own},
-        staged.view,
-        staged.kept,
-        carried_classes,
-    )
+    findings += restated.outdated(functions, staying, objects.own, staged.view, staged.kept, carried_classes)
     findings += records.lacking(functions, asked.brought, objects, is_ours)
     findings += patterned.lacking(functions, staged.ops, asked.brought, objects, is_ours)
     findings += kinds.outdated(functions, asked, objects)
-    findings += parts_lacking.lacking(functions, staged.ops, asked, staying, {*objects.own}, staged.view)
-    findings += handed_out.outdated(functions, staying, {*objects.own}, staged.view)
-    findings += orphans.left(functions, staged.ops, staying, {*objects.own}, staged.view, is_ours)
+    findings += parts_lacking.lacking(functions, staged.ops, asked, staying, objects.own, staged.view)
+    findings += handed_out.outdated(functions, staying, objects.own, staged.view)
+    findings += orphans.left(functions, staged.ops, staying, objects.own, staged.view, is_ours)
     del staying
     findings += tuples.outgrown(functions, asked.brought, objects)
     findings += put_otherwise.outdated(functions, asked.brought, objects)

@@ -35,7 +35,7 @@ from .view import View
 def outdated(
     functions: Functions,
     objects: Living,
-    passed: set[int],
+    passed: Collection[int],
     view: View,
     kept: Collection[str] = (),
     carried: Collection[int] = (),
@@ -52,9 +52,8 @@ def outdated(
     outdated: dict[tuple[str, str], list[Any]] = {}
     names = {change.name for found in changes.values() for change in found}
     state = _set_elsewhere(names, objects)
-    of_class = {i: list(_of_class(cls, changes, carried)) for i, cls in objects.classes.items()}
-    for obj in objects.of(lambda cls: of_class[id(cls)]):
-        for change in of_class[id(type(obj))]:
+    for obj, found in objects.told(lambda cls: list(_of_class(cls, changes, carried))):
+        for change in found:
             is_state = isinstance(change.old, Constant) and change.name in state
             if not is_state and change.is_missed_by(_value(obj, change.name)):
                 outdated.setdefault((qualname_of(type(obj)), change.name), []).append(obj)

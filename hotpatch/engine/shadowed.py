@@ -42,13 +42,14 @@ def in_front(ops: Sequence[Op], objects: Living) -> list[str]:
             gained.setdefault(id(op.owner), set()).add(op.key)
     if not gained:
         return []
-    known: dict[int, set[str]] = {}
-    for i, cls in objects.classes.items():
+
+    def wanted(cls: type) -> set[str]:
         names = {name for base in mro_of(cls) for name in gained.get(id(base), ())}
-        known[i] = names - _set_by_its_methods(cls) if names else names
+        return names - _set_by_its_methods(cls) if names else names
+
     found: dict[tuple[str, str], None] = {}
-    for obj in objects.of(lambda cls: known[id(cls)]):
-        for name in known[id(type(obj))] & (raw_dict(obj) or {}).keys():
+    for obj, names in objects.told(wanted):
+        for name in names & (raw_dict(obj) or {}).keys():
             found[qualname_of(type(obj)), name] = None
     return [
         f"objects of {cls} that live have {name} of their own, in front of what their class gains"
@@ -65,15 +66,16 @@ def behind(ops: Sequence[Op], objects: Living) -> list[str]:
     } | _begin_to_go_first(ops, objects)
     if not gained:
         return []
-    known: dict[int, dict[str, frozenset[str]]] = {}
-    for i, cls in objects.classes.items():
+
+    def answered(cls: type) -> dict[str, frozenset[str]]:
         bases = {id(base) for base in mro_of(cls)}
         answers = {key: value for (owner, key), value in gained.items() if owner in bases}
-        known[i] = {k: kept for k, v in answers.items() if (kept := _keeps_in(v, k)) is not None}
+        return {k: kept for k, v in answers.items() if (kept := _keeps_in(v, k)) is not None}
+
     found: dict[tuple[str, str], None] = {}
-    for obj in objects.of(lambda cls: known[id(cls)]):
+    for obj, answers in objects.told(answered):
         space = raw_dict(obj) or {}
-        for name, kept in known[id(type(obj))].items():
+        for name, kept in answers.items():
             if name in space and kept.isdisjoint(space):
                 found[qualname_of(type(obj)), name] = None
     return [

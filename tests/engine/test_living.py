@@ -34,6 +34,19 @@ def test_an_object_is_found_by_its_class_and_by_those_above_it() -> None:
     assert not found.exactly(dict)
 
 
+def test_an_answer_for_a_class_comes_with_each_of_its_objects() -> None:
+    thing, special = Thing(), Special()
+    asked: list[type] = []
+
+    def ask(cls: type) -> str:
+        asked.append(cls)
+        return cls.__name__ if issubclass(cls, Thing) else ""
+
+    found = Living([thing, special, 1, 2, special])
+    assert list(found.told(ask)) == [(thing, "Thing"), (special, "Special"), (special, "Special")]
+    assert asked == [Thing, Special, int]
+
+
 def test_classes_are_told_apart_by_identity_alone() -> None:
     odd = Meta("Odd", (), {})()
     found = Living([odd, Thing()])

@@ -170,9 +170,7 @@ class Ledger:
             return self._read_first(numbers)
         newer = numbers[bisect.bisect_right(numbers, self.seq) :]
         if newer and newer[0] != self.seq + 1:
-            # A compaction has overtaken us: start anew from its snapshot.
-            self.seq, self._digest = 0, _START
-            return self._read_first(numbers)
+            return self._read_anew(numbers)  # a compaction has overtaken us
         if not newer and self.torn is None:
             return ()
         try:
@@ -182,8 +180,12 @@ class Ledger:
             # before it could: who comes new does not look below the snapshot either.
             if self._last_snapshot(newer) is None:
                 raise
-            self.seq, self._digest = 0, _START
-            return self._read_first(numbers)
+            return self._read_anew(numbers)
+
+    def _read_anew(self, numbers: list[int]) -> tuple[Record, ...]:
+        """From the last snapshot, as one that comes new."""
+        self.seq, self._digest = 0, _START
+        return self._read_first(numbers)
 
     def _read_first(self, numbers: list[int]) -> tuple[Record, ...]:
         start = self._last_snapshot(numbers)
