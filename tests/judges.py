@@ -33,6 +33,8 @@ class Judgement:
     met: int
     asked: int
     what: str
+    missed: tuple[str, ...]
+    """What was neither live nor meant to be refused, each with the reason that it has."""
 
     def line(self, name: str) -> str:
         counts = ", ".join(f"{verdict} {count}" for verdict, count in sorted(self.verdicts.items()))
@@ -41,7 +43,8 @@ class Judgement:
 
 def of_cases(results: list[dict[str, Any]]) -> Judgement:
     verdicts = Counter(result["verdict"] for result in results)
-    return Judgement(verdicts, sum(result["passed"] for result in results), len(results), "cases")
+    missed = tuple(f"{r['case']}: {r['verdict']}: {r['reason']}" for r in results if not r["passed"])
+    return Judgement(verdicts, len(results) - len(missed), len(results), "cases", missed)
 
 
 def of_releases(results: list[list[Any]]) -> Judgement:
@@ -49,7 +52,8 @@ def of_releases(results: list[list[Any]]) -> Judgement:
     asked = sum(
         len([word for word in line.split() if not word.startswith("CVE-")]) - 2 for line, *_ in results
     )
-    return Judgement(verdicts, sum(live for *_, live in results), asked, "steps live")
+    missed = tuple(f"{line}: {verdict}: {why}" for line, verdict, why, *_ in results if verdict != "live")
+    return Judgement(verdicts, sum(live for *_, live in results), asked, "steps live", missed)
 
 
 @frozen
@@ -104,10 +108,10 @@ def main() -> int:
         print(f"skipped: there are no judges in {options.shared}")
         return 0
     failed = False
-    lines = []
+    lines = list[str]()
     judges = [judge for judge in JUDGES if options.only in (None, judge.name)]
     for judge, found in hear(judges, options.shared.resolve()):
-        lines.append(found.line(judge.name))
+        lines += (found.line(judge.name), *(f"  {text}" for text in found.missed))
         failed |= found.met < judge.floor * found.asked or any(found.verdicts[bad] for bad in BAD)
     print("", *lines, sep="\n")
     return int(failed)

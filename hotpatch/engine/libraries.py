@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, Final
 
+from .mapped import Mapped
 from .reading import PLAIN, class_dict, class_module, is_python_class, qualname_of, raw_dict
 from .world import NOT_PROGRAMS, World
 
@@ -40,7 +41,7 @@ OF_THE_PROCESS: Final = frozenset(
 """What stands there is told by `settings`, or is what any program fills by running."""
 MOST_ITEMS: Final = 1000
 LONG: Final = 40
-_PLACE: Final = re.compile(r" at 0x[0-9a-fA-F]+")
+Say = Callable[[str], str]
 IN_THE_GRAPH: Final = ""
 """Told of what the graph of the same start tells of, and tells better."""
 
@@ -60,22 +61,26 @@ def variables(world: World, names: Collection[str], known: Collection[int]) -> d
 
     `known` are ids of objects that the graph tells of.  What is of the process is left out: `settings` tells.
     """
-    wanted = frozenset(names)
+    wanted, mapped = frozenset(names), Mapped()
+
+    def say(text: str) -> str:
+        return mapped.without_places(world.tidy(text))
+
     found: dict[str, str] = {}
     for name, module in _libraries(world):
         space = vars(module)
         for key, value in list(space.items()):
             if key not in wanted:
-                _tell_shortly(found, name, key, value, world, known)
+                _tell_shortly(found, name, key, value, say, known)
             elif not _fills_by_itself(name, key, value) and not _is_part(name, key, value):
-                _tell(found, f"{name}:{key}", value, world, known)
+                _tell(found, f"{name}:{key}", value, say, known)
         for cls in [v for v in list(space.values()) if issubclass(type(v), type) and class_module(v) == name]:
             place = qualname_of(cls)
             for key, value in list(class_dict(cls).items()):
                 if key in wanted:
-                    _tell(found, f"{name}:{place}.{key}", value, world, known)
+                    _tell(found, f"{name}:{place}.{key}", value, say, known)
                 elif type(value) is not types.FunctionType:  # most are
-                    _tell_shortly(found, name, f"{place}.{key}", value, world, known)
+                    _tell_shortly(found, name, f"{place}.{key}", value, say, known)
     return found
 
 
@@ -87,16 +92,16 @@ def _libraries(world: World) -> Iterator[tuple[str, types.ModuleType]]:
 
 
 def _tell_shortly(
-    found: dict[str, str], module: str, place: str, value: Any, world: World, known: Collection[int]
+    found: dict[str, str], module: str, place: str, value: Any, say: Say, known: Collection[int]
 ) -> None:
     """What a function of the library may set: what is plain, and what is plain in an object of its own."""
     kind = type(value)
     if place.rpartition(".")[2].startswith("__"):
         return
     if kind in PLAIN:
-        found[f"{module}:{place}"] = _brief(_said(repr(value), world))
+        found[f"{module}:{place}"] = _brief(say(repr(value)))
     elif class_module(kind) == module and is_python_class(kind):
-        told = IN_THE_GRAPH if id(value) in known else _brief(_said(_told(value), world))
+        told = IN_THE_GRAPH if id(value) in known else _brief(say(_told(value)))
         found[f"{module}:{place}"] = told
 
 
@@ -119,13 +124,8 @@ def _is_part(module: str, name: str, value: Any) -> bool:
     return issubclass(type(value), types.ModuleType) and sys.modules.get(f"{module}.{name}") is value
 
 
-def _tell(found: dict[str, str], name: str, value: Any, world: World, known: Collection[int]) -> None:
-    found[name] = IN_THE_GRAPH if id(value) in known else _said(_told(value), world)
-
-
-def _said(text: str, world: World) -> str:
-    """Without the places at which this process happens to have something: `str(object())` makes a mark."""
-    return _PLACE.sub(" at 0x", world.tidy(text))
+def _tell(found: dict[str, str], name: str, value: Any, say: Say, known: Collection[int]) -> None:
+    found[name] = IN_THE_GRAPH if id(value) in known else say(_told(value))
 
 
 def _told(value: Any) -> str:

@@ -320,3 +320,32 @@ def test_what_a_library_noted_of_the_folder_when_it_was_loaded_is_no_difference(
     outcome = patching.patch(program.before, program.root)
     assert outcome, outcome.reasons
     assert m.f() == 2
+
+
+def test_an_address_that_a_library_notes_is_no_difference(program: Program) -> None:
+    """ctypes notes where its own functions were mapped: two starts may agree by chance, and the third not."""
+    library = program.root.parent / "library"
+    library.mkdir()
+    (library / "noting.py").write_text(
+        "import pathlib, sys\n"
+        "old = 'return 1' in pathlib.Path(sys.path[0], 'm.py').read_text()\n"
+        "place = id(int) if old else id(str)\ndel old\n"
+    )
+    program.runs({"m.py": "import noting\ndef f(): return 1\n"})
+    sys.path.append(str(library))
+    m = program.module("m")
+    outcome = program.patch({"m.py": "import noting\ndef f(): return 2\n"})
+    assert outcome, outcome.reasons
+    assert m.f() == 2
+
+
+def test_a_large_number_that_is_no_address_is_the_reason(program: Program) -> None:
+    library = program.root.parent / "library"
+    library.mkdir()
+    (library / "numbering.py").write_text("last = 0\n")
+    sys.path.insert(0, str(library))
+    text = "import numbering\ndef f():\n    numbering.last = {}\nf()\n"
+    program.runs({"m.py": text.format(1 << 62)})
+    program.module("m")
+    outcome = program.patch({"m.py": text.format(1 << 61)})
+    assert outcome.effect is Effect.RELOAD and "numbering:last" in outcome.reasons[0]

@@ -1,0 +1,48 @@
+"""Numbers that say where a process has something in its memory, whatever it is.
+
+`ctypes` notes where its functions were mapped, `str(object())` where an object was: another number in each
+process, and two starts may agree by chance.  What the numbers say is the same in all of them: nothing.
+
+Linux tells what is mapped; elsewhere only a text that says `at 0x...` is known for what it is.
+"""
+
+from __future__ import annotations
+
+import bisect
+import re
+from typing import Final
+
+_PLACE: Final = re.compile(r" at 0x[0-9a-fA-F]+")
+_NUMBER: Final = re.compile(r"(?<![\w.])(?:0x[0-9a-f]{9,16}|[1-9][0-9]{9,19})(?![\w.])")
+"""What may be an address beyond the first four gigabytes, where numbers that mean something are as likely."""
+LEAST: Final = 1 << 32
+
+
+class Mapped:
+    """What is mapped when it is made."""
+
+    def __init__(self) -> None:
+        ranges = _ranges()
+        self._from = [start for start, _ in ranges]
+        self._to = [end for _, end in ranges]
+
+    def __contains__(self, number: int) -> bool:
+        at = bisect.bisect_right(self._from, number) - 1
+        return number >= LEAST and at >= 0 and number < self._to[at]
+
+    def without_places(self, text: str) -> str:
+        """The text, with the same words for each address that is in it."""
+        return _NUMBER.sub(self._told, _PLACE.sub(" at 0x", text))
+
+    def _told(self, found: re.Match[str]) -> str:
+        return "an address" if int(found[0], 0) in self else found[0]
+
+
+def _ranges() -> list[tuple[int, int]]:
+    """From and to, in order.  Without what is no memory of the process's own."""
+    try:
+        with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
+            pairs = [line.partition(" ")[0].partition("-") for line in maps]
+    except OSError:
+        return []
+    return sorted((int(start, 16), int(end, 16)) for start, _, end in pairs)
