@@ -47,6 +47,7 @@ def load_app(target: str) -> Any:
 def start(job: dict[str, Any]) -> dict[str, Any]:
     """Start the program; tell modules and application as a graph, and what went wrong."""
     from .awake import wake
+    from .bound import clocks, host
     from .graph import APP, Describer
     from .libraries import loggers, variables
     from .settings import exit_hooks, settings
@@ -54,13 +55,13 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
     from .witness import Witness
     from .world import World
 
-    root, home = job["root"], job["home"]
+    root, home, began = job["root"], job["home"], clocks()
     sys.path[:] = [root + p[len(home) :] if is_in(home, p) else p for p in job["path"]]
     sys.argv[:] = job["argv"]
     folder = job["cwd"]
     os.chdir(root + folder[len(home) :] if is_in(home, folder) else folder or root)
     from_source(root)
-    witness = Witness(root)
+    witness = Witness(root, job["salt"])
     failed: dict[str, str] = {}
     loaded: list[str] = []
     extra: dict[str, Any] = {}
@@ -106,6 +107,8 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
         },
         "effects": effects,
         "witnessed": witness.rows(world.tidy, say),
+        "asked": [(tuple(fact), *where) for fact, *where in witness.asked],
+        "host": tuple(host(began)),
         "outside": {
             name: getattr(module, "__file__", None) or ""
             for name, module in list(sys.modules.items())

@@ -183,6 +183,15 @@ def spoken(way: list[Step]) -> str:
     return ".".join(words)
 
 
+def place(graph: Graph, i: int) -> tuple[str, str]:
+    """(module, dotted name inside it) of a node."""
+    way = graph.way(i)
+    root = str(way[0])
+    if root.startswith("<"):
+        return "", spoken(way)
+    return root, spoken(["", *way[1:]]).lstrip(".")
+
+
 class Describer:
     """Makes a process's graph.  Reads only; the program must not run meanwhile (a clean process, a forked
     child)."""

@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, Final
 
-from .mapped import Mapped
+from .mapped import Mapped, ranges
 from .reading import PLAIN, class_dict, class_module, is_python_class, qualname_of, raw_dict
 from .world import NOT_PROGRAMS, World
 
@@ -61,7 +61,7 @@ def variables(world: World, names: Collection[str], known: Collection[int]) -> d
 
     `known` are ids of objects that the graph tells of.  What is of the process is left out: `settings` tells.
     """
-    wanted, mapped = frozenset(names), Mapped()
+    wanted, mapped = frozenset(names), Mapped(ranges())
 
     def say(text: str) -> str:
         return mapped.without_places(world.tidy(text))

@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import bisect
 import re
+from collections.abc import Sequence
 from typing import Final
 
 _PLACE: Final = re.compile(r" at 0x[0-9a-fA-F]+")
 _NUMBER: Final = re.compile(r"(?<![\w.])(?:0x[0-9a-f]{9,16}|[1-9][0-9]{9,19})(?![\w.])")
-"""What may be an address beyond the first four gigabytes, where numbers that mean something are as likely."""
+"""What may be an address."""
 LEAST: Final = 1 << 32
+"""Below the first four gigabytes numbers that mean something are as likely."""
+
+Ranges = Sequence[tuple[int, int]]
 
 
 class Mapped:
-    """What is mapped when it is made."""
+    """Memory of a process: from and to, in order."""
 
-    def __init__(self) -> None:
-        ranges = _ranges()
+    def __init__(self, ranges: Ranges) -> None:
         self._from = [start for start, _ in ranges]
         self._to = [end for _, end in ranges]
 
@@ -34,12 +37,22 @@ class Mapped:
         """The text, with the same words for each address that is in it."""
         return _NUMBER.sub(self._told, _PLACE.sub(" at 0x", text))
 
+    def is_in(self, value: object) -> bool:
+        """Is this an address, or a text with one in it?"""
+        if type(value) is int:
+            return value in self
+        return (
+            type(value) is str
+            and "0x" in value
+            and any(self._told(m) != m[0] for m in _NUMBER.finditer(value))
+        )
+
     def _told(self, found: re.Match[str]) -> str:
         return "an address" if int(found[0], 0) in self else found[0]
 
 
-def _ranges() -> list[tuple[int, int]]:
-    """From and to, in order.  Without what is no memory of the process's own."""
+def ranges() -> Ranges:
+    """What is mapped in this process, at this moment; nothing where nobody tells."""
     try:
         with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
             pairs = [line.partition(" ")[0].partition("-") for line in maps]

@@ -217,9 +217,9 @@ class Match:
         if self.old.parents[o][1] == KEPT_BY_FLAG:
             removed = [r for r in removed if not self._only_kept(r[1])]
         if self.noise:
-            matched = [m for m in matched if (n, m[1]) not in self.noise]
-            removed = [r for r in removed if (n, r[0]) not in self.noise]
-            added = [x for x in added if (n, x[0]) not in self.noise]
+            matched = [m for m in matched if not self._is_noise(n, m[1])]
+            removed = [r for r in removed if not self._is_noise(n, r[0])]
+            added = [x for x in added if not self._is_noise(n, x[0])]
         if removed or added:
             self.different.add(pair)
             if kind in FIXED:
@@ -247,6 +247,9 @@ class Match:
             yield co, cn
             if x[0] != y[0]:
                 yield from self._with_something_in_front(co, cn)
+
+    def _is_noise(self, n: int, step: Step) -> bool:
+        return (n, step) in self.noise or (is_sequence(step) and (n, order.ITEMS) in self.noise)
 
     def _with_something_in_front(self, o: int, n: int) -> Iterator[Pair]:
         """A method that is memoised from now on, or a function that nothing stands in front of any more: it

@@ -24,8 +24,9 @@ from .difference import Difference
 from .graph import Graph
 from .portions import cut, join
 from .shape import Step
+from .surroundings import Fact, same_here, told
 
-FORMAT: Final = 6
+FORMAT: Final = 7
 MOST_BYTES: Final = 1 << 30
 """No measurement is unpacked beyond this."""
 
@@ -53,13 +54,31 @@ class Problem:
     name: str
     why: str
     choice: str = ""
-    """By which the author may say `keep`: leave this as it is in the process that runs.  Empty: no
-    choice."""
+    """By which the author may say `answer`.  Empty: no choice."""
+    answer: str = "keep"
+    """`keep`: leave this as it is in the process that runs.  `rebuild`: take it as the new start has it."""
+    unless: tuple[Fact, ...] = ()
+    """Where all of these are so, there is no problem.  Empty: there is one."""
 
 
 def problems_left(problems: Iterable[Problem], choices: Mapping[str, str]) -> tuple[Problem, ...]:
-    """Those that the author has not chosen to leave as they are."""
-    return tuple(p for p in problems if not p.choice or choices.get(p.choice) != "keep")
+    """Those that are problems here, and that the author has not answered."""
+    return tuple(p for p in problems if not is_answered(p, choices) and (not p.unless or differing(p.unless)))
+
+
+def why_here(problem: Problem) -> str:
+    """The reason, with which of the facts are not so here."""
+    others = told(differing(problem.unless))
+    return f"{problem.why} ({others} is otherwise here)" if others else problem.why
+
+
+def differing(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+    """Those that are not so here."""
+    return tuple(fact for fact in facts if not same_here(fact))
+
+
+def is_answered(problem: Problem, choices: Mapping[str, str]) -> bool:
+    return problem.choice != "" and choices.get(problem.choice) == problem.answer
 
 
 @define(eq=False)
@@ -111,7 +130,7 @@ class Measurement:
             "source_root": self.source_root,
             "app": self.app,
             "opened": list(self.opened),
-            "problems": [(p.module, p.name, p.why, p.choice) for p in self.problems],
+            "problems": [_problem_out(p) for p in self.problems],
             "notes": list(self.notes),
             "sources": _pack(marshal.dumps(dict(self.sources))),
             "files": dict(self.files),
@@ -150,7 +169,7 @@ def _loaded(data: bytes) -> Measurement:
         app=rest["app"],
         opened=tuple(rest["opened"]),
         difference=_difference_in(join(marshal.loads(_unpack(rest["edit"])))),
-        problems=tuple(Problem(*p) for p in rest["problems"]),
+        problems=tuple(map(_problem_in, rest["problems"])),
         notes=tuple(rest["notes"]),
         sources=marshal.loads(_unpack(rest["sources"])),
         files=rest["files"],
@@ -160,6 +179,16 @@ def _loaded(data: bytes) -> Measurement:
         plan=Plan(tuple(map(_edit_in, rest["plan"][0])), tuple(rest["plan"][1])),
         proof=rest["proof"],
     )
+
+
+def _problem_out(problem: Problem) -> tuple[Any, ...]:
+    told = problem.module, problem.name, problem.why, problem.choice, problem.answer
+    return *told, [tuple(fact) for fact in problem.unless]
+
+
+def _problem_in(row: tuple[Any, ...]) -> Problem:
+    module, name, why, choice, answer, unless = row
+    return Problem(module, name, why, choice, answer, tuple(Fact(*fact) for fact in unless))
 
 
 def _edit_out(edit: Edit) -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from attrs import evolve
 
 from hotpatch.errors import NotStarted, PatchInvalid, PatchRefused
 
-from . import awake
+from . import awake, restless
 from .difference import Difference, derive, unchangeable
 from .effects import containers_touched, witnessed
 from .filled import filled
@@ -63,9 +64,12 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
         opened = tuple(sorted({*old.opened, *new.opened}))
         old, new, again = run(start, [old_root, new_root, new_root], opened=opened, stored=names)
     _must_start(changed & before.keys(), old, new, new_root)
-    effects = _of_process(start, (old_root, new_root), (old, new, again), opened, names)
+    old_again = cache(lambda: run(start, [old_root], opened=old.opened, stored=names)[0])
+    effects = _of_process(start, (old_root, new_root), (old, new, again), opened, names, old_again)
     seen, notes = witnessed(old, new, again)
-    noise = noise_between(new.graph, again.graph)
+    noisy = noise_between(new.graph, again.graph, new.host.memory)
+    apart = restless.told_apart(old, new, noisy, old_again)
+    noise = apart.noise(noisy)
     match = Match(old.graph, new.graph, noise)
     difference = derive(match)
     if sleeping := awake.sleepers(match, difference.replaced):
@@ -78,6 +82,7 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
     if doubled := _doubled(old.graph) or _doubled(new.graph):
         problems += [Problem("", "", why) for why in _imports_changed(before, after, changed, doubled)]
     problems += [Problem(old.graph.module(o), old.graph.path(o), why) for o, why in unchangeable(match)]
+    problems += restless.problems(new, apart)
     gone = tuple(
         sorted(n for n, file in old.local.items() if not Path(new_root, file).exists() and n not in new.local)
     )
@@ -99,7 +104,16 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
     )
     foresee = None if grader is None else grader(difference, old.graph, new.graph)
     loaded = {name for at in (old, new) for name in (*at.local, *map(module_name, at.local.values()))}
-    explain_it(measured, dict(before.values()), dict(after.values()), loaded, foresee, read)
+    explain_it(
+        measured,
+        dict(before.values()),
+        dict(after.values()),
+        loaded,
+        foresee,
+        read,
+        restless.places_kept(new.graph, apart),
+        new.asked,
+    )
     return measured
 
 
@@ -116,6 +130,7 @@ def _of_process(
     started: tuple[Started, Started, Started],
     opened: tuple[str, ...] | None,
     names: Sequence[str],
+    old_again: Callable[[], Started],
 ) -> list[Problem]:
     """What the new start makes of its process that the old one did not; without what libraries do that are
     imported for the first time, and without the finalizers of those that no longer are: these stay here, for
@@ -126,9 +141,9 @@ def _of_process(
 
     def with_modules(modules: Sequence[str]) -> list[Problem]:
         one, two, three = run(start, [roots[0], roots[1], roots[1]], modules, opened, stored=names)
-        return settings_problems(one, two, three, counting)
+        return settings_problems(one, two, three, counting, old_again)
 
-    found = settings_problems(old, new, again, counting)
+    found = settings_problems(old, new, again, counting, old_again)
     first, last = (sorted(set(a.outside) - set(b.outside)) for a, b in ((new, old), (old, new)))
     if found and first:
         found = with_modules(first)

@@ -2,24 +2,50 @@
 
 from __future__ import annotations
 
+from attrs import frozen
+
 from . import order
 from .graph import Graph
-from .match import Match
+from .mapped import Mapped, Ranges
+from .match import Match, is_sequence
 from .shape import Step
 
+Restless = frozenset[tuple[int, Step]]
 
-def noise_between(graph: Graph, again: Graph) -> frozenset[tuple[int, Step]]:
-    """Places of `graph` that are never the same twice: two starts of the same sources differ there."""
+
+@frozen
+class Noise:
+    """Places of a start, (node, step), that another start of the same sources has otherwise."""
+
+    values: Restless = frozenset()
+    """Something stands there each time, and never the same."""
+    names: Restless = frozenset()
+    """What stands there stands under another name each time, or not at all."""
+
+    @property
+    def places(self) -> Restless:
+        return self.values | self.names
+
+
+def noise_between(graph: Graph, again: Graph, memory: Ranges) -> Noise:
+    """Places of `graph`, whose start had this memory: an address is another each time, even where two starts
+    agree by chance."""
     match = Match(again, graph)
     other_code = {p for p in match.different if graph.nodes[p[1]][0] == "function"} - match.moved
     unsteady = match.replaced | other_code
-    noisy = {
+    values = {
         (pair[1], step)
         for pair, edges in match.edges.items()
         for _, step, child in edges
         if child in unsteady
     }
-    noisy |= {(pair[1], order.STEP) for pair in match.reordered}
+    names = {(pair[1], order.STEP) for pair in match.reordered}
     for changes in (match.added, match.removed):
-        noisy |= {(pair[1], step) for pair, steps in changes.items() for step, _ in steps}
-    return frozenset(noisy)
+        names |= {(pair[1], step) for pair, steps in changes.items() for step, _ in steps}
+    names |= {(i, order.ITEMS) for i, step in names if is_sequence(step)}
+    mapped = Mapped(memory)
+    places = {i for i, node in enumerate(graph.nodes) if node[0] == "plain" and mapped.is_in(node[1])}
+    if places:
+        held = {(i, step) for i, node in enumerate(graph.nodes) for step, child in node[2] if child in places}
+        values |= held - names
+    return Noise(frozenset(values), frozenset(names))

@@ -19,6 +19,9 @@ from .shape import Step
 STEP: Final = "order"
 """By which the order of a mapping is spoken of, where its items are spoken of by their keys."""
 
+ITEMS: Final = "items"
+"""By which those of a sequence are spoken of that has another number of them each time."""
+
 Matched = tuple[Step, Step, int, int]
 Child = tuple[Step, int]
 

@@ -10,16 +10,18 @@ from attrs import evolve
 from hotpatch.errors import PatchInvalid
 from hotpatch.plan import Edit, Effect, Grade, Plan
 
-from . import effects, order, passed_on
+from . import effects, from_surroundings, order, passed_on
 from .difference import Difference, hidden
 from .explain import explain
-from .graph import Graph, spoken
+from .graph import Graph, place, spoken
 from .match import Pair
-from .measurement import Measurement, Problem, problems_left
+from .measurement import Measurement, Problem, is_answered
+from .restless import made_otherwise
 from .shape import Step
+from .surroundings import Asked
 from .syntax_changes import Changes
 from .syntax_follow import Place
-from .syntax_reasons import explained
+from .syntax_reasons import explained, unexplained
 from .syntax_units import Known
 from .world import OUTSIDE
 
@@ -44,22 +46,35 @@ def plan(measurement: Measurement, choices: Mapping[str, str] | None = None) -> 
     """What applying the measured difference would do; what only the live process can tell (state that has
     changed meanwhile) comes from `stage` and `prove`.
 
-    `choices` are the bundle author's: what they say to keep is a note, no edit.
+    `choices` are the bundle author's: a problem that they answer is a note, no edit.  So is one that depends
+    on the process's surroundings.
     """
     full = measurement.plan
-    reasons = {problem.why for problem in measurement.problems}
-    reasons -= {problem.why for problem in problems_left(measurement.problems, choices or {})}
-    kept = [edit for edit in full.edits if edit.reason in reasons]
-    if not kept:
+    none = {
+        problem.why: problem
+        for problem in measurement.problems
+        if problem.unless or is_answered(problem, choices or {})
+    }
+    passed = [none[edit.reason] for edit in full.edits if edit.reason in none]
+    if not passed:
         return full
-    notes = tuple(f"left as it is, as the author chose: {edit.reason}" for edit in kept)
-    return Plan(tuple(edit for edit in full.edits if edit.reason not in reasons), (*full.notes, *notes))
+    edits = tuple(edit for edit in full.edits if edit.reason not in none)
+    return Plan(edits, (*full.notes, *(_passed(problem, choices or {}) for problem in passed)))
+
+
+def _passed(problem: Problem, choices: Mapping[str, str]) -> str:
+    if is_answered(problem, choices):
+        done = "left as it is" if problem.answer == "keep" else "taken from the new start"
+        return f"{done}, as the author chose: {problem.why}"
+    return f"where that is otherwise, new workers come instead: {problem.why}"
 
 
 VALUES = frozenset({"constant", "value", "function", "class", "import"})
 """Kinds of edits by which a name stands for something else."""
 
 COLLECTIONS = frozenset({"list", "dict", "set", "deque", "ordereddict", "defaultdict"})
+
+NOTHING_KEPT: Mapping[Place, bool] = {}
 
 Foresee = Callable[[Pair, Step | None], tuple[Grade, str]]
 """Tells how an edit will go in, and why if it is not beside the old code.  The step is None for a body."""
@@ -72,13 +87,16 @@ def explain_it(
     loaded: Collection[str],
     foresee: Foresee | None = None,
     known: Known | None = None,
+    kept: Mapping[Place, bool] = NOTHING_KEPT,
+    asked: Collection[Asked] = (),
 ) -> None:
     """Gives a measurement its plan, told by what in the sources (file to text) led to it, and the problems
     that only the sources show.  `loaded` are the program's modules that a start loads, `known` what has been
-    read of them.
+    read of them, `kept` is what stays as the process has it (`restless.places_kept`),
+    `asked` what the new start asked of its surroundings.
     """
     edits = list(_edits(measurement, foresee or _coarsely(measurement.difference)))
-    shapes = [_problem(problem, "shape") for problem in measurement.problems if not problem.choice]
+    shapes = [_problem(problem, "shape") for problem in measurement.problems if not _depends(problem)]
     measured = _plan([*shapes, *edits], (*measurement.notes, *_memoised(measurement.difference)))
     try:
         changes = explain(old, new, known)
@@ -91,10 +109,19 @@ def explain_it(
         found = effects.statements(changes, places, measurement.problems, accounted, loaded, starts)
         found += effects.opaque(changes, places, measurement.proof.new)
         found += _given_otherwise(measurement, changes, edits, accounted)
+        if kept or asked:
+            left = unexplained(changes, places)
+            found += dict.fromkeys(made_otherwise(changes, left, kept))
+            found += from_surroundings.problems(changes, edits, left, asked)
         measurement.problems += tuple(found)
         measured = explained(measured, changes)
-    chosen = [_problem(problem, "effect") for problem in measurement.problems if problem.choice]
+    chosen = [_problem(problem, "effect") for problem in measurement.problems if _depends(problem)]
     measurement.plan = evolve(measured, edits=(*measured.edits, *chosen))
+
+
+def _depends(problem: Problem) -> bool:
+    """Is it one unless the author, or the machine, says otherwise?"""
+    return problem.choice != "" or problem.unless != ()
 
 
 def _given_otherwise(
@@ -261,15 +288,6 @@ def _changed(difference: Difference, pair: Pair) -> str:
 def _line(graph: Graph, i: int) -> int | None:
     node: Any = graph.nodes[i]
     return node[3].first_line if node[0] == "function" else None
-
-
-def place(graph: Graph, i: int) -> tuple[str, str]:
-    """(module, dotted name inside it) of a node."""
-    way = graph.way(i)
-    root = str(way[0])
-    if root.startswith("<"):
-        return "", spoken(way)
-    return root, spoken(["", *way[1:]]).lstrip(".")
 
 
 def _below(name: str, step: Step) -> str:

@@ -17,10 +17,15 @@ FINALIZERS: Final = "process finalizers"
 
 
 def settings_problems(
-    old: Started, new: Started, again: Started, counts: Callable[[str], bool] = lambda name: False
+    old: Started,
+    new: Started,
+    again: Started,
+    counts: Callable[[str], bool],
+    old_again: Callable[[], Started],
 ) -> list[Problem]:
     """What the new start sets for its process otherwise than the old one.  `counts` tells of a number in a
-    library, `module:name`, whether it does nothing but count."""
+    library, `module:name`, whether it does nothing but count; `old_again` starts the old sources once more,
+    where something is another in each start of the new ones."""
     before, after, noise = _libraries_shared(old, new, again)
     after["codecs"] = _of_both(before.get("codecs"), after.get("codecs"))
     nowhere = [{*effects.pop(LEADING_NOWHERE, ())} for effects in (before, after, noise)]
@@ -31,7 +36,7 @@ def settings_problems(
     return [
         Problem("", "", f"{why}; {KEEP.format(f'process {name}')}", f"process {name}")
         for name in sorted(before.keys() | after.keys(), key=lambda name: (name == "libraries", name))
-        if (why := _setting(name, before.get(name), after.get(name), noise.get(name)))
+        if (why := _setting(name, before.get(name), after.get(name), noise.get(name), old_again))
     ]
 
 
@@ -44,7 +49,8 @@ def _without_dead_ends(before: dict[str, Any], after: dict[str, Any], nowhere: C
     """An entry of the import path that goes, and that leads nowhere, changes nothing where it stays."""
     name = "import path"
     gone = Counter(before.get(name, ())) - Counter(after.get(name, ()))
-    for effects in (before, after) if gone else ():
+    come = Counter(after.get(name, ())) - Counter(before.get(name, ()))
+    for effects in (before, after) if gone and not come else ():
         effects[name] = [entry for entry in effects[name] if entry not in gone or entry not in nowhere]
 
 
@@ -73,9 +79,13 @@ def _libraries_shared(*starts: Started) -> list[dict[str, Any]]:
     return found
 
 
-def _setting(name: str, old: Any, new: Any, again: Any) -> str:
-    if type(old) is type(new) is type(again):
-        old, new = _steady(old, new, again)
+def _setting(name: str, old: Any, new: Any, again: Any, old_again: Callable[[], Started]) -> str:
+    if type(old) is type(new) is type(again) is dict:
+        old, new = _steady_names(old, new, again, lambda: old_again().effects.get(name, {}))
+    elif type(old) is type(new) is type(again) is list:
+        old, new = _steady_items(old, new, again)
+    elif type(old) is type(new) is type(again) and new != again:
+        return ""
     if old == new:
         return ""
     if new is None:
@@ -85,24 +95,41 @@ def _setting(name: str, old: Any, new: Any, again: Any) -> str:
     return f"starting the new code changes the process: {name} {_told(old, new)}"
 
 
-def _steady(old: Any, new: Any, again: Any) -> tuple[Any, Any]:
-    """Both without what is never the same twice, as two starts of the new sources tell."""
-    if type(new) is dict:
-        restless = {name for name in new.keys() | again.keys() if new.get(name) != again.get(name)}
-        kept = [{name: part for name, part in of.items() if name not in restless} for of in (old, new)]
-        gone = kept[0].keys() - kept[1].keys()
-        if gone and len(gone) <= len(new.keys() - again.keys()):  # of another name each time
-            kept[0] = {name: part for name, part in kept[0].items() if name not in gone}
-        return kept[0], kept[1]
-    if type(new) is list:
-        fixed = Counter(new) & Counter(again)
-        loose = len(new) - fixed.total()
-        if not loose and len(new) == len(again):
-            return (old, new) if new == again else (sorted(old), sorted(new))
-        known = frozenset(fixed)
-        others = sum(1 for item in old if item not in known)
-        return [i for i in old if i in known or others > loose], [i for i in new if i in known]
-    return (old, new) if new == again else (new, new)
+Table = Mapping[str, str]
+
+
+def _steady_names(
+    old: Table, new: Table, again: Table, old_again: Callable[[], Table]
+) -> tuple[Table, Table]:
+    """Both without what is another in each start, of the old sources as well as of the new."""
+    restless = {name for name in new.keys() & again.keys() if new[name] != again[name]}
+    state = {name for name in restless & old.keys() if old[name] != new[name]}
+    if state:
+        more = old_again()
+        state -= {name for name in state if more.get(name) == old[name]}
+    gone, come = old.keys() - new.keys(), new.keys() - again.keys()
+    if gone and len(gone) <= len(come):  # of another name each time
+        old = _without(old, gone)
+    if len(come) <= len(gone):
+        state |= come
+    return _without(old, state), _without(new, state)
+
+
+def _without(table: Table, names: Collection[str]) -> Table:
+    return {name: text for name, text in table.items() if name not in names}
+
+
+def _steady_items(old: list[str], new: list[str], again: list[str]) -> tuple[list[str], list[str]]:
+    fixed = Counter(new) & Counter(again)
+    loose = len(new) - fixed.total()
+    if not loose and len(new) == len(again):
+        return (old, new) if new == again else (sorted(old), sorted(new))
+    known = frozenset(fixed)
+    others = sum(1 for item in old if item not in known)
+    return (
+        [item for item in old if item in known or others > loose],
+        [item for item in new if item in known or others < loose],
+    )
 
 
 def _told(before: Any, after: Any) -> str:

@@ -38,7 +38,7 @@ from .given import Given
 from .graph import APP
 from .living import living
 from .locate import Locator
-from .measurement import Measurement, problems_left
+from .measurement import Measurement, problems_left, why_here
 from .merge import Merger
 from .reading import MISSING
 from .recorded import Note
@@ -124,7 +124,7 @@ def stage(
     Raises PatchRefused, with the reason, if it has no sound form here.
     """
     if problems := problems_left(measurement.problems, choices or {}):
-        raise PatchRefused(problems[0].why)
+        raise PatchRefused(why_here(problems[0]))
     with collector.youngest_alone(), codes.remembering():
         return _stage(measurement, root, app, choices or {}, view, transformers)
 

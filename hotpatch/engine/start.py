@@ -6,6 +6,7 @@ import contextlib
 import json
 import marshal
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -18,8 +19,10 @@ from attrs import field, frozen
 
 from hotpatch.errors import PatchRefused
 
+from .bound import Host
 from .graph import APP, Graph
 from .shape import Step
+from .surroundings import Asked, Fact
 from .witness import Row
 from .world import INSTALLED, OUTSIDE, absolute
 
@@ -69,6 +72,9 @@ class Started:
     """What the start did outside of its memory."""
     outside: Mapping[str, str]
     """Modules that are not the program's, with their files."""
+    asked: tuple[Asked, ...] = field(repr=False)
+    """What the program asked of its surroundings."""
+    host: Host = field(repr=False)
 
     @property
     def opened(self) -> tuple[str, ...]:
@@ -139,6 +145,7 @@ def run(
             "preload": [*start.preload, *preload],
             "opened": None if opened is None else list(opened),
             "touched": list(touched),
+            "salt": secrets.token_hex(8),
             "stored": list(stored),
             "wake": marshal.dumps([list(way) for way in wake]).hex(),
             "starts": [
@@ -209,4 +216,6 @@ def _read(out: Path, errors: str) -> Started:
         data["effects"],
         tuple(map(tuple, data["witnessed"])),
         data["outside"],
+        tuple((Fact(*fact), function, file, line) for fact, function, file, line in data["asked"]),
+        Host(*data["host"]),
     )

@@ -18,6 +18,10 @@ import types
 from collections.abc import Callable
 from typing import Any, Final
 
+from . import surroundings
+from .surroundings import Asked
+from .world import INSTALLED
+
 EVENTS: Final = {
     "socket.connect": "connects to",
     "socket.bind": "listens on",
@@ -82,10 +86,14 @@ was given."""
 class Witness:
     """Sees from its making on until `end`."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, salt: str) -> None:
+        """`salt` is for the digests of what is asked."""
         self.seen: list[tuple[str, str, str, str, int, Any]] = []
         self.exits: list[tuple[Any, Any]] = []
         """Functions registered to be called at the exit, and their arguments, which C keeps to itself."""
+        self.asked: dict[Asked, None] = {}
+        """What the program asked of its surroundings."""
+        self._salt = salt
         self._root = root + os.sep
         self._thread = _thread.get_ident()
         self._on = True
@@ -93,6 +101,7 @@ class Witness:
         sys.addaudithook(self._hook)
         self.watch_threads()
         self._watch_exits()
+        self._ask = self._watch_environment()
 
     def watch_threads(self) -> None:
         """To be called again after a set-up that may have put calls of its own there, as gevent does: those
@@ -106,6 +115,7 @@ class Witness:
     def end(self) -> None:
         """An audit hook stays for good; it is silent from now on."""
         self._on = False
+        type(os.environ).__getitem__ = self._ask  # type: ignore[method-assign]
         for (module, name), (before, instead) in self._starters.items():
             if getattr(module, name) is instead:
                 setattr(module, name, before)
@@ -128,6 +138,29 @@ class Witness:
         register.__module__, register.__qualname__ = "atexit", "register"
         atexit.register = register
 
+    def _watch_environment(self) -> Callable[..., Any]:
+        ask = type(os.environ).__getitem__
+
+        def __getitem__(environ: Any, key: Any) -> Any:
+            name = os.fsdecode(key) if type(key) is bytes else str(key)
+            if self._sees() and name not in surroundings.SET_BY_US:
+                self._asks(surroundings.ENVIRONMENT, name)
+            return ask(environ, key)
+
+        type(os.environ).__getitem__ = __getitem__  # type: ignore[method-assign]
+        return ask
+
+    def _asks(self, kind: str, name: str) -> None:
+        self._on = False
+        try:
+            if len(self.asked) < MOST_EVENTS and (where := self._where(sys._getframe(2))):
+                self.asked[(surroundings.ask(kind, name, self._salt), *where)] = None
+        finally:
+            self._on = True
+
+    def _sees(self) -> bool:
+        return self._on and _thread.get_ident() == self._thread
+
     def _stand_before(self, module: Any, name: str) -> None:
         start: Callable[..., Any] = getattr(module, name)
 
@@ -139,8 +172,12 @@ class Witness:
         setattr(module, name, start_new_thread)
 
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self._on or _thread.get_ident() != self._thread or len(self.seen) >= MOST_EVENTS:
+        if not self._sees() or len(self.seen) >= MOST_EVENTS:
             return
+        if event == "socket.gethostname":
+            self._asks(surroundings.HOST, "")
+        elif event == "open" and _reads_beside(self._root, *arguments):
+            self._asks(surroundings.FILE, os.path.abspath(arguments[0]))  # noqa: PTH100
         self._on = False
         try:
             does = EVENTS.get(event) or ("writes the file" if event == "open" and _writes(*arguments) else "")
@@ -206,6 +243,15 @@ def _given(function: Any, arguments: Any = ()) -> Any:
 _TAKEN: Final = frozenset({"_target", "_args", "_kwargs"})
 _USUAL: Final = frozenset(vars(threading.Thread(name="usual")))
 """What any thread has of its own."""
+
+
+def _reads_beside(root: str, path: Any, mode: Any, flags: Any) -> bool:
+    """Is this a file that belongs neither to the program nor to what is installed?"""
+    if type(path) is not str or _writes(path, mode, flags):
+        return False
+    path = os.path.abspath(path)  # noqa: PTH100
+    passed = (root, "/dev/", "/proc/", "/sys/", os.path.dirname(os.__file__) + os.sep)  # noqa: PTH120
+    return not path.startswith(passed) and not any(f"{os.sep}{name}{os.sep}" in path for name in INSTALLED)
 
 
 def _writes(path: Any, mode: Any, flags: Any) -> bool:

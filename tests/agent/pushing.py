@@ -28,7 +28,8 @@ from tests.agent.service import Service, wait_until
 
 ENDS = (facts.Refused, facts.Failed, facts.Settled, facts.RolledBack, facts.Quarantined)
 
-_PREPARED: Final[dict[tuple[str, frozenset[tuple[str, str]], frozenset[tuple[str, str]]], Prepared]] = {}
+Texts = frozenset[tuple[str, str]]
+_PREPARED: Final[dict[tuple[str, Texts, Texts, Texts], Prepared]] = {}
 """Steps that were measured already.  The program, its old sources and its new ones say all there is to
 measure, and many tests push the same step."""
 
@@ -40,6 +41,8 @@ class Pusher:
     folder: Path
     service: home.Service = field(default=home.Service("shop", "test", "app:app"))
     version: int = 0
+    environment: Mapping[str, str] | None = None
+    """In which the program is measured; None: that of this process."""
     _key: keys.NewKey = field(factory=lambda: keys.generate("test", None))
 
     def make_home(self) -> Path:
@@ -86,7 +89,9 @@ class Pusher:
         return bundle.sign(bundle.build(release), self._key.signer)
 
     def _measured(self, old: Mapping[str, str], new: Mapping[str, str]) -> Prepared:
-        step = self.service.app, frozenset(old.items()), frozenset(new.items())
+        environment = self.environment
+        known = frozenset((environment or {}).items())
+        step = self.service.app, frozenset(old.items()), frozenset(new.items()), known
         if step not in _PREPARED:
             trees = []
             for name, files in (("old", old), ("new", new)):
@@ -96,7 +101,7 @@ class Pusher:
                     (tree / path).parent.mkdir(parents=True, exist_ok=True)
                     (tree / path).write_text(text)
                 trees.append(str(tree))
-            origin = Origin(trees[0], trees[1], self.folder, ".", self.service.app)
+            origin = Origin(trees[0], trees[1], self.folder, ".", self.service.app, environment=environment)
             _PREPARED[step] = prepare(origin, measured=True)
         return _PREPARED[step]
 

@@ -118,6 +118,25 @@ def test_a_release_goes_live_in_every_worker(shop: Shop) -> None:
     assert spool.waiting(shop.home.spool) == ()
 
 
+def test_a_release_may_be_measured_in_the_environment_of_the_service(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in (("old", "X = 1\n"), ("new", "import os\nX = os.environ['RETRIES']\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "wsgi.py").write_text(f"{text}def app(environ, start_response): return [X]\n")
+    trees = ("--from", str(tmp_path / "old"), "--to", str(tmp_path / "new"), "--app", "wsgi:app")
+    home = ("--home", str(shop.folder))
+    assert "no worker of shop is alive" in shop.run("plan", *trees, *home, "--as-service", code=24)
+    monkeypatch.setenv("RETRIES", "7")
+    shop.start({})
+    monkeypatch.delenv("RETRIES")
+
+    assert "KeyError: 'RETRIES'" in shop.run("plan", *trees, *home, code=33)
+    told = shop.run("plan", *trees, *home, "--as-service")
+    assert "follows from the environment variable RETRIES" in told
+    assert "Plan: 2 edits live, 0 reload, 0 refused." in told
+
+
 def test_push_in_json_tells_the_outcome_and_every_worker(shop: Shop) -> None:
     shop.start({}, {})
 

@@ -220,6 +220,34 @@ def test_what_is_never_the_same_twice_is_no_difference(program: Program) -> None
     assert effect is Effect.LIVE, reason
 
 
+RESTLESS = {
+    "a variable of a library": "json.QQ = random.random()",
+    "the environment": "os.environ['QQ'] = str(random.random())",
+    "a builtin": "builtins.N_ = random.random()",
+    "a hook's argument": "sys.excepthook = functools.partial(gone, random.random())",
+    "an exit hook's argument": "atexit.register(gone, random.random())",
+    "the import path": "sys.path.append(str(random.random()))",
+    "a context variable": "V.set(random.random())",
+    "a logger's level": "logging.getLogger('x.y').setLevel(random.randrange(1, 10**9))",
+}
+
+
+@pytest.mark.parametrize("what", RESTLESS)
+def test_what_comes_and_is_never_the_same_twice_is_the_reason(program: Program, what: str) -> None:
+    assert in_a_child(program, "pass", RESTLESS[what])[0] is Effect.RELOAD
+
+
+@pytest.mark.parametrize("what", RESTLESS)
+def test_what_is_never_the_same_twice_in_old_and_new_is_no_difference(program: Program, what: str) -> None:
+    effect, reason, _ = in_a_child(program, RESTLESS[what], RESTLESS[what] + "; x = 1")
+    assert effect is Effect.LIVE, reason
+
+
+def test_what_comes_to_be_never_the_same_twice_is_the_reason(program: Program) -> None:
+    effect, reason, _ = in_a_child(program, "json.QQ = 1", "json.QQ = random.random()")
+    assert effect is Effect.RELOAD and "json:QQ" in reason
+
+
 def test_where_a_library_has_had_an_object_is_no_difference(program: Program) -> None:
     """`SENTINEL = str(object())`: two starts may agree by chance, so that it is not known for noise."""
     text = "import json\ndef f():\n    json.SENTINEL = '<object object at 0x7f0000000{}>'\nf()\nX = {}\n"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
+from hotpatch.errors import BuildFailed, NoWorkerAlive
 from hotpatch_agent.cli.preparing import Origin
 from hotpatch_agent.decision.history import History
 from hotpatch_agent.decision.states import State
 from hotpatch_agent.home.folder import Home, open_home
+from hotpatch_agent.home.status import read_roll
+from hotpatch_agent.process.environment import environment_of
 
 
 def origin_of(
@@ -21,6 +25,7 @@ def origin_of(
     python: str,
     modules: tuple[str, ...],
     unread: tuple[str, ...],
+    as_service: bool,
     home: Path | None,
 ) -> Origin:
     """The two trees and how they start; what was not given comes from the home.  Raises a usage error if that
@@ -36,7 +41,24 @@ def origin_of(
         )
     if old is None:
         old = _deployed(here)
-    return Origin(old, new, repository, below, app, python, modules, unread)
+    environment = _environment(here) if as_service else None
+    return Origin(old, new, repository, below, app, python, modules, unread, environment)
+
+
+def _environment(home: Home | None) -> Mapping[str, str]:
+    """In which the service was started.  Raises `NoWorkerAlive`, `BuildFailed`."""
+    if home is None:
+        raise click.UsageError("--as-service asks for the service: say which by --home")
+    alive = read_roll(home.workers).alive
+    if not alive:
+        raise NoWorkerAlive(f"no worker of {home.service.name} is alive: start it, or leave --as-service out")
+    try:
+        return environment_of(alive[0].pid)
+    except OSError as problem:
+        raise BuildFailed(
+            f"the environment of {home.service.name}'s worker {alive[0].pid} can't be read: "
+            f"{problem.strerror}; run this as its user, or leave --as-service out"
+        ) from None
 
 
 def _deployed(home: Home | None) -> str:

@@ -35,6 +35,7 @@ def command(
     python: str,
     modules: tuple[str, ...],
     unread: tuple[str, ...],
+    as_service: bool,
     home: Path | None,
 ) -> int:
     """Show what applying a release would do, edit by edit.
@@ -51,7 +52,7 @@ def command(
         from hotpatch_agent.cli.origin import origin_of
         from hotpatch_agent.cli.preparing import prepare
 
-        origin = origin_of(old, new, repository, below, app, python, modules, unread, home)
+        origin = origin_of(old, new, repository, below, app, python, modules, unread, as_service, home)
         with terminal.busy("Starting and measuring both versions"):
             prepared = prepare(origin, measured=True)
         found, measured, left_out = prepared.plan, True, prepared.change.left_out

@@ -44,6 +44,8 @@ class Origin:
     """Modules that the program imports by names that can't be seen in its sources."""
     unread: tuple[str, ...] = ()
     """Patterns of files, no Python, that look as if the program read them, and that it doesn't."""
+    environment: Mapping[str, str] | None = None
+    """In which the program is started; None: that of this command."""
 
 
 @frozen
@@ -110,6 +112,11 @@ _OPTIONS: Final = (
         multiple=True,
         metavar="PATTERN",
         help="Files, no Python, that the program does not read, as 'static/*.map'; may be repeated.",
+    ),
+    click.option(
+        "--as-service",
+        is_flag=True,
+        help="Start the program in the environment of the service that runs here (--home), not in this one.",
     ),
 )
 
@@ -187,6 +194,7 @@ def _measure(
         modules=tuple(dict.fromkeys((*origin.modules, *late))),
         path=(str(old_root), *interpreter.path) if interpreter.path else (),
         python=interpreter.executable,
+        environment=origin.environment,
     )
     try:
         measurement = engine.measure(str(old_root), str(new_root), start, Foresight)
