@@ -64,3 +64,9 @@ class Op:
     """Its owner is one of many objects that follow a class: who takes the edit back looks for them anew."""
     filled_anew: bool = False
     """The place is emptied, and code fills it when it is next asked: that goes with the undo."""
+
+    @property
+    def name(self) -> str:
+        """The key, if it is a text, to be compared with others: keys may be objects of the program as well,
+        and these compare as they like."""
+        return self.key if type(self.key) is str else ""

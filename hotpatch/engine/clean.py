@@ -51,6 +51,7 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
     from .graph import APP, Describer
     from .libraries import loggers, variables
     from .settings import exit_hooks, settings
+    from .surroundings import HASHES, ask
     from .telling import OUTSIDE, Telling
     from .witness import Witness
     from .world import World
@@ -108,6 +109,7 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
         "effects": effects,
         "witnessed": witness.rows(world.tidy, say),
         "asked": [(tuple(fact), *where) for fact, *where in witness.asked],
+        "hashing": tuple(ask(HASHES, "", job["salt"])),
         "host": tuple(host(began)),
         "outside": {
             name: getattr(module, "__file__", None) or ""

@@ -53,7 +53,7 @@ def name_combinations(merger: Merger) -> None:
 def forget_combinations(merger: Merger) -> None:
     """Where members move to other values, a combination of old values is one of other members: nobody may
     have it."""
-    moved = {id(cls): cls for op in merger.ops if (cls := _moves(op.before, op.after, op.owner, op.key))}
+    moved = {id(cls): cls for op in merger.ops if (cls := _moves(op.before, op.after, op.owner, op.name))}
     for cls in moved.values():
         kept, named = class_dict(cls)[KEPT_BY_FLAG[1]], class_dict(cls)[_MEMBERS[1]].values()
         own = {id(member) for member in named}
@@ -65,9 +65,9 @@ def forget_combinations(merger: Merger) -> None:
                 merger.displaced[id(member)] = Note(member, None)
 
 
-def _moves(before: Any, after: Any, owner: Any, key: Any) -> Any:
+def _moves(before: Any, after: Any, owner: Any, name: str) -> Any:
     """The class of flags of which a member moves by this step."""
-    if key == "_value_" and issubclass(type(owner), enum.Flag):
+    if name == "_value_" and issubclass(type(owner), enum.Flag):
         return type(owner)
     both = type(before) is type(after) and issubclass(type(before), enum.Flag)
     return (

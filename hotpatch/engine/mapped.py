@@ -41,11 +41,7 @@ class Mapped:
         """Is this an address, or a text with one in it?"""
         if type(value) is int:
             return value in self
-        return (
-            type(value) is str
-            and "0x" in value
-            and any(self._told(m) != m[0] for m in _NUMBER.finditer(value))
-        )
+        return type(value) is str and any(self._told(found) != found[0] for found in _NUMBER.finditer(value))
 
     def _told(self, found: re.Match[str]) -> str:
         return "an address" if int(found[0], 0) in self else found[0]

@@ -12,11 +12,11 @@ from attrs import evolve
 
 from hotpatch.errors import NotStarted, PatchInvalid, PatchRefused
 
-from . import awake, restless
+from . import awake, hashes, restless
 from .difference import Difference, derive, unchangeable
 from .effects import containers_touched, witnessed
 from .filled import filled
-from .graph import Graph
+from .graph import Graph, place
 from .heap import names_of
 from .late import changed_modules, imports_of, late_modules, module_name, sources_below
 from .libraries import counts, stored
@@ -87,12 +87,14 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
         sorted(n for n, file in old.local.items() if not Path(new_root, file).exists() and n not in new.local)
     )
     problems += [Problem(name, "", why) for name, why in _bare_folders(gone, new)]
+    pruned = prune(difference)
+    problems += _hashed(start, new_root, new, again, pruned.new)
     measured = Measurement(
         python=this_python(),
         source_root=str(Path(new_root).absolute()),
         app=start.app,
         opened=tuple(sorted({*old.opened, *new.opened})),
-        difference=prune(difference),
+        difference=pruned,
         problems=tuple(problems),
         notes=tuple(notes),
         sources=_sources(new_root, new.local, changed),
@@ -111,7 +113,7 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
         loaded,
         foresee,
         read,
-        restless.places_kept(new.graph, apart),
+        restless.places_kept(new, apart),
         new.asked,
     )
     return measured
@@ -265,6 +267,20 @@ def _compiled(old_root: str, new_root: str, old: Started) -> Iterator[str]:
             yield f"the extension module {name} ({file}) goes, and a process can't unload a library"
         elif before.read_bytes() != after.read_bytes():
             yield f"the extension module {name} ({file}) becomes another, and a process can't load it again"
+
+
+def _hashed(start: Start, root: str, new: Started, again: Started, come: Graph) -> Iterator[Problem]:
+    """What comes and was made of a text's hash."""
+    if not hashes.numbers(come):
+        return
+    (otherwise,) = run(start.hashing_otherwise, [root], opened=new.opened)
+    for i in sorted(hashes.made_of_hashes(come, again.graph, otherwise.graph)):
+        module, name = place(new.graph, i)
+        why = (
+            f"{module}.{name} is made of a text's hash, and texts have other hashes here than where the "
+            "release was measured: set PYTHONHASHSEED for the service, and measure the release with it"
+        )
+        yield Problem(module, name, why, unless=(new.hashing,))
 
 
 def _sources(root: str, files: Mapping[str, str], changed: frozenset[str]) -> dict[str, str]:

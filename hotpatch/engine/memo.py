@@ -11,7 +11,7 @@ import dis
 import encodings
 import logging
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, Final
 
 from hotpatch.errors import PatchRefused
@@ -121,10 +121,13 @@ def _asked(held: Any) -> list[Any]:
 
 
 def drop_cached(
-    properties: Mapping[int, dict[str, types.CodeType]], objects: Living, written: Written
+    properties: Mapping[int, dict[str, types.CodeType]],
+    objects: Living,
+    written: Written,
+    measured: Container[tuple[int, str]],
 ) -> list[Op]:
-    """Forget, on every instance that lives, what a cached property answered.  Raises PatchRefused where that
-    may hold more than it was made of."""
+    """Forget, on every instance that lives, what a cached property answered, but for the answers that are
+    measured.  Raises PatchRefused where one may hold more than it was made of."""
 
     def of_class(cls: type) -> dict[str, types.CodeType]:
         above = (properties.get(id(base), {}) for base in reversed(mro_of(cls)))
@@ -134,6 +137,8 @@ def drop_cached(
     for obj, answered_by in objects.told(of_class) if properties else ():
         cls, space = type(obj), raw_dict(obj) or {}
         for name in answered_by.keys() & space.keys():
+            if (id(obj), name) in measured:
+                continue
             where = f"cached {qualname_of(cls)}.{name}"
             if answers.may_hold_more(space[name], written, answered_by[name]):
                 raise PatchRefused(

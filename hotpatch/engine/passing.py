@@ -114,7 +114,9 @@ class Passing:
 
     def _is_said(self, name: str) -> bool:
         """May the edit put an item of this name into a dictionary?"""
-        if any((op.kind is SlotKind.ITEM and op.key == name) or _has_key(op.after, name) for op in self._ops):
+        if any(
+            (op.kind is SlotKind.ITEM and op.name == name) or _has_key(op.after, name) for op in self._ops
+        ):
             return True
         return any(
             _said(new, name) > (0 if old is None else _said(old, name)) for _, old, new in self._changed

@@ -75,7 +75,7 @@ def _patterns(
 ) -> Iterator[tuple[Growth, Makes]]:
     gained: dict[int, tuple[dict[Any, Any], set[str]]] = {}
     for op in ops:
-        if op.kind is SlotKind.ITEM and type(op.owner) is dict and op.before is ABSENT and op.key in read:
+        if op.kind is SlotKind.ITEM and type(op.owner) is dict and op.before is ABSENT and op.name in read:
             gained.setdefault(id(op.owner), (op.owner, set()))[1].add(op.key)
         elif type(op.before) in _LISTS and type(op.after) in _LISTS:
             if op.kind in _NAMED:

@@ -365,6 +365,6 @@ def _values(staged: Staged) -> set[int]:
     """What its ops hold of what stood in a place before, and comes to stand there."""
     values = set[int]()
     for op in staged.ops:
-        kinds = (list, tuple, dict) if op.key == FIELDS[1] else (list, tuple)
+        kinds = (list, tuple, dict) if op.name == FIELDS[1] else (list, tuple)
         values |= {id(value) for value in (op.before, op.after) if type(value) in kinds}
     return values

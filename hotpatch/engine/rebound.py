@@ -39,7 +39,7 @@ def held(ops: Sequence[Op], functions: Functions, ours: set[int], view: View) ->
 def _shared_out(ops: Sequence[Op], functions: Functions) -> list[Op]:
     found = []
     for gone in (op for op in ops if op.after is ABSENT and type(op.before) is types.FunctionType):
-        takers = [op.owner for op in ops if op.key == gone.key and op.before is ABSENT]
+        takers = [op.owner for op in ops if op.name == gone.name and op.before is ABSENT]
         below = [cls for cls in takers if gone.owner in mro_of(cls)]
         if len(below) > 1 and id(gone.before) not in functions:
             found.append(gone)

@@ -115,10 +115,17 @@ def problems(started: Started, restless: Restless) -> Iterator[Problem]:
             yield Problem(module, name, why, unless=(ask(BOOT, "", secrets.token_hex(8)),))
 
 
-def places_kept(graph: Graph, restless: Restless) -> dict[Place, bool]:
-    """What stays, by its place in the sources, and whether it is a variable with a plain value."""
+def places_kept(started: Started, restless: Restless) -> dict[Place, bool]:
+    """What stays, by its place in the sources, and whether it is a variable with a plain value that says more
+    than where something is."""
+    graph = started.graph
+
+    def says_more(i: int, step: Step) -> bool:
+        value = _plain(graph, i, step)
+        return value is not None and not to_process(value, started.host)
+
     return {
-        said(graph, spot): graph.kind(spot[0]) in ("module", "class") and _plain(graph, *spot) is not None
+        said(graph, spot): graph.kind(spot[0]) in ("module", "class") and says_more(*spot)
         for spot in restless.kept
     }
 

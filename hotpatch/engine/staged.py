@@ -247,7 +247,7 @@ def _scan(
         merger.ops += following
         merger.ops += heap.variables(exchanged, world.local, world.view)
     merger.ops += memo.stale_caches(measurement.stale_names, merger.written, objects, merger.caches)
-    merger.ops += memo.drop_cached(cached, objects, merger.written)
+    merger.ops += memo.drop_cached(cached, objects, merger.written, asked[2])
     merger.ops += memo.drop_recalled(asked, objects, merger.ops, merger.shapes)
     merger.ops += given.ops(objects, merger.ops)
     merger.ops += memo.drop_told_of(merger.ops, merger.written)

@@ -130,6 +130,8 @@ def recalled(match: Match, difference: Difference, reach: Reach) -> tuple[tuple[
     Of objects made since the start the class is given: what they come to by way of it and of the module.
     """
     found, standing = list[tuple[int, str, bool]](), list[tuple[int, str, bool]]()
+    changing = list[tuple[int, str, bool]]()
+    """Answers of functions that change themselves, which a start has asked for."""
     asked = dict[int, list[tuple[str, int]]]()
     for pair in sorted(match.edges) if reach.changing else ():
         kind = match.old.kind(pair[0])
@@ -141,14 +143,15 @@ def recalled(match: Match, difference: Difference, reach: Reach) -> tuple[tuple[
             asked[cls] = list(_asked(match.new, cls))
         for name, function in asked[cls]:
             step = ("attr", name)
+            by_start = kind != "class" and (step in old or step in new)
             if (match.origin.get(function, -1), function) in reach.changing:
-                continue
-            if kind != "class" and (step in old or step in new):
+                changing += [(pair[0], name, True)] if by_start else []
+            elif by_start:
                 standing.append((pair[0], name, True))
             elif reach.by_function(function, pair):
                 found.append((pair[0], name, False))
     names = {name for _, name, _ in found}
-    return (*found, *(one for one in standing if one[1] in names))
+    return (*found, *changing, *(one for one in standing if one[1] in names))
 
 
 def _asked(graph: Graph, cls: int) -> Iterator[tuple[str, int]]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from hotpatch.errors import PatchRefused
 
@@ -56,6 +56,16 @@ class Start:
     seconds: float = 300.0
     """How long the starts may take before they are given up."""
 
+    @property
+    def given(self) -> dict[str, str]:
+        return dict(os.environ if self.environment is None else self.environment)
+
+    @property
+    def hashing_otherwise(self) -> Start:
+        """The same, where texts have other hashes."""
+        seed = "1" if self.given.get("PYTHONHASHSEED") != "1" else "2"
+        return evolve(self, environment=self.given | {"PYTHONHASHSEED": seed})
+
 
 @frozen
 class Started:
@@ -74,6 +84,8 @@ class Started:
     """Modules that are not the program's, with their files."""
     asked: tuple[Asked, ...] = field(repr=False)
     """What the program asked of its surroundings."""
+    hashing: Fact
+    """What it makes of texts."""
     host: Host = field(repr=False)
 
     @property
@@ -164,8 +176,7 @@ def _own_path(start: Start) -> list[str]:
 
 
 def _spawn(start: Start, job: Path) -> str:
-    environment = dict(os.environ if start.environment is None else start.environment)
-    environment.setdefault("PYTHONHASHSEED", "0")
+    environment = {"PYTHONHASHSEED": "0"} | start.given
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
     flags = [f"-{'O' * sys.flags.optimize}"] if sys.flags.optimize else []
     process = subprocess.Popen(
@@ -217,5 +228,6 @@ def _read(out: Path, errors: str) -> Started:
         tuple(map(tuple, data["witnessed"])),
         data["outside"],
         tuple((Fact(*fact), function, file, line) for fact, function, file, line in data["asked"]),
+        Fact(*data["hashing"]),
         Host(*data["host"]),
     )

@@ -17,6 +17,7 @@ ENVIRONMENT: Final = "environment variable"
 HOST: Final = "machine's name"
 FILE: Final = "file"
 BOOT: Final = "run of the machine"
+HASHES: Final = "way in which texts are hashed"
 SET_BY_US: Final = frozenset({"PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED"})
 """Variables that a clean start has for its own sake."""
 MOST: Final = 1 << 24
@@ -60,6 +61,8 @@ def _told(kind: str, name: str) -> bytes:
     if kind == ENVIRONMENT:
         value = os.environ.get(name)
         return NONE if value is None else os.fsencode(value)
+    if kind == HASHES:
+        return str(hash("hotpatch")).encode()
     if kind == HOST:
         return os.uname().nodename.encode()
     try:

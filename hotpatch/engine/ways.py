@@ -99,7 +99,7 @@ class Ways:
         elif issubclass(type(value), type):
             yield class_attribute(value, name)
         for op in self._ops:
-            if op.owner is value and op.key == name:
+            if op.owner is value and op.name == name:
                 yield op.after
 
     def _reached(self, value: Any) -> Iterator[Any]:

@@ -3,6 +3,8 @@ is measured."""
 
 from __future__ import annotations
 
+import pytest
+
 from .conftest import Program
 
 KEPT = """
@@ -42,3 +44,41 @@ def test_an_answer_that_the_process_asked_for_besides_is_a_reason(program: Progr
     assert (
         "cached Table.parts of an object that lives was made of what the new code changes" in outcome.reasons
     )
+
+
+ASKED = """
+import functools
+class Table:
+    @functools.cached_property
+    def size(self): return {size}
+table = Table()
+{asks}
+"""
+
+
+@pytest.mark.parametrize(("before", "after"), [("1", "2"), ("[1]", "[2]"), ("1", "None"), ("[1]", "(1, 2)")])
+@pytest.mark.parametrize("asks", ["table.size", "SIZE = table.size"])
+def test_an_answer_that_the_new_body_gives_otherwise_is_that_of_the_new_start(
+    program: Program, before: str, after: str, asks: str
+) -> None:
+    program.runs({"m.py": ASKED.format(size=before, asks=asks)})
+    m = program.module("m")
+    since = m.Table()
+    was = since.size
+    outcome = program.patch({"m.py": ASKED.format(size=after, asks=asks)})
+    assert outcome, outcome.reasons
+    assert m.table.size == since.size == m.Table().size == eval(after)
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert m.table.size == since.size == was
+
+
+@pytest.mark.parametrize(("before", "after"), [("pass", "table.size"), ("table.size", "pass")])
+def test_an_answer_that_one_start_alone_asked_for_is_as_in_the_new_one(
+    program: Program, before: str, after: str
+) -> None:
+    program.runs({"m.py": ASKED.format(size=1, asks=before)})
+    m = program.module("m")
+    outcome = program.patch({"m.py": ASKED.format(size=2, asks=after)})
+    assert outcome, outcome.reasons
+    assert m.table.size == 2

@@ -78,6 +78,7 @@ STAYS = {
     "an order": "X = dict.fromkeys(random.sample(range(99), 99))",
     "an address": "B = ctypes.create_string_buffer(8)\nX = ctypes.addressof(B)",
     "an address in a text": "B = ctypes.create_string_buffer(8)\nX = hex(ctypes.addressof(B))",
+    "an address of what changes, in a text": "X = f'lies at {id(made)}'",
     "addresses in a list": "B = ctypes.create_string_buffer(8)\nX = [ctypes.addressof(B)]",
     "the number of the process": "X = os.getpid()",
 }
@@ -85,7 +86,7 @@ STAYS = {
 
 @pytest.mark.parametrize("what", STAYS)
 def test_what_both_sources_make_anew_in_each_start_stays_as_it_is(program: Program, what: str) -> None:
-    text = f"import ctypes, os, random\n{STAYS[what]}\ndef f(): return "
+    text = f"import ctypes, os, random\ndef made(): return f()\n{STAYS[what]}\ndef f(): return "
     program.runs({"m.py": text + "1"})
     m = program.module("m")
     was, said = m.X, repr(m.X)
