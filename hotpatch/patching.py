@@ -103,6 +103,8 @@ def patch(
         return _failed(Effect.REFUSE, str(why))
     except PatchRefused as why:
         return _failed(Effect.RELOAD, str(why))
+    except Exception as error:  # noqa: BLE001  the outcome tells
+        return _failed(Effect.RELOAD, _unexpected("the measurement", error))
     return apply(measurement, home, app, choices, transformers, seconds)
 
 
@@ -136,7 +138,7 @@ def apply(
     planned = engine.plan(measurement, choices)
     try:
         written = authored.read(transformers)
-        staged = engine.stage(measurement, root, app, choices, transformers=written.transformers)
+        staged = _staged(measurement, root, app, choices, written)
         if findings := proven_aside(staged, seconds, written.handlers):
             return _failed(Effect.RELOAD, *findings, plan=planned)
         with refresh.begin(staged.ops, app=app, root=staged.root, extra=written.handlers) as round_:
@@ -149,6 +151,26 @@ def apply(
     importlib.invalidate_caches()
     linecache.checkcache()
     return Outcome(Effect.LIVE, planned, (), undo)
+
+
+def _staged(
+    measurement: engine.Measurement,
+    root: str,
+    app: Any,
+    choices: Mapping[str, str] | None,
+    written: authored.Authored,
+) -> engine.Staged:
+    """Nothing is visible of it, so nothing has to be taken back where it fails."""
+    try:
+        return engine.stage(measurement, root, app, choices, transformers=written.transformers)
+    except PatchRefused:
+        raise
+    except Exception as error:
+        raise PatchRefused(_unexpected("laying the edit onto this process", error)) from error
+
+
+def _unexpected(what: str, error: Exception) -> str:
+    return f"{what} failed: {type(error).__name__}: {error}"
 
 
 def proven_aside(

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from .reading import class_dict, mro_of, qualname_of
+from .reading import bases_of, class_dict, mro_of, qualname_of
 
 LEFT: Final = "__abstractmethods__"
 IS_ONE: Final = "__isabstractmethod__"
@@ -38,7 +38,7 @@ def of_later_classes(ops: Sequence[Op]) -> list[Op]:
 def _left(cls: type, comes: Mapping[tuple[int, str], Any], marks: Mapping[int, Any]) -> set[str]:
     """As `abc` works it out, once the steps are made."""
     names = {name for name, value in class_dict(cls).items() if _is_abstract(value, marks)}
-    for base in cls.__bases__:
+    for base in bases_of(cls):
         inherited = comes.get((id(base), LEFT), class_dict(base).get(LEFT))
         for name in inherited if type(inherited) is frozenset else ():
             values = (comes.get((id(c), name), class_dict(c).get(name, ABSENT)) for c in mro_of(cls))

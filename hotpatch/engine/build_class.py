@@ -54,7 +54,7 @@ class ClassMaker:
         if made is None:
             raise Unbuildable(f"the class {qualname} can't be built: C refuses its bases or layout")
         builder.made[n] = made
-        if isinstance(made, abc.ABCMeta):
+        if issubclass(type(made), abc.ABCMeta):
             _abc._abc_init(made)
         named = frozenset(attributes)
         origin = builder.difference.origin.get(n)

@@ -31,6 +31,7 @@ from .reading import (
     MAPPINGS,
     MISSING,
     PLAIN,
+    bases_of,
     class_dict,
     class_module,
     qualname_of,
@@ -232,7 +233,7 @@ _READS: Final[dict[SlotKind, Callable[[Op, View], Any]]] = {
     SlotKind.FUNCTION_DICT: lambda op, view: view.own(op.owner).get(op.key, ABSENT),
     SlotKind.GLOBAL: lambda op, view: view.name(op.owner, op.key, ABSENT),
     SlotKind.CLASS: _read_class,
-    SlotKind.BASES: lambda op, view: op.owner.__bases__,
+    SlotKind.BASES: lambda op, view: bases_of(op.owner),
     SlotKind.TYPE: lambda op, view: type(op.owner),
     SlotKind.INSTANCE: lambda op, view: (raw_dict(op.owner) or {}).get(op.key, ABSENT),
     SlotKind.MEMBER: lambda op, view: slot_value(op.key, op.owner),
@@ -257,7 +258,7 @@ def _as_expected(op: Op, forward: bool, view: View = PLAIN_VIEW) -> bool:
     wanted, found = (op.before if forward else op.after), current(op, view)
     if op.kind is SlotKind.ELEMENTS:
         wanted = list(wanted)
-        if isinstance(op.owner, set):
+        if issubclass(type(op.owner), set):
             return {id(x) for x in wanted} == {id(x) for x in found}
         return len(wanted) == len(found) and all(map(operator.is_, wanted, found))
     if op.kind is SlotKind.BASES:
@@ -284,7 +285,7 @@ def _same_defaults(wanted: Any, found: Any) -> bool:
 
 def _followed(op: Op, forward: bool, stand_ins: Mapping[int, Any] | None = None) -> Op:
     """A list that has gained or lost items meanwhile: the same change of it as it is now."""
-    if op.kind is not SlotKind.ELEMENTS or isinstance(op.owner, set) or _as_expected(op, forward):
+    if op.kind is not SlotKind.ELEMENTS or issubclass(type(op.owner), set) or _as_expected(op, forward):
         return op
     source, target = (op.before, op.after) if forward else (op.after, op.before)
     now = current(op)

@@ -24,7 +24,7 @@ from .graph import Graph
 from .instances import functions_in, only_recorded
 from .living import Living
 from .match import Pair
-from .reading import class_dict, class_module
+from .reading import bases_of, class_dict, class_module, mro_of, qualname_of
 from .recorded import OTHERS, RECORDS, recorded
 from .view import View
 
@@ -228,7 +228,7 @@ def following(
             kept = recorded(stuck, objects.own, view)
         for obj in stuck:
             if id(obj) not in kept:
-                name = exchanged[id(type(obj))][0].__qualname__
+                name = qualname_of(exchanged[id(type(obj))][0])
                 raise PatchRefused(
                     f"{name} gets another layout; objects of it made since the start can't follow"
                 )
@@ -260,9 +260,9 @@ def holders(
     records, dead = ours | {id(gone), *map(id, gone.values())}, {*gone, *loose}
     for obj, _ in gone.values():
         if issubclass(type(obj), type):
-            dead |= {id(obj.__mro__), id(obj.__bases__), *map(id, gc.get_referents(class_dict(obj)))}
+            dead |= {id(mro_of(obj)), id(bases_of(obj)), *map(id, gc.get_referents(class_dict(obj)))}
             left = [sub for sub in type.__subclasses__(obj) if _left_behind(sub)]
-            records |= {id(part) for sub in left for part in (sub, sub.__mro__, sub.__bases__)}
+            records |= {id(part) for sub in left for part in (sub, mro_of(sub), bases_of(sub))}
     forget_aliases()
     suspects, names = list[Any](), list[str]()
     records.add(id(suspects))

@@ -17,6 +17,7 @@ from typing import Any, Final
 from . import instructions, stacks
 from .frames import Blocker
 from .heap import Exchanged
+from .reading import class_name
 
 ENDS: Final = frozenset(f"STORE_{what}" for what in ("NAME", "GLOBAL", "ATTR", "SUBSCR", "FAST", "DEREF")) | {
     "POP_TOP",
@@ -69,7 +70,7 @@ def _may_name(name: str, cls: type, heir: type, frame: FrameType) -> bool:
     variable = frame.f_globals.get(name)
     if variable is cls:
         return True
-    if name != cls.__name__:
+    if name != class_name(cls):
         return False
     steps = dis.get_instructions(frame.f_code)
     ways = {step.opname for step in steps if step.opcode in dis.hasname and step.argval == name}

@@ -22,6 +22,7 @@ from .merge_sets import merge_set
 from .reading import (
     MAPPINGS,
     MISSING,
+    bases_of,
     class_attribute,
     class_dict,
     raw_dict,
@@ -201,8 +202,8 @@ def _merge_bases(merger: Merger, pair: Pair, live: Any, where: str) -> None:
         return
     wanted = tuple(merger.builder.make(c) for s, c in merger.new.nodes[pair[1]][2] if s[0] == "base")
     merger.rebased.add(id(live))
-    if live.__bases__ != wanted:
-        merger.emit(live, SlotKind.BASES, None, live.__bases__, wanted, f"{where} bases")
+    if bases_of(live) != wanted:
+        merger.emit(live, SlotKind.BASES, None, bases_of(live), wanted, f"{where} bases")
 
 
 def _merge_virtual(merger: Merger, pair: Pair, live: Any, where: str) -> None:

@@ -15,7 +15,7 @@ from hotpatch.ops import ABSENT, Op, SlotKind
 from . import codes
 from .instances import Functions, only_recorded
 from .living import Living
-from .reading import class_dict, class_module, qualname_of, resolve
+from .reading import class_dict, class_module, class_name, qualname_of, resolve
 from .view import View
 
 
@@ -67,7 +67,7 @@ def _brought(ops: Sequence[Op]) -> Iterator[type]:
 
 def _makes_another(functions: Functions, gone: type, is_ours: Callable[[Any], bool]) -> bool:
     """Does code that named the class name another one now?"""
-    name = gone.__name__
+    name = class_name(gone)
     for f, old, new in functions.values():
         before, after = codes.names_in(old), codes.names_in(new)
         come = [f.__globals__.get(other) for other in after - before] if name in before - after else []

@@ -56,7 +56,7 @@ from .living import Living, living
 from .match import Match, Pair, is_sequence
 from .memo import answers_of_modules, copies
 from .merge_objects import FIELDS
-from .reading import class_dict
+from .reading import class_dict, qualname_of
 from .recorded import Note
 from .staged import Staged
 from .view import PLAIN_VIEW, View
@@ -202,7 +202,7 @@ def _proven(match: Match) -> set[int]:
 def _gone(staged: Staged) -> dict[int, tuple[Any, str]]:
     """Objects that nothing should hold any more."""
     gone: dict[int, tuple[Any, str]] = {
-        i: (live, live.__qualname__) for i, (live, _) in staged.exchanged.items()
+        i: (live, qualname_of(live)) for i, (live, _) in staged.exchanged.items()
     }
     gone |= {i: (obj, f"{type(obj).__qualname__} object") for i, (obj, _) in staged.displaced.items()}
     return gone
@@ -220,7 +220,7 @@ def _unlinked(before: Graph, after: Graph) -> dict[int, Note]:
     """Classes that the program led to and does not any more: id to class and name."""
     still = {id(obj) for obj in after.objects or ()}
     return {
-        id(obj): Note(obj, obj.__qualname__)
+        id(obj): Note(obj, qualname_of(obj))
         for i, obj in enumerate(before.objects or ())
         if before.kind(i) == "class" and id(obj) not in still
     }

@@ -59,11 +59,12 @@ SEQUENCES: Final[tuple[type, ...]] = (tuple, list, collections.deque)
 
 class_dict: Final[Callable[[type], types.MappingProxyType[str, Any]]] = type.__dict__["__dict__"].__get__
 # Past a metaclass that has an attribute of that name or a `__getattribute__` of its own.
-mro_of: Final[Callable[[type], tuple[type, ...]]] = type.__dict__["__mro__"].__get__
 bases_of: Final[Callable[[type], tuple[type, ...]]] = type.__dict__["__bases__"].__get__
+mro_of: Final[Callable[[type], tuple[type, ...]]] = type.__dict__["__mro__"].__get__
 base_of: Final[Callable[[type], type | None]] = type.__dict__["__base__"].__get__
 flags_of: Final[Callable[[type], int]] = type.__dict__["__flags__"].__get__
 _qualname_of: Final[Callable[[type], str]] = type.__dict__["__qualname__"].__get__
+_name_of: Final[Callable[[type], str]] = type.__dict__["__name__"].__get__
 _SIZES: Final = [
     type.__dict__[name].__get__
     for name in ("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__")
@@ -74,6 +75,10 @@ _module_of: Final[Callable[[type], Any]] = type.__dict__["__module__"].__get__
 def qualname_of(cls: type) -> str:
     """Plain text: a class body may give a name that is of a class derived from `str`."""
     return str.__str__(_qualname_of(cls))
+
+
+def class_name(cls: type) -> str:
+    return str.__str__(_name_of(cls))
 
 
 def class_module(cls: type) -> str:

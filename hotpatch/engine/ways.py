@@ -16,7 +16,7 @@ from . import codes
 from .calls import TAKES_MORE, Call, callee
 from .constructors import makers_of
 from .frozen import holders_of
-from .reading import LRU, MISSING, class_attribute, held_by_method, is_python_class, raw_dict
+from .reading import LRU, MISSING, class_attribute, class_name, held_by_method, is_python_class, raw_dict
 
 MAKING: Final = frozenset({"__init__", "__new__", "__call__", "__class__"})
 _KIND: Final = frozenset({"isinstance", "issubclass"})
@@ -137,7 +137,7 @@ def _is_called(step: Any) -> bool:
 
 
 def _held_under(classes: Sequence[type]) -> frozenset[str]:
-    names = {cls.__name__ for cls in classes}
+    names = {class_name(cls) for cls in classes}
     for holder in holders_of(classes):
         space = holder if type(holder) is dict else None
         if space is None and is_python_class(type(holder)):

@@ -110,10 +110,10 @@ def _annotations(ops: Iterable[Op]) -> frozenset[int]:
     function's code and, in place, its annotations, which no call reads."""
     found = (
         op.owner.__annotations__
-        if isinstance(op.owner, FunctionType)
+        if issubclass(type(op.owner), FunctionType)
         else vars(op.owner).get("__annotations__")
         for op in ops
-        if isinstance(op.owner, FunctionType | type | ModuleType)
+        if issubclass(type(op.owner), FunctionType | type | ModuleType)
     )
     return frozenset(id(each) for each in found if type(each) is dict)
 
@@ -173,7 +173,7 @@ def of_code(before: CodeType, after: CodeType, changed: Iterable[str]) -> Verdic
 
 
 def _global(op: Op, functions: Sequence[FunctionType], code_of: CodeOf) -> Verdict:
-    if not isinstance(op.owner, ModuleType) and op.key not in LATE_GLOBAL:
+    if not issubclass(type(op.owner), ModuleType) and op.key not in LATE_GLOBAL:
         return Grade.BARRIER, f"{op.key} changes how the module itself answers", Form.NONE
     return of_global(op.key, map(code_of, functions))
 
@@ -195,11 +195,11 @@ def of_global(name: str, codes: Iterable[CodeType]) -> Verdict:
 
 def _class(op: Op) -> Verdict:
     owner: type = op.owner
-    if any(isinstance(value, MemberDescriptorType) for value in (op.before, op.after)):
+    if any(issubclass(type(value), MemberDescriptorType) for value in (op.before, op.after)):
         return _of_layout(op.key, owner.__qualname__)
     one_sided = op.before is ABSENT or op.after is ABSENT
     makes_or_breaks = one_sided or _switches_off(op.before) or _switches_off(op.after)
-    return of_attribute(op.key, owner.__qualname__, isinstance(owner, enum.EnumMeta), makes_or_breaks)
+    return of_attribute(op.key, owner.__qualname__, issubclass(type(owner), enum.EnumMeta), makes_or_breaks)
 
 
 def of_attribute(name: str, owner: str, of_enum: bool, makes_or_breaks: bool) -> Verdict:

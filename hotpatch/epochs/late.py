@@ -14,16 +14,16 @@ def set_metadata(form: Form, owner: Any, key: str, value: Any) -> None:
     """Set a doc, an annotation, a name; does nothing for changes of another form."""
     if form is not Form.LATE:
         return
-    if isinstance(owner, dict):
+    if issubclass(type(owner), dict):
         if key is None:  # no key of it: the order of all
             putting_in_order(owner, [each for each in value if each in owner])()
         elif value is ABSENT:
             owner.pop(key, None)
         else:
             owner[key] = value
-    elif isinstance(owner, FunctionType):
+    elif issubclass(type(owner), FunctionType):
         setattr(owner, key, None if value is ABSENT else value)
-    elif isinstance(owner, type):
+    elif issubclass(type(owner), type):
         if value is not ABSENT:
             type.__setattr__(owner, key, value)
         elif key in vars(owner):

@@ -98,7 +98,7 @@ class ClassAttribute:
 
     def push(self, epoch: int, value: Any) -> None:
         present = vars(self.owner).get(self.name, ABSENT)
-        if len(self.history) > 1 and not isinstance(present, Member):
+        if len(self.history) > 1 and not issubclass(type(present), Member):
             self.history = history.begun(present)  # the application has set it meanwhile
         self.history = history.pushed(self.history, epoch, value)
         self._put()
@@ -119,7 +119,7 @@ class ClassAttribute:
             data = any(is_data_descriptor(entry.value) for entry in self.history)
             kind = DataMember if data else Member
             type.__setattr__(self.owner, self.name, kind(self.owner, self.name, self.history))
-        elif not isinstance(present, Member):
+        elif not issubclass(type(present), Member):
             return  # the application has set it meanwhile: that is state, and stays
         elif self.history[0].value is ABSENT:
             type.__delattr__(self.owner, self.name)

@@ -63,9 +63,9 @@ class Newest:
     def attributes(self, cls: type) -> Mapping[str, Any]:
         own: Mapping[str, Any] = _attributes_of(cls)
         seen = dict(own)
-        if not any(isinstance(value, Member) for value in seen.values()):
+        if not any(issubclass(type(value), Member) for value in seen.values()):
             return own
-        found = {k: v.newest() if isinstance(v, Member) else v for k, v in seen.items()}
+        found = {k: v.newest() if issubclass(type(v), Member) else v for k, v in seen.items()}
         return {k: v for k, v in found.items() if v is not ABSENT}
 
     def code(self, function: FunctionType) -> CodeType:

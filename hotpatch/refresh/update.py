@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-from hotpatch.engine.reading import class_module, raw_dict
+from hotpatch.engine.reading import class_module, qualname_of, raw_dict
 from hotpatch.engine.view import PLAIN_VIEW, View
 from hotpatch.engine.world import local_modules
 from hotpatch.ops import Op, SlotKind
@@ -91,7 +91,7 @@ class Update:
         for op in self.ops:
             went, comes = (op.after, op.before) if self.undo else (op.before, op.after)
             classes = issubclass(type(comes), type) and issubclass(type(went), type)
-            if classes and went.__qualname__ == comes.__qualname__:
+            if classes and qualname_of(went) == qualname_of(comes):
                 found[id(comes)] = comes
         return found
 
@@ -108,9 +108,9 @@ class Update:
             if op.kind is SlotKind.GLOBAL:
                 found.add((op.owner.__name__, op.key))
             elif op.kind is SlotKind.CLASS:
-                found.add((class_module(op.owner), f"{op.owner.__qualname__}.{op.key}"))
+                found.add((class_module(op.owner), f"{qualname_of(op.owner)}.{op.key}"))
             elif op.kind is SlotKind.BASES:
-                found.add((class_module(op.owner), op.owner.__qualname__))
+                found.add((class_module(op.owner), qualname_of(op.owner)))
             elif op.kind is SlotKind.MODULE:
                 found.add((op.key, ""))
         found |= {(f.__module__, f.__qualname__) for f in self.functions.values()}
