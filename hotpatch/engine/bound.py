@@ -37,14 +37,28 @@ def host(began: tuple[float, ...]) -> Host:
     return Host(os.getpid(), ranges(), tuple(zip(began, clocks(), strict=True)))
 
 
-def to_process(value: Any, of: Host) -> str:
-    """What of that process the value says; empty if nothing."""
-    text = str(value) if type(value) in (int, str) else ""
-    if re.search(rf"(?<!\d){of.pid}(?!\d)", text):
-        return "the number of the process"
-    if Mapped(of.memory).is_in(value):
-        return "an address in memory"
-    return ""
+def has_pid(value: Any, of: Host, other: Any, another: Host) -> bool:
+    """Is this the number of its process, or a text with it, as `other` in the same place of another start is?
+    A number by itself may be there by chance."""
+    if type(value) is int:
+        return value == of.pid and other == another.pid
+    if type(value) is str and type(other) is str:
+        pids = str(of.pid), str(another.pid)
+        return pids in zip(_NUMBERS.findall(value), _NUMBERS.findall(other), strict=False)
+    return False
+
+
+_NUMBERS: Final = re.compile(r"[0-9]+")
+
+
+def is_address(value: Any, of: Host) -> bool:
+    """Does it say where something is in that process?  In a text it serves as a name."""
+    return type(value) is int and Mapped(of.memory).is_in(value)
+
+
+def says_where(value: Any, of: Host) -> bool:
+    """The same, or a text that says so."""
+    return Mapped(of.memory).is_in(value)
 
 
 def to_machine(value: Any, of: Host) -> bool:

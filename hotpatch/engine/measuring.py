@@ -82,7 +82,7 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
     if doubled := _doubled(old.graph) or _doubled(new.graph):
         problems += [Problem("", "", why) for why in _imports_changed(before, after, changed, doubled)]
     problems += [Problem(old.graph.module(o), old.graph.path(o), why) for o, why in unchangeable(match)]
-    problems += restless.problems(new, apart)
+    problems += restless.problems(new, again, apart, noisy)
     gone = tuple(
         sorted(n for n, file in old.local.items() if not Path(new_root, file).exists() and n not in new.local)
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
 
 from . import order
 from .graph import Graph
@@ -21,6 +24,8 @@ class Noise:
     """Something stands there each time, and never the same."""
     names: Restless = frozenset()
     """What stands there stands under another name each time, or not at all."""
+    others: Mapping[tuple[int, Step], Any] = field(factory=dict)
+    """What is plain in the other start, by the place."""
 
     @property
     def places(self) -> Restless:
@@ -33,12 +38,13 @@ def noise_between(graph: Graph, again: Graph, memory: Ranges) -> Noise:
     match = Match(again, graph)
     other_code = {p for p in match.different if graph.nodes[p[1]][0] == "function"} - match.moved
     unsteady = match.replaced | other_code
-    values = {
-        (pair[1], step)
+    others = {
+        (pair[1], step): again.nodes[child[0]][1] if again.kind(child[0]) == "plain" else None
         for pair, edges in match.edges.items()
         for _, step, child in edges
         if child in unsteady
     }
+    values = set(others)
     names = {(pair[1], order.STEP) for pair in match.reordered}
     for changes in (match.added, match.removed):
         names |= {(pair[1], step) for pair, steps in changes.items() for step, _ in steps}
@@ -48,4 +54,4 @@ def noise_between(graph: Graph, again: Graph, memory: Ranges) -> Noise:
     if places:
         held = {(i, step) for i, node in enumerate(graph.nodes) for step, child in node[2] if child in places}
         values |= held - names
-    return Noise(frozenset(values), frozenset(names))
+    return Noise(frozenset(values), frozenset(names), others)

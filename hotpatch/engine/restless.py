@@ -15,7 +15,7 @@ from typing import Final
 from attrs import frozen
 
 from . import order
-from .bound import to_machine, to_process
+from .bound import has_pid, is_address, says_where, to_machine
 from .effects import KEEP
 from .graph import Graph, place, spoken
 from .match import Match, is_sequence
@@ -95,15 +95,20 @@ def _is_item(step: Step) -> bool:
     return not (type(step) is tuple and step[0] in ("name", "attr"))
 
 
-def problems(started: Started, restless: Restless) -> Iterator[Problem]:
+def problems(started: Started, again: Started, restless: Restless, noise: Noise) -> Iterator[Problem]:
     """Why what comes can't be taken from this start, of the new sources."""
     graph, host = started.graph, started.host
-    kept = min((_where(*said(graph, spot)) for spot in restless.kept), default="")
+    kept = min((_where(*said(graph, s)) for s in restless.kept if not _says_where(started, s)), default="")
     for i, step in sorted(restless.come | restless.inside, key=str):
         module, name = said(graph, (i, step))
         where, value = _where(module, name), _plain(graph, i, step)
-        if of := to_process(value, host):
-            yield Problem(module, name, f"{where} has {of} in it, and that of another process says nothing")
+        if has_pid(value, host, noise.others.get((i, step)), again.host):
+            why = f"{where} has the number of the process in it, and that of another process says nothing"
+            yield Problem(module, name, why)
+        elif is_address(value, host):
+            yield Problem(
+                module, name, f"{where} is an address in memory, and that of another process is none"
+            )
         elif kept and not _of_a_library(graph, i):
             why = (
                 f"{where} is another in each start, and may be made of {kept}, which stays as the process "
@@ -120,12 +125,11 @@ def places_kept(started: Started, restless: Restless) -> dict[Place, bool]:
     than where something is."""
     graph = started.graph
 
-    def says_more(i: int, step: Step) -> bool:
-        value = _plain(graph, i, step)
-        return value is not None and not to_process(value, started.host)
+    def is_value(spot: Spot) -> bool:
+        return _plain(graph, *spot) is not None and not _says_where(started, spot)
 
     return {
-        said(graph, spot): graph.kind(spot[0]) in ("module", "class") and says_more(*spot)
+        said(graph, spot): graph.kind(spot[0]) in ("module", "class") and is_value(spot)
         for spot in restless.kept
     }
 
@@ -168,6 +172,10 @@ def said(graph: Graph, spot: Spot) -> tuple[str, str]:
 
 def _where(module: str, name: str) -> str:
     return f"{module}.{name}" if module else name
+
+
+def _says_where(started: Started, spot: Spot) -> bool:
+    return says_where(_plain(started.graph, *spot), started.host)
 
 
 def _plain(graph: Graph, i: int, step: Step) -> object:

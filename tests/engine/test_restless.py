@@ -100,7 +100,6 @@ OF_THE_PROCESS = {
     "a text with it": ("f'worker-{os.getpid()}'", "number of the process"),
     "where something lies": ("ctypes.addressof(B)", "address"),
     "where something lies, in a list": ("[ctypes.addressof(B)]", "address"),
-    "a text with that": ("hex(ctypes.addressof(B))", "address"),
     "it in a new object": ("C(os.getpid())", "number of the process"),
 }
 
@@ -115,6 +114,25 @@ def test_what_says_something_of_one_process_is_not_taken_from_another(program: P
     outcome = program.patch({"m.py": f"{text}X = {value}\n"})
     assert outcome.effect is Effect.RELOAD and reason in outcome.reasons[0]
     assert m.X is None
+
+
+def test_an_address_in_a_text_serves_as_a_name(program: Program) -> None:
+    text = "def f(): return 1\nX = {}\n"
+    program.runs({"m.py": text.format("'f'")})
+    m = program.module("m")
+    outcome = program.patch({"m.py": text.format("f'f:{id(open)}'")})
+    assert outcome, outcome.reasons
+    assert m.X.startswith("f:")
+
+
+def test_a_number_of_the_process_that_is_there_by_chance_is_none(program: Program) -> None:
+    """A time or a token may have it in it."""
+    program.runs({"m.py": "X = Y = None\n"})
+    m = program.module("m")
+    digits = "import random\nX = ' '.join(map(str, random.sample(range(99999), 99999)))\n"
+    outcome = program.patch({"m.py": digits + "import datetime\nY = str(datetime.datetime.now())\n"})
+    assert outcome, outcome.reasons
+    assert m.X and m.Y
 
 
 def test_an_address_is_none_that_two_starts_agree_on_by_chance(program: Program) -> None:
