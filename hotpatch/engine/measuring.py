@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from hotpatch.errors import NotStarted, PatchInvalid, PatchRefused
 
@@ -50,52 +50,45 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
     late, reached = late_modules(before, after, start.app)
     if not start.modules:
         start = evolve(start, modules=late)
-    opened: tuple[str, ...] | None = None
     read: Known = {}
     touched = sorted(set(containers_touched((before, after), reached, read)))
     texts = [text for _, text in (*before.values(), *after.values())]
-    names = stored(texts)
-    start, may_load = evolve(start, preload=_named(start.preload, texts)), start.preload
-    old, new, again = run(start, [old_root, new_root, new_root], touched=touched, stored=names)
-    if uneven := (old.outside.keys() ^ new.outside.keys()) & set(may_load):
-        start = evolve(start, preload=(*start.preload, *sorted(uneven)))
-        old, new, again = run(start, [old_root, new_root, new_root], touched=touched, stored=names)
-    if old.opened != new.opened:
-        opened = tuple(sorted({*old.opened, *new.opened}))
-        old, new, again = run(start, [old_root, new_root, new_root], opened=opened, stored=names)
+    at = _starts(start, old_root, new_root, texts, touched)
+    old, new, again = at.three
     _must_start(changed & before.keys(), old, new, new_root)
-    old_again = cache(lambda: run(start, [old_root], opened=old.opened, stored=names)[0])
-    effects = _of_process(start, (old_root, new_root), (old, new, again), opened, names, old_again)
+    effects = _of_process(at)
     seen, notes = witnessed(old, new, again)
     noisy = noise_between(new.graph, again.graph, new.host.memory)
-    apart = restless.told_apart(old, new, noisy, old_again)
+    apart = restless.told_apart(old, new, noisy, at.old_again)
     noise = apart.noise(noisy)
     match = Match(old.graph, new.graph, noise)
     difference = derive(match)
     if sleeping := awake.sleepers(match, difference.replaced):
-        became = _woken(start, old_root, old, [o for o, _ in sleeping])
+        became = _woken(at.start, old_root, old, [o for o, _ in sleeping])
         match.replaced |= {pair for pair in sleeping if pair[0] in became}
         difference = evolve(derive(match), awake=became)
     difference = _with_what_was_kept(match, difference)
-    problems = [*seen, *effects, *(Problem("", "", why) for why in _compiled(old_root, new_root, old))]
-    problems += [Problem("", "", why) for why in _other_names(old.graph, new.graph)]
-    if doubled := _doubled(old.graph) or _doubled(new.graph):
-        problems += [Problem("", "", why) for why in _imports_changed(before, after, changed, doubled)]
-    problems += [Problem(old.graph.module(o), old.graph.path(o), why) for o, why in unchangeable(match)]
-    problems += restless.problems(new, again, apart, noisy)
+    pruned = prune(difference)
     gone = tuple(
         sorted(n for n, file in old.local.items() if not Path(new_root, file).exists() and n not in new.local)
     )
-    problems += [Problem(name, "", why) for name, why in _bare_folders(gone, new)]
-    pruned = prune(difference)
-    problems += _hashed(start, new_root, new, again, pruned.new)
     measured = Measurement(
         python=this_python(),
         source_root=str(Path(new_root).absolute()),
         app=start.app,
         opened=tuple(sorted({*old.opened, *new.opened})),
         difference=pruned,
-        problems=tuple(problems),
+        problems=(
+            *seen,
+            *effects,
+            *(Problem("", "", why) for why in _compiled(old_root, new_root, old)),
+            *(Problem("", "", why) for why in _other_names(old.graph, new.graph)),
+            *(Problem("", "", why) for why in _imports_changed(before, after, changed, old, new)),
+            *(Problem(old.graph.module(o), old.graph.path(o), why) for o, why in unchangeable(match)),
+            *restless.problems(new, again, apart, noisy),
+            *(Problem(name, "", why) for name, why in _bare_folders(gone, new)),
+            *_hashed(at, pruned.new),
+        ),
         notes=tuple(notes),
         sources=_sources(new_root, new.local, changed),
         files=new.local,
@@ -105,18 +98,44 @@ def measure(old_root: str, new_root: str, start: Start, grader: Grader | None = 
         proof=Proof(old.graph, new.graph, noise),
     )
     foresee = None if grader is None else grader(difference, old.graph, new.graph)
-    loaded = {name for at in (old, new) for name in (*at.local, *map(module_name, at.local.values()))}
-    explain_it(
-        measured,
-        dict(before.values()),
-        dict(after.values()),
-        loaded,
-        foresee,
-        read,
-        restless.places_kept(new, apart),
-        new.asked,
-    )
+    loaded = {name for one in (old, new) for name in (*one.local, *map(module_name, one.local.values()))}
+    kept = restless.places_kept(new, apart)
+    sources = dict(before.values()), dict(after.values())
+    explain_it(measured, *sources, loaded, foresee, read, kept, new.asked)
     return measured
+
+
+@frozen
+class _Starts:
+    """The starts that are compared, and how others are made like them."""
+
+    start: Start
+    roots: tuple[str, str]
+    names: Sequence[str]
+    """What is looked at in libraries."""
+    opened: tuple[str, ...] | None
+    three: tuple[Started, Started, Started]
+    """Of the old sources, of the new, and of the new again."""
+    old_again: Callable[[], Started]
+    """Of the old again, made when it is first asked for."""
+
+
+def _starts(
+    start: Start, old_root: str, new_root: str, texts: Sequence[bytes], touched: Sequence[str]
+) -> _Starts:
+    names, roots = stored(texts), [old_root, new_root, new_root]
+    start, may_load = evolve(start, preload=_named(start.preload, texts)), start.preload
+    opened: tuple[str, ...] | None = None
+    old, new, again = run(start, roots, touched=touched, stored=names)
+    if uneven := (old.outside.keys() ^ new.outside.keys()) & set(may_load):
+        start = evolve(start, preload=(*start.preload, *sorted(uneven)))
+        old, new, again = run(start, roots, touched=touched, stored=names)
+    if old.opened != new.opened:
+        opened = tuple(sorted({*old.opened, *new.opened}))
+        old, new, again = run(start, roots, opened=opened, stored=names)
+    as_before = old.opened
+    old_again = cache(lambda: run(start, [old_root], opened=as_before, stored=names)[0])
+    return _Starts(start, (old_root, new_root), names, opened, (old, new, again), old_again)
 
 
 def _named(modules: Sequence[str], sources: Iterable[bytes]) -> tuple[str, ...]:
@@ -126,26 +145,20 @@ def _named(modules: Sequence[str], sources: Iterable[bytes]) -> tuple[str, ...]:
     return tuple(name for name in modules if name in words)
 
 
-def _of_process(
-    start: Start,
-    roots: tuple[str, str],
-    started: tuple[Started, Started, Started],
-    opened: tuple[str, ...] | None,
-    names: Sequence[str],
-    old_again: Callable[[], Started],
-) -> list[Problem]:
+def _of_process(at: _Starts) -> list[Problem]:
     """What the new start makes of its process that the old one did not; without what libraries do that are
     imported for the first time, and without the finalizers of those that no longer are: these stay here, for
     what they stay for does."""
 
-    old, new, again = started
+    old, new, again = at.three
     counting = _counting(new.outside)
 
     def with_modules(modules: Sequence[str]) -> list[Problem]:
-        one, two, three = run(start, [roots[0], roots[1], roots[1]], modules, opened, stored=names)
-        return settings_problems(one, two, three, counting, old_again)
+        roots = [at.roots[0], at.roots[1], at.roots[1]]
+        one, two, three = run(at.start, roots, modules, at.opened, stored=at.names)
+        return settings_problems(one, two, three, counting, at.old_again)
 
-    found = settings_problems(old, new, again, counting, old_again)
+    found = settings_problems(old, new, again, counting, at.old_again)
     first, last = (sorted(set(a.outside) - set(b.outside)) for a, b in ((new, old), (old, new)))
     if found and first:
         found = with_modules(first)
@@ -232,8 +245,11 @@ def _doubled(graph: Graph) -> str:
     return ""
 
 
-def _imports_changed(before: Sources, after: Sources, changed: frozenset[str], doubled: str) -> Iterator[str]:
-    for name in sorted(changed):
+def _imports_changed(
+    before: Sources, after: Sources, changed: frozenset[str], old: Started, new: Started
+) -> Iterator[str]:
+    doubled = _doubled(old.graph) or _doubled(new.graph)
+    for name in sorted(changed) if doubled else ():
         if imports_of(before.get(name)) != imports_of(after.get(name)):
             yield (
                 f"{name} imports otherwise, and the package {doubled} stands under two names: which of its "
@@ -269,11 +285,12 @@ def _compiled(old_root: str, new_root: str, old: Started) -> Iterator[str]:
             yield f"the extension module {name} ({file}) becomes another, and a process can't load it again"
 
 
-def _hashed(start: Start, root: str, new: Started, again: Started, come: Graph) -> Iterator[Problem]:
+def _hashed(at: _Starts, come: Graph) -> Iterator[Problem]:
     """What comes and was made of a text's hash."""
     if not hashes.numbers(come):
         return
-    (otherwise,) = run(start.hashing_otherwise, [root], opened=new.opened)
+    _, new, again = at.three
+    (otherwise,) = run(at.start.hashing_otherwise, [at.roots[1]], opened=new.opened)
     for i in sorted(hashes.made_of_hashes(come, again.graph, otherwise.graph)):
         module, name = place(new.graph, i)
         why = (
