@@ -21,11 +21,14 @@ from .measurement import Problem
 from .surroundings import Asked, Fact, told
 from .syntax_changes import Act, Change, Changes
 from .syntax_follow import Place, Program
+from .syntax_units import DEFINITIONS, Unit
 
 RUNS: Final = frozenset({"body", "closure", "function", "import", "order", "documentation", "annotations"})
 """Kinds of edits that bring no value of the start."""
 DEFINES: Final = frozenset({"new function", "new class", "class", "signature"})
 """Kinds of edits that bring what a definition computes, and not what its code reads when it is called."""
+NEW: Final = "new module"
+"""A kind of edit that brings whatever the module has."""
 MOST_PLACES: Final = 2000
 """Beyond this many what a name is made of is all of the program."""
 
@@ -43,11 +46,11 @@ def problems(
     known = set[Place]()
     for edit in edits:
         place = edit.module, edit.name
-        if not edit.module or not edit.name or edit.kind in RUNS or place in known:
+        if not edit.module or edit.kind in RUNS or place in known:
             continue
-        if facts := origins.of(place, called=edit.kind not in DEFINES):
+        if facts := origins.of_edit(edit):
             known.add(place)
-            where = ".".join(place)
+            where = ".".join(filter(None, place))
             why = (
                 f"{where} follows from {told(facts)}, as that was where the release was measured: measure it "
                 f"where it is as it is here, or the bundle may say rebuild for {where}"
@@ -64,6 +67,10 @@ def problems(
             yield Problem(*place, why, where, unless=facts)
 
 
+def _is_value(unit: Unit) -> bool:
+    return unit.sort not in DEFINITIONS
+
+
 class _Origins:
     """What was asked, by the places that follow from it."""
 
@@ -74,6 +81,14 @@ class _Origins:
         for fact, function, file, line in asked:
             self._by_line[file].append((line, fact))
             self._by_function[function].append(fact)
+
+    def of_edit(self, edit: Edit) -> tuple[Fact, ...]:
+        if edit.name:
+            return self.of((edit.module, edit.name), called=edit.kind not in DEFINES)
+        module = self._new.module(edit.module) if edit.kind == NEW else None
+        units = module.units if module is not None else ()
+        found = {f for u in units for n in u.binds for f in self.of((edit.module, n), _is_value(u))}
+        return tuple(sorted(found))
 
     def of(self, place: Place, called: bool) -> tuple[Fact, ...]:
         found: dict[Fact, None] = {}

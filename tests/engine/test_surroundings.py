@@ -65,6 +65,24 @@ def test_what_follows_from_the_same_environment_is_live(
     assert outcome, outcome.reasons
 
 
+def test_what_a_new_module_takes_from_another_environment_is_the_reason(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program.runs({"m.py": "def f(): return 1\n"})
+    m = program.module("m")
+    monkeypatch.setenv("RETRIES", "5")
+    conf = "import os\nRETRIES = int(os.environ['RETRIES'])\ndef ask(): return os.environ.get('OTHER')\n"
+    files = {"m.py": "import conf\ndef f(): return conf.RETRIES\n", "conf.py": conf}
+    measured = program.measure(files)
+    monkeypatch.setenv("RETRIES", "7")
+    outcome = patching.apply(measured, str(program.root))
+    assert outcome.effect is Effect.RELOAD and "RETRIES" in outcome.reasons[0]
+    monkeypatch.setenv("RETRIES", "5")
+    monkeypatch.setenv("OTHER", "x")
+    assert patching.apply(measured, str(program.root))
+    assert m.f() == 5
+
+
 BESIDE = {
     "a body": (
         "R = os.environ.get('RETRIES')\ndef f(): return 1",
