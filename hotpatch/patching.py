@@ -169,7 +169,7 @@ def _staged(
         raise PatchRefused(_unexpected("laying the edit onto this process", error)) from error
 
 
-def _unexpected(what: str, error: Exception) -> str:
+def _unexpected(what: str, error: BaseException) -> str:
     return f"{what} failed: {type(error).__name__}: {error}"
 
 
@@ -211,7 +211,7 @@ def _answer(staged: engine.Staged, writer: int, extra: Sequence[refresh.Handler]
         except HotpatchError as why:
             found = [str(why)]
         except BaseException as error:  # noqa: BLE001  the answer goes to the parent, whatever it is
-            found = [f"the proof failed: {type(error).__name__}: {error}"]
+            found = [_unexpected("the proof", error)]
         with open(writer, "wb") as pipe:
             pipe.write(json.dumps(found).encode())
     finally:

@@ -51,7 +51,7 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
     from .graph import APP, Describer
     from .libraries import loggers, variables
     from .settings import exit_hooks, settings
-    from .surroundings import HASHES, ask
+    from .surroundings import BOOT, HASHES, ask
     from .telling import OUTSIDE, Telling
     from .witness import Witness
     from .world import World
@@ -110,6 +110,7 @@ def start(job: dict[str, Any]) -> dict[str, Any]:
         "witnessed": witness.rows(world.tidy, say),
         "asked": [(tuple(fact), *where) for fact, *where in witness.asked],
         "hashing": tuple(ask(HASHES, "", job["salt"])),
+        "boot": tuple(ask(BOOT, "", job["salt"])),
         "host": tuple(host(began)),
         "outside": {
             name: getattr(module, "__file__", None) or ""

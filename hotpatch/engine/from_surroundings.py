@@ -20,8 +20,8 @@ from .effects import KEEP
 from .measurement import Problem
 from .surroundings import Asked, Fact, told
 from .syntax_changes import Act, Change, Changes
-from .syntax_follow import Place, Program
-from .syntax_units import DEFINITIONS, Unit
+from .syntax_follow import Place, Program, dotted
+from .syntax_units import DEFINITIONS
 
 RUNS: Final = frozenset({"body", "closure", "function", "import", "order", "documentation", "annotations"})
 """Kinds of edits that bring no value of the start."""
@@ -50,7 +50,7 @@ def problems(
             continue
         if facts := origins.of_edit(edit):
             known.add(place)
-            where = ".".join(filter(None, place))
+            where = dotted(place)
             why = (
                 f"{where} follows from {told(facts)}, as that was where the release was measured: measure it "
                 f"where it is as it is here, or the bundle may say rebuild for {where}"
@@ -59,16 +59,12 @@ def problems(
     for change in unexplained:
         place = change.module, change.name
         if change.act is Act.CHANGED and change.name and (facts := origins.of(place, called=True)):
-            where = ".".join(place)
+            where = dotted(place)
             why = (
                 f"{where} changes and follows from {told(facts)}, and as that was where the release was "
                 f"measured the change made no difference: {KEEP.format(where)}"
             )
             yield Problem(*place, why, where, unless=facts)
-
-
-def _is_value(unit: Unit) -> bool:
-    return unit.sort not in DEFINITIONS
 
 
 class _Origins:
@@ -87,16 +83,19 @@ class _Origins:
             return self.of((edit.module, edit.name), called=edit.kind not in DEFINES)
         module = self._new.module(edit.module) if edit.kind == NEW else None
         units = module.units if module is not None else ()
-        found = {f for u in units for n in u.binds for f in self.of((edit.module, n), _is_value(u))}
+        found = set[Fact]()
+        for unit in units:
+            for name in unit.binds:
+                found.update(self.of((edit.module, name), called=unit.sort not in DEFINITIONS))
         return tuple(sorted(found))
 
     def of(self, place: Place, called: bool) -> tuple[Fact, ...]:
-        found: dict[Fact, None] = {}
+        found = set[Fact]()
         start = self._new.known(place)
         seen, todo = {start}, [start]
         while todo and len(seen) < MOST_PLACES:
             at = todo.pop()
-            found.update(dict.fromkeys(self._at(at)))
+            found.update(self._at(at))
             fresh = [one for one in self._new.sources_of(at, called=called) if one not in seen]
             seen.update(fresh)
             todo += fresh

@@ -192,6 +192,11 @@ def place(graph: Graph, i: int) -> tuple[str, str]:
     return root, spoken(["", *way[1:]]).lstrip(".")
 
 
+def below(name: str, step: Step) -> str:
+    """The dotted name of what stands there in something of this name."""
+    return spoken([name, step]).lstrip(".")
+
+
 class Describer:
     """Makes a process's graph.  Reads only; the program must not run meanwhile (a clean process, a forked
     child)."""

@@ -9,6 +9,7 @@ Linux tells what is mapped; elsewhere only a text that says `at 0x...` is known 
 from __future__ import annotations
 
 import bisect
+import operator
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -23,15 +24,16 @@ Ranges = Sequence[tuple[int, int]]
 
 
 class Mapped:
-    """Memory of a process: from and to, in order."""
+    """Memory of a process: from and to, in order.  Costs nothing to make."""
 
     def __init__(self, ranges: Ranges) -> None:
-        self._from = [start for start, _ in ranges]
-        self._to = [end for _, end in ranges]
+        self._ranges = ranges
 
     def __contains__(self, number: int) -> bool:
-        at = bisect.bisect_right(self._from, number) - 1
-        return number >= LEAST and at >= 0 and number < self._to[at]
+        if number < LEAST:
+            return False
+        at = bisect.bisect_right(self._ranges, number, key=operator.itemgetter(0)) - 1
+        return at >= 0 and number < self._ranges[at][1]
 
     def without_places(self, text: str) -> str:
         """The text, with the same words for each address that is in it."""

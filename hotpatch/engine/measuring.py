@@ -29,6 +29,7 @@ from .prune import prune
 from .reach import Reach
 from .stale import recalled, remade
 from .start import Start, Started, run
+from .syntax_follow import dotted
 from .syntax_units import Known
 
 _WORD: Final = re.compile(rb"[A-Za-z_][A-Za-z0-9_.]*")
@@ -292,12 +293,12 @@ def _hashed(at: _Starts, come: Graph) -> Iterator[Problem]:
     _, new, again = at.three
     (otherwise,) = run(at.start.hashing_otherwise, [at.roots[1]], opened=new.opened)
     for i in sorted(hashes.made_of_hashes(come, again.graph, otherwise.graph)):
-        module, name = place(new.graph, i)
+        at_place = place(new.graph, i)
         why = (
-            f"{module}.{name} is made of a text's hash, and texts have other hashes here than where the "
+            f"{dotted(at_place)} is made of a text's hash, and texts have other hashes here than where the "
             "release was measured: set PYTHONHASHSEED for the service, and measure the release with it"
         )
-        yield Problem(module, name, why, unless=(new.hashing,))
+        yield Problem(*at_place, why, unless=(new.hashing,))
 
 
 def _sources(root: str, files: Mapping[str, str], changed: frozenset[str]) -> dict[str, str]:

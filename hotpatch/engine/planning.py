@@ -13,7 +13,7 @@ from hotpatch.plan import Edit, Effect, Grade, Plan
 from . import effects, from_surroundings, order, passed_on
 from .difference import Difference, hidden
 from .explain import explain
-from .graph import Graph, place, spoken
+from .graph import Graph, below, place
 from .match import Pair
 from .measurement import Measurement, Problem, is_answered
 from .restless import made_otherwise
@@ -74,8 +74,6 @@ VALUES = frozenset({"constant", "value", "function", "class", "import"})
 
 COLLECTIONS = frozenset({"list", "dict", "set", "deque", "ordereddict", "defaultdict"})
 
-NOTHING_KEPT: Mapping[Place, bool] = {}
-
 Foresee = Callable[[Pair, Step | None], tuple[Grade, str]]
 """Tells how an edit will go in, and why if it is not beside the old code.  The step is None for a body."""
 
@@ -85,10 +83,10 @@ def explain_it(
     old: Mapping[str, bytes],
     new: Mapping[str, bytes],
     loaded: Collection[str],
-    foresee: Foresee | None = None,
-    known: Known | None = None,
-    kept: Mapping[Place, bool] = NOTHING_KEPT,
-    asked: Collection[Asked] = (),
+    foresee: Foresee | None,
+    known: Known,
+    kept: Mapping[Place, bool],
+    asked: Collection[Asked],
 ) -> None:
     """Gives a measurement its plan, told by what in the sources (file to text) led to it, and the problems
     that only the sources show.  `loaded` are the program's modules that a start loads, `known` what has been
@@ -243,16 +241,16 @@ def _of_pair(difference: Difference, pair: Pair) -> Iterator[Found]:
     for step, node in difference.added.get(pair, ()):
         what = f"new {KINDS.get(difference.new.kind(node), 'value')}"
         line = _line(difference.new, node)
-        yield step, Edit(module, _below(name, step), what, Effect.LIVE, "not there before", line=line)
+        yield step, Edit(module, below(name, step), what, Effect.LIVE, "not there before", line=line)
     if pair in difference.reordered:
         yield order.STEP, Edit(module, name, "order", Effect.LIVE, "its keys come in another order")
     for step, node in difference.removed.get(pair, ()):
         what = f"removed {KINDS.get(difference.old.kind(node), 'value')}"
-        yield step, Edit(module, _below(name, step), what, Effect.LIVE, "no longer there")
+        yield step, Edit(module, below(name, step), what, Effect.LIVE, "no longer there")
     for step, _, child in difference.edges.get(pair, ()):
         if child in difference.replaced and child not in difference.rebuilt:
             what, line = _changed(difference, child), _line(difference.new, child[1])
-            yield step, Edit(module, _below(name, step), what, Effect.LIVE, reason, line=line)
+            yield step, Edit(module, below(name, step), what, Effect.LIVE, reason, line=line)
 
 
 def _of_function(difference: Difference, pair: Pair, module: str, name: str) -> Iterator[Found]:
@@ -288,7 +286,3 @@ def _changed(difference: Difference, pair: Pair) -> str:
 def _line(graph: Graph, i: int) -> int | None:
     node: Any = graph.nodes[i]
     return node[3].first_line if node[0] == "function" else None
-
-
-def _below(name: str, step: Step) -> str:
-    return spoken([name, step]).lstrip(".")

@@ -8,7 +8,6 @@ machine that it was made in (`bound`), or is made of what the process keeps: of 
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final
 
@@ -17,15 +16,14 @@ from attrs import frozen
 from . import order
 from .bound import has_pid, is_address, says_where, to_machine
 from .effects import KEEP
-from .graph import Graph, place, spoken
+from .graph import Graph, below, place
 from .match import Match, is_sequence
 from .measurement import Problem
 from .noise import Noise, noise_between
 from .shape import Step
 from .start import Started
-from .surroundings import BOOT, ask
 from .syntax_changes import Act, Change, Changes
-from .syntax_follow import Place
+from .syntax_follow import Place, dotted
 from .syntax_trace import Trace
 from .syntax_units import Kind
 
@@ -98,10 +96,10 @@ def _is_item(step: Step) -> bool:
 def problems(started: Started, again: Started, restless: Restless, noise: Noise) -> Iterator[Problem]:
     """Why what comes can't be taken from this start, of the new sources."""
     graph, host = started.graph, started.host
-    kept = min((_where(*said(graph, s)) for s in restless.kept if not _says_where(started, s)), default="")
+    kept = min((dotted(said(graph, s)) for s in restless.kept if not _says_where(started, s)), default="")
     for i, step in sorted(restless.come | restless.inside, key=str):
         module, name = said(graph, (i, step))
-        where, value = _where(module, name), _plain(graph, i, step)
+        where, value = dotted((module, name)), _plain(graph, i, step)
         if has_pid(value, host, noise.others.get((i, step)), again.host):
             why = f"{where} has the number of the process in it, and that of another process says nothing"
             yield Problem(module, name, why)
@@ -117,7 +115,7 @@ def problems(started: Started, again: Started, restless: Restless, noise: Noise)
             yield Problem(module, name, why, where, "rebuild")
         elif to_machine(value, host):
             why = f"{where} may be a time by a clock of the machine on which the release was built"
-            yield Problem(module, name, why, unless=(ask(BOOT, "", secrets.token_hex(8)),))
+            yield Problem(module, name, why, unless=(started.boot,))
 
 
 def places_kept(started: Started, restless: Restless) -> dict[Place, bool]:
@@ -139,6 +137,8 @@ def made_otherwise(
 ) -> Iterator[Problem]:
     """Why what the process keeps is not what the new sources would make: its statement was changed, and no
     measured difference follows from that, or what a variable was made by."""
+    if not kept:
+        return
     trace = Trace(changes)
     for (module, name), plain in sorted(kept.items()):
         for change in trace.causes((module, name)):
@@ -159,7 +159,7 @@ _MADE_BY: Final = (Kind.BODY, Kind.DEFAULT, *_OWN)
 
 
 def _kept_as_made(module: str, name: str, by: str) -> Problem:
-    where = _where(module, name)
+    where = dotted((module, name))
     why = f"{where} is another in each start, and {by} was changed: the process has what the old one made: "
     return Problem(module, name, why + KEEP.format(where), where)
 
@@ -167,11 +167,7 @@ def _kept_as_made(module: str, name: str, by: str) -> Problem:
 def said(graph: Graph, spot: Spot) -> tuple[str, str]:
     """(module, dotted name inside it) of a place."""
     module, name = place(graph, spot[0])
-    return module, spoken([name, spot[1]]).lstrip(".")
-
-
-def _where(module: str, name: str) -> str:
-    return f"{module}.{name}" if module else name
+    return module, below(name, spot[1])
 
 
 def _says_where(started: Started, spot: Spot) -> bool:

@@ -86,6 +86,8 @@ class Started:
     """What the program asked of its surroundings."""
     hashing: Fact
     """What it makes of texts."""
+    boot: Fact
+    """Which run of the machine it was."""
     host: Host = field(repr=False)
 
     @property
@@ -229,5 +231,6 @@ def _read(out: Path, errors: str) -> Started:
         data["outside"],
         tuple((Fact(*fact), function, file, line) for fact, function, file, line in data["asked"]),
         Fact(*data["hashing"]),
+        Fact(*data["boot"]),
         Host(*data["host"]),
     )

@@ -16,6 +16,10 @@ Place = tuple[str, str]
 """A module's name and a dotted name inside it; `''` is the module itself."""
 
 
+def dotted(place: Place) -> str:
+    return ".".join(filter(None, place))
+
+
 class Program:
     """The sources of one version of a program."""
 

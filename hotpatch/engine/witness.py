@@ -176,8 +176,8 @@ class Witness:
             return
         if event == "socket.gethostname":
             self._asks(surroundings.HOST, "")
-        elif event == "open" and _reads_beside(self._root, *arguments):
-            self._asks(surroundings.FILE, os.path.abspath(arguments[0]))  # noqa: PTH100
+        elif event == "open" and (path := _read_beside(self._root, *arguments)):
+            self._asks(surroundings.FILE, path)
         self._on = False
         try:
             does = EVENTS.get(event) or ("writes the file" if event == "open" and _writes(*arguments) else "")
@@ -245,13 +245,14 @@ _USUAL: Final = frozenset(vars(threading.Thread(name="usual")))
 """What any thread has of its own."""
 
 
-def _reads_beside(root: str, path: Any, mode: Any, flags: Any) -> bool:
-    """Is this a file that belongs neither to the program nor to what is installed?"""
+def _read_beside(root: str, path: Any, mode: Any, flags: Any) -> str:
+    """The file's path, if it belongs neither to the program nor to what is installed; else empty."""
     if type(path) is not str or _writes(path, mode, flags):
-        return False
+        return ""
     path = os.path.abspath(path)  # noqa: PTH100
     passed = (root, "/dev/", "/proc/", "/sys/", os.path.dirname(os.__file__) + os.sep)  # noqa: PTH120
-    return not path.startswith(passed) and not any(f"{os.sep}{name}{os.sep}" in path for name in INSTALLED)
+    is_installed = any(f"{os.sep}{name}{os.sep}" in path for name in INSTALLED)
+    return "" if is_installed or path.startswith(passed) else path
 
 
 def _writes(path: Any, mode: Any, flags: Any) -> bool:

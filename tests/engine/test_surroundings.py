@@ -36,7 +36,7 @@ FOLLOWING = {
 
 
 def there(program: Program, monkeypatch: pytest.MonkeyPatch, before: str, after: str) -> engine.Measurement:
-    """Measured where RETRIES is 5."""
+    """Loaded here, and measured where RETRIES is 5."""
     program.runs({"m.py": IMPORTS + before})
     program.module("m")
     monkeypatch.setenv("RETRIES", "5")
@@ -49,7 +49,6 @@ def test_what_follows_from_another_environment_is_the_reason(
     program: Program, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     measured = there(program, monkeypatch, *FOLLOWING[what])
-    program.module("m")
     monkeypatch.setenv("RETRIES", "7")
     outcome = patching.apply(measured, str(program.root))
     assert outcome.effect is Effect.RELOAD and "RETRIES" in outcome.reasons[0], outcome.reasons
@@ -60,7 +59,6 @@ def test_what_follows_from_the_same_environment_is_live(
     program: Program, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     measured = there(program, monkeypatch, *FOLLOWING[what])
-    program.module("m")
     outcome = patching.apply(measured, str(program.root))
     assert outcome, outcome.reasons
 
@@ -107,7 +105,6 @@ def test_what_does_not_follow_from_the_environment_is_live_in_another(
     program: Program, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     measured = there(program, monkeypatch, *BESIDE[what])
-    program.module("m")
     monkeypatch.setenv("RETRIES", "7")
     outcome = patching.apply(measured, str(program.root))
     assert outcome, outcome.reasons
@@ -168,7 +165,6 @@ def test_a_library_that_asks_while_it_is_imported_holds_nothing_back(
     (library / "asking.py").write_text("import os\nretries = os.environ.get('RETRIES')\n")
     monkeypatch.syspath_prepend(library)
     measured = there(program, monkeypatch, "", "import asking\nX = 1")
-    program.module("m")
     monkeypatch.setenv("RETRIES", "7")
     outcome = patching.apply(measured, str(program.root))
     assert outcome, outcome.reasons
