@@ -26,6 +26,8 @@ _PLACE: Final = re.compile(r"[1-9][0-9]{6,19}")
 """A number that may be an `id`."""
 NOWHERE: Final = -1
 """Above what is asked about."""
+SAID: Final = -2
+"""Above a container that a C object makes anew whenever it says what it is made of, or a part of one."""
 
 
 class Alike:
@@ -112,7 +114,7 @@ class Alike:
     def _stands_for_itself(self, live: Any, graph: Graph, i: int, above: int) -> bool:
         """What can't change where it is may have come with what it is a part of: that it is found there says
         nothing."""
-        if above == NOWHERE or self._goes(graph, i):
+        if above in (NOWHERE, SAID) or self._goes(graph, i):
             return False
         part = graph is self.old and graph.kind(i) in FIXED and graph.parents[i][0] == above
         return not part and self._itself(live, graph, i)
@@ -156,9 +158,9 @@ class Alike:
         elif name != head:
             return False
         mine, wanted = dict(live_kids), dict(kids)
-        inside = MADE_TO_SAY if kind == "reduced" else ()
+        said = MADE_TO_SAY if kind == "reduced" or above == SAID else ()
         return mine.keys() == wanted.keys() and all(
-            self._same(mine[step], graph, child, NOWHERE if _kind(graph, child) in inside else i, seen)
+            self._same(mine[step], graph, child, SAID if _kind(graph, child) in said else i, seen)
             for step, child in wanted.items()
         )
 

@@ -96,6 +96,7 @@ def derive(match: Match) -> Difference:
             parents[child].append(pair)
     replaced, different = set(match.replaced), set(match.different)
     replaced |= {pair for pair in (*match.added, *match.removed) if _has_other_items(match, pair)}
+    replaced |= {pair for pair in (*match.added, *match.removed, *match.reordered) if _said(match, pair)}
     rebuilt = {
         pair
         for pair in match.edges

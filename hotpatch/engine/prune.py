@@ -143,7 +143,7 @@ class _Pruner:
     def _compare(self, o: int) -> None:
         """All that `Alike.as_before` asks of a node: what is replaced, what is fixed, and what has no
         counterpart is looked into."""
-        todo = [(o, True)]
+        asked, todo = o, [(o, True)]
         while todo:
             o, inside = todo.pop()
             self._find(o)
@@ -155,8 +155,8 @@ class _Pruner:
                 continue
             self._compared.add(o)
             self._keep_old(o, _without_blob(node))
-            kinds = MADE_TO_SAY if node[0] == "reduced" else ()
-            todo += [(child, self.old.kind(child) in kinds) for _, child in node[2]]
+            said = MADE_TO_SAY if node[0] == "reduced" or (inside and o != asked) else ()
+            todo += [(child, self.old.kind(child) in said) for _, child in node[2]]
 
     def _find(self, o: int) -> None:
         """All that `Locator.locate` asks of a node: those above it, and their labels in sequences."""
