@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import types
+import weakref
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -55,9 +56,10 @@ class Elsewhere:
         self._known, self._set, self._filled = set[str](), set[str](), set[str]()
         self._by_keyword = set[str]()
         """What is handed over by its name where objects are made, or to code that may hand it on."""
-        self._passed: dict[str, list[type]] = {}
-        """What is handed to a call of a class by its name, and these classes."""
-        self._by_position: list[tuple[type, int]] = []
+        self._passed: dict[str, list[weakref.ref[type]]] = {}
+        """What is handed to a call of a class by its name, and these classes.  Held weakly, for this lives as
+        long as an undo, and they may give way to others."""
+        self._by_position: list[tuple[weakref.ref[type], int]] = []
         """Classes, and how many arguments they are called with."""
 
     def look(self, names: Collection[str], objects: Living) -> None:
@@ -89,11 +91,11 @@ class Elsewhere:
             self._by_keyword |= keywords
         for cls in making.classes_made(code, f.__globals__):
             for name in keywords:
-                self._passed.setdefault(name, []).append(cls)
+                self._passed.setdefault(name, []).append(weakref.ref(cls))
         for name, count in Keys.of(code).calls:
             made: Any = f.__globals__.get(name)
             if issubclass(type(made), type):
-                self._by_position.append((made, count))
+                self._by_position.append((weakref.ref(made), count))
         if named & called.fillers or _fills(code):
             self._filled |= named
 
@@ -109,11 +111,16 @@ class Elsewhere:
         made = list(self._passed.get(name, ()))
         if init is not None and name in (taken := init.co_varnames[1 : init.co_argcount]):
             made += [other for other, count in self._by_position if count > taken.index(name)]
-        return any(other in mro_of(cls) or cls in mro_of(other) for other in made)
+        alive = [other for ref in made if (other := ref()) is not None]
+        return any(_is_below(cls, other) or _is_below(other, cls) for other in alive)
 
     def fills(self, name: str) -> bool:
         """Does code put something into a container of that name?"""
         return name in self._filled
+
+
+def _is_below(cls: type, base: type) -> bool:
+    return any(other is base for other in mro_of(cls))
 
 
 def calls_itself(cls: type) -> bool:

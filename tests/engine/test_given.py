@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hotpatch.plan import Effect
-from tests.engine.conftest import Program
+from tests.engine.conftest import Program, changed
 
 DECLARED = {
     "a dataclass": (
@@ -385,3 +385,36 @@ def test_what_an_object_told_of_itself_as_a_whole_is_told_anew(program: Program)
     assert outcome.undo is not None
     outcome.undo.revert()
     assert [item.told for item in m.KEPT] == [["name"], ["name"]]
+
+
+GONE = """
+KEPT = []
+class Cursor:
+    __slots__ = ("rows",)
+    def __init__(self, rows=1):
+        self.rows = rows
+class Job:
+    def __init__(self):
+        self.done = 0
+def opened():
+    return None
+def counted(job):
+    return job.done
+"""
+
+
+@pytest.mark.parametrize("call", ["Cursor(2)", "Cursor(rows=2)"])
+def test_what_is_remembered_of_calls_holds_no_class_that_is_gone(program: Program, call: str) -> None:
+    program.runs({"m.py": GONE})
+    m = program.module("m")
+    m.KEPT.append(m.Job())
+    new = changed(
+        GONE,
+        ('("rows",)', '("rows", "open")'),
+        ("return None", f"return {call}"),
+        ("self.done = 0", "self.done = 0\n        self.tries = 3"),
+        ("return job.done", "return job.done, job.tries"),
+    )
+    outcome = program.patch({"m.py": new})
+    assert outcome, outcome.reasons
+    assert (m.counted(m.KEPT[0]), m.opened().rows) == ((0, 3), 2)
