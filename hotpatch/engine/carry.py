@@ -24,7 +24,7 @@ from .carry_objects import Layouts
 from .frozen import all_objects
 from .lazily import Lazily
 from .reading import MISSING, class_attribute, mro_of, qualname_of
-from .recorded import Note
+from .recorded import Note, Record
 from .view import View
 from .world import World
 
@@ -52,7 +52,7 @@ class Choices(dict[str, str]):
         return super().get(where, otherwise)
 
 
-class Carry:
+class Carry(Record):
     """The transformers of one release in one process.  `exchanged` are classes that give way to others."""
 
     def __init__(

@@ -39,6 +39,7 @@ from .reading import (
     slot_value,
     solid_base,
 )
+from .recorded import Record
 from .view import PLAIN_VIEW, View
 
 Call = Callable[[], Any]
@@ -46,7 +47,7 @@ Call = Callable[[], Any]
 _set_class: Final = object.__dict__["__class__"].__set__
 
 
-class Undo:
+class Undo(Record):
     """The exact inverse of a commit.  Holds every object that was exchanged; drop it when it has expired."""
 
     def __init__(

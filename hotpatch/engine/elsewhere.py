@@ -19,6 +19,7 @@ from .keys import Keys
 from .living import Living
 from .making import MAKERS
 from .reading import class_attribute, mro_of
+from .recorded import Record
 
 MUTATING: Final = frozenset(
     {"add", "append", "appendleft", "clear", "extend", "extendleft", "insert", "pop", "popleft", "popitem"}
@@ -46,7 +47,7 @@ class _Named(NamedTuple):
     """They put something into a container."""
 
 
-class Elsewhere:
+class Elsewhere(Record):
     """To be told by `look` of which attributes it shall answer."""
 
     def __init__(self, changed: Changed, is_local: Callable[[Any], bool]) -> None:

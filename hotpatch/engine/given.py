@@ -43,6 +43,7 @@ from .reading import (
     raw_dict,
     slot_value,
 )
+from .recorded import Record
 from .spaces import Both, Spaces, changed_by
 from .world import World
 
@@ -59,7 +60,7 @@ class _Gift:
     argument: Argument | None = None
 
 
-class Given:
+class Given(Record):
     """What an edit gives.  Holds classes alone; objects are looked for in those that it is handed."""
 
     def __init__(

@@ -25,7 +25,7 @@ from .instances import functions_in, only_recorded
 from .living import Living
 from .match import Pair
 from .reading import bases_of, class_dict, class_module, mro_of, qualname_of
-from .recorded import OTHERS, RECORDS, recorded
+from .recorded import OTHERS, Record, is_record, recorded
 from .view import View
 
 Exchanged = Mapping[int, tuple[type, type]]
@@ -33,7 +33,7 @@ Exchanged = Mapping[int, tuple[type, type]]
 Functions = Mapping[int, tuple[types.FunctionType, types.CodeType, types.CodeType]]
 
 
-class Exchange:
+class Exchange(Record):
     """Which code objects give way to which, those inside changed functions included."""
 
     def __init__(self, functions: Functions) -> None:
@@ -283,7 +283,7 @@ def holders(
 def _records_among(holders: Sequence[Any], passed: set[int], view: View, dead: set[int]) -> set[int]:
     """ids of those that are records of a change that can be taken back, or that only such records hold, or
     what is gone itself (`dead`): a class's `__orig_bases__`."""
-    records = {id(holder) for holder in holders if type(holder) in RECORDS}
+    records = {id(holder) for holder in holders if is_record(holder)}
     others = [
         holder for holder in holders if id(holder) not in records and not issubclass(type(holder), OTHERS)
     ]

@@ -24,6 +24,7 @@ from . import codes
 from .calls import ANY_NUMBER, ANYTHING, TAKES_MORE, Call, calls
 from .literals import parameters_of
 from .living import Living
+from .recorded import Record
 from .ways import Ways
 
 Changed = Sequence[tuple[types.FunctionType, types.CodeType | None, types.CodeType]]
@@ -56,7 +57,7 @@ def new_argument(before: types.CodeType | None, after: types.CodeType, name: str
     return Argument(name, placed.index(name) if name in placed else ANY_NUMBER)
 
 
-class Passing:
+class Passing(Record):
     def __init__(self, changed: Changed, ops: Sequence[Op], is_local: Callable[[Any], bool]) -> None:
         """`changed` are the functions that the edit changes or brings, `ops` all that it does."""
         self._changed, self._is_local = changed, is_local

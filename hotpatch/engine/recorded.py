@@ -11,10 +11,15 @@ from typing import Any, Final, NamedTuple
 from hotpatch.ops import Op
 
 from .frozen import holders_of
+from .reading import class_module, is_python_class, qualname_of, raw_dict
 from .view import View
 
 DEEPEST: Final = 16
 """Steps from a thing up to the record that holds it; each is one pass over the heap for all of them."""
+
+
+MANY: Final = 1_000
+"""More things of one step are not asked about: each pass takes the longer the more they are."""
 
 
 class Note(NamedTuple):
@@ -24,9 +29,20 @@ class Note(NamedTuple):
     more: Any
 
 
-RECORDS: Final = (Op, Note)
+class Record:
+    """What staging, an edit or its undo is to remember, and may for as long as a release runs: no holder of
+    the program's, and neither is what it alone holds."""
+
+    __slots__ = ()
+
+
+RECORDS: Final = (Op, Note, Record)
 OTHERS: Final = (types.ModuleType, types.FunctionType, types.CodeType, type)
-"""They hold for the program's sake; who holds them in turn need not be asked."""
+"""They hold for the program's sake."""
+
+
+def is_record(holder: Any) -> bool:
+    return issubclass(type(holder), RECORDS)
 
 
 def recorded(
@@ -55,29 +71,59 @@ def recorded(
         higher: dict[int, Any] = {}
         above = holders_of(asked_for)
         for holder in above:
-            is_record = type(holder) in RECORDS or id(holder) in dead
+            counts_as_one = is_record(holder) or id(holder) in dead
             is_known = id(holder) in own or id(holder) in passed
-            if is_known and not is_record:
+            if is_known and not counts_as_one:
                 continue
             held = {id(part) for part in gc.get_referents(holder) if id(part) in level}
             held = {i for i in held if not view.keeps(holder, level[i])}
             topless -= held
             below[id(holder)] |= held
-            if is_record:
+            if counts_as_one:
                 roots.add(id(holder))
-            elif type(holder) in OTHERS:
+            elif stands(holder, view):
                 outside.add(id(holder))
             elif held and id(holder) not in met:
                 higher[id(holder)] = holder
             met[id(holder)] = holder  # so that an id stands for one thing alone
         del above, asked_for  # they would be holders of the next level
         outside |= topless | (level.keys() & elsewhere)
+        if len(higher) > MANY:
+            outside |= higher.keys()
         spoilt = _down(outside, below)
         level = {i: holder for i, holder in higher.items() if below[i] - spoilt}
     grounded = _down(roots, below)
     # What hold each other and are held by no record: a variable of a frame may have one of them.
     outside |= below.keys() - grounded
     return (asked & grounded) - _down(outside | level.keys(), below)
+
+
+def stands(holder: Any, view: View) -> bool:
+    """Does the program certainly have it: a module, its variables, a class, in its place?  Who holds those in
+    turn need not be asked.  What an earlier release took away is held by the record of that, or by whoever
+    holds on to it; so is a function, in its place or not."""
+    kind = type(holder)
+    if kind is types.CodeType:
+        return True
+    if issubclass(kind, type):
+        return "<locals>" in qualname_of(holder) or found_by_name(holder, view) is holder
+    space = holder if kind is dict else raw_dict(holder) if issubclass(kind, types.ModuleType) else None
+    if space is None or type(name := space.get("__name__")) is not str:
+        return False
+    module = view.modules().get(name)
+    return module is not None and (module is holder or raw_dict(module) is holder)
+
+
+def found_by_name(cls: type, view: View) -> Any:
+    """What the program has under the name that the class bears; None if nothing."""
+    module = view.modules().get(class_module(cls))
+    if module is None or not issubclass(type(module), types.ModuleType):
+        return None if is_python_class(cls) else cls
+    first, *others = qualname_of(cls).split(".")
+    found = view.name(module, first, None)
+    for name in others:
+        found = view.attributes(found).get(name) if issubclass(type(found), type) else None
+    return found
 
 
 def _down(starts: Iterable[int], below: Mapping[int, set[int]]) -> set[int]:

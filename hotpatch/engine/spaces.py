@@ -14,6 +14,7 @@ from .declared import is_programs
 from .heap import Exchanged, Functions
 from .instances import functions_in
 from .reading import class_dict, is_python_class, mro_of, qualname_of
+from .recorded import Record
 from .view import View
 
 Both = Mapping[type, tuple[Mapping[str, Any], Mapping[str, Any]]]
@@ -22,7 +23,7 @@ _DECLARING: Final = frozenset({"__init__", *declared.TABLES})
 _DEFAULTS: Final = ("__defaults__", "__kwdefaults__")
 
 
-class Spaces:
+class Spaces(Record):
     def __init__(self, functions: Functions, ops: Sequence[Op], exchanged: Exchanged, view: View) -> None:
         self._functions, self._view = functions, view
         self.pairs = {id(cls): pair for pair in exchanged.values() for cls in pair}

@@ -41,7 +41,7 @@ from .locate import Locator
 from .measurement import Measurement, problems_left, why_here
 from .merge import Merger
 from .reading import MISSING
-from .recorded import Note
+from .recorded import Note, Record
 from .shape import Shapes
 from .statement import Statements
 from .view import PLAIN_VIEW, View
@@ -49,7 +49,7 @@ from .world import World
 
 
 @frozen(eq=False)
-class Staged:
+class Staged(Record):
     """An edit, ready to be committed in this process and in its forked children.  Holds live objects."""
 
     measurement: Measurement = field(repr=False)

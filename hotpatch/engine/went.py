@@ -13,10 +13,10 @@ import types
 from collections.abc import Collection, Container
 from typing import Any, Final
 
-from hotpatch.ops import SlotKind
+from hotpatch.ops import Op, SlotKind
 
 from . import heap
-from .frozen import thawed
+from .frozen import all_objects, thawed
 from .instances import functions_in
 from .reading import class_dict, class_module, is_python_class
 from .recorded import recorded
@@ -50,10 +50,11 @@ def overloads(staged: Staged) -> set[int]:
 
 
 def taken_away(staged: Staged, gone: Collection[int], passed: Collection[int]) -> set[int]:
-    """ids of functions and classes that stand under their name no more, and that nobody but the record of
-    that has: of functions, those that speak of something `gone`, or of such a class.  `passed` are ids of
-    what holds them for the sake of this question."""
+    """ids of functions and classes that stand under their name no more, by this edit or an earlier one, and
+    that nobody but the record of that has: of functions, those that speak of something `gone`, or of such a
+    class.  `passed` are ids of what holds them for the sake of this question."""
     were = [op.before for op in staged.ops if op.kind in NAMED and op.before is not op.after]
+    were += [op.before for op in _earlier(staged) if op.before is not op.after]
     classes = [cls for cls in were if issubclass(type(cls), type) and is_python_class(cls)]
     things = {id(cls): cls for cls in classes if id(cls) not in gone}
     asked = {*gone, *things}
@@ -63,6 +64,12 @@ def taken_away(staged: Staged, gone: Collection[int], passed: Collection[int]) -
         return set()
     own = {id(were), id(classes), id(functions)}
     return recorded_alone(things, {*passed, *own}, {*gone, *methods_of_the_gone(staged)}, staged)
+
+
+def _earlier(staged: Staged) -> list[Op]:
+    """Steps of other edits, of which there is still a record."""
+    ours = {id(op) for ops in (staged.ops, staged.base) for op in ops}
+    return [op for op in all_objects() if type(op) is Op and id(op) not in ours]
 
 
 def recorded_alone(
