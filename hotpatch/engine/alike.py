@@ -13,7 +13,7 @@ import types
 from collections.abc import Mapping
 from typing import Any, Final
 
-from . import codes
+from . import c_shapes, codes
 from .awake import Told, told
 from .graph import Graph
 from .locate import Locator
@@ -26,8 +26,8 @@ _PLACE: Final = re.compile(r"[1-9][0-9]{6,19}")
 """A number that may be an `id`."""
 NOWHERE: Final = -1
 """Above what is asked about."""
-SAID: Final = -2
-"""Above a container that a C object makes anew whenever it says what it is made of, or a part of one."""
+MADE: Final = -2
+"""Above a container that a C object makes whenever it says what it is made of, or a part of one."""
 
 
 class Alike:
@@ -114,7 +114,7 @@ class Alike:
     def _stands_for_itself(self, live: Any, graph: Graph, i: int, above: int) -> bool:
         """What can't change where it is may have come with what it is a part of: that it is found there says
         nothing."""
-        if above in (NOWHERE, SAID) or self._goes(graph, i):
+        if above in (NOWHERE, MADE) or self._goes(graph, i):
             return False
         part = graph is self.old and graph.kind(i) in FIXED and graph.parents[i][0] == above
         return not part and self._itself(live, graph, i)
@@ -158,15 +158,20 @@ class Alike:
         elif name != head:
             return False
         mine, wanted = dict(live_kids), dict(kids)
-        said = MADE_TO_SAY if kind == "reduced" or above == SAID else ()
         return mine.keys() == wanted.keys() and all(
-            self._same(mine[step], graph, child, SAID if _kind(graph, child) in said else i, seen)
+            self._same(mine[step], graph, child, self._above(graph, (i, step, child), above), seen)
             for step, child in wanted.items()
         )
 
-
-def _kind(graph: Graph, i: int) -> str:
-    return graph.kind(i) if i in graph else ""  # pruned
+    @staticmethod
+    def _above(graph: Graph, edge: tuple[int, Step, int], above: int) -> int:
+        """Above a part, by what stands above the whole."""
+        i, step, child = edge
+        if (graph.kind(child) if child in graph else "") not in MADE_TO_SAY:  # or pruned
+            return i
+        if graph.kind(i) == "reduced":
+            return MADE if step[0] == c_shapes.MADE else NOWHERE
+        return MADE if above == MADE else i
 
 
 def _key(code: types.CodeType | None) -> codes.CodeKey:

@@ -7,6 +7,7 @@ import collections
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from .c_shapes import MADE, SAID, STATE
 from .reading import GIVEN, raw_dict, slots_of, solid_base
 from .shape import WRAPPING, Step
 
@@ -22,8 +23,9 @@ def fill_mapping(builder: Builder, made: Any, put: Any, kids: Mapping[Step, int]
 
 def make_reduced(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -> Any:
     function = builder.make(kids["make"])
-    made = function(*[builder.make(child) for step, child in kids.items() if step[0] == "arg"])
-    state = builder.make(kids["state"])
+    said = {step[1]: builder.make(child) for step, child in kids.items() if step[0] in (SAID, MADE)}
+    state = said.pop(STATE)
+    made = function(*said.values())
     if state is not None:
         if hasattr(made, "__setstate__"):
             made.__setstate__(state)

@@ -5,12 +5,13 @@ As `shape`, it runs no code of the program, and imports the standard library alo
 
 from __future__ import annotations
 
+import contextlib
 import copyreg
 import functools
 import gc
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from .reading import class_module, qualname_of
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 MOST_COPIED: Final = 1 << 20
 """Bytes."""
 PATHS: Final = frozenset({"PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath"})
+SAID: Final = "arg"
+"""What a C object says that it is made from: this and which argument it is, or STATE."""
+MADE: Final = "made"
+"""The same, where it is a table or a list that is made for saying so."""
+STATE: Final = "state"
 KEY: Final = type(functools.cmp_to_key(lambda a, b: 0))
 
 
@@ -45,15 +51,16 @@ def expand_c_object(shapes: Shapes, obj: Any, kind: type) -> Shape:
         if sys.getsizeof(obj) > MOST_COPIED:
             return "opaque", name, [], None
         table = copyreg.dispatch_table
-        say = SAYING.get(kind) or table.get(kind)
-        made = obj.__reduce_ex__(4) if say is None else say(obj)
+        say: Any = SAYING.get(kind) or table.get(kind)
+        ask = functools.partial(obj.__reduce_ex__, 4) if say is None else functools.partial(say, obj)
+        made = ask()
     except Exception:  # noqa: BLE001  whatever a C type raises, it can't be copied
         return "opaque", name, [], None
     if type(made) is str or len(made) < 2 or kind.__name__.endswith("iterator"):
         return "opaque", name, [], None
     make, arguments, state, items, pairs = (*made, None, None, None)[:5]
-    kids: list[tuple[Step, Any]] = [("make", make), *((("arg", i), v) for i, v in enumerate(arguments))]
-    kids.append(("state", state))
+    kids: list[tuple[Step, Any]] = [("make", make)]
+    kids += _said([*arguments, state], ask)
     if items is not None:
         kids += [(("append", i), v) for i, v in enumerate(items)]
     if pairs is not None:
@@ -61,11 +68,24 @@ def expand_c_object(shapes: Shapes, obj: Any, kind: type) -> Shape:
     return "reduced", name, kids, None
 
 
+def _said(parts: list[Any], ask: Callable[[], Any]) -> Iterator[tuple[Step, Any]]:
+    """Its arguments and, last, its state.  A table or a list that it has is the same when it is asked again,
+    and may be anybody's."""
+    again = list[Any]()
+    if any(type(part) in (dict, list) for part in parts):
+        with contextlib.suppress(Exception):  # whatever a C type raises the second time
+            _, arguments, state = (*ask(), None)[:3]
+            again = [*arguments, state]
+    for i, part in enumerate(parts):
+        is_its_own = type(part) not in (dict, list) or (i < len(again) and again[i] is part)
+        yield (SAID if is_its_own else MADE, i if i + 1 < len(parts) else STATE), part
+
+
 def expand_path(shapes: Shapes, obj: Any) -> Shape:
     """A path is its text.  Its parts are not told one by one: the name of the root's folder is one of them,
     and says nothing about the program."""
     kind = type(obj)
-    kids = [("make", kind), (("arg", 0), str(obj)), ("state", None)]
+    kids = [("make", kind), ((SAID, 0), str(obj)), ((SAID, STATE), None)]
     return "reduced", f"pathlib.{qualname_of(kind)}", kids, None
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from .awake import Told
+from .c_shapes import MADE
 from .graph import HIDDEN, Graph
 from .match import FIXED, MADE_TO_SAY, Match, Pair, is_sequence
 from .pairing import SHARED
@@ -96,7 +97,8 @@ def derive(match: Match) -> Difference:
             parents[child].append(pair)
     replaced, different = set(match.replaced), set(match.different)
     replaced |= {pair for pair in (*match.added, *match.removed) if _has_other_items(match, pair)}
-    replaced |= {pair for pair in (*match.added, *match.removed, *match.reordered) if _said(match, pair)}
+    other_parts = {*match.added, *match.removed, *match.reordered}
+    replaced |= {pair for pair in other_parts if _made_to_say(match, pair)}
     rebuilt = {
         pair
         for pair in match.edges
@@ -225,6 +227,16 @@ def _said(match: Match, pair: Pair) -> bool:
     while i >= 0 and match.old.kind(i) in MADE_TO_SAY:
         i = match.old.parents[i][0]
     return i >= 0 and match.old.kind(i) == "reduced"
+
+
+def _made_to_say(match: Match, pair: Pair) -> bool:
+    """Is this a container, or in one, that a C object makes whenever it is asked what it is made of?"""
+    if not _said(match, pair):
+        return False
+    i, step = pair[0], None
+    while match.old.kind(i) != "reduced":
+        i, step = match.old.parents[i]
+    return type(step) is tuple and step[0] == MADE
 
 
 def _needs_another(match: Match, cls: Pair, pair: Pair, rigid: set[Pair]) -> bool:

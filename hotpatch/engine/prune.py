@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import evolve
 
-from . import codes, moved_state, twins
+from . import c_shapes, codes, moved_state, twins
 from .difference import Difference
 from .gained import may_gain, unmistakable
 from .graph import Code, Graph, Node
@@ -143,9 +143,9 @@ class _Pruner:
     def _compare(self, o: int) -> None:
         """All that `Alike.as_before` asks of a node: what is replaced, what is fixed, and what has no
         counterpart is looked into."""
-        asked, todo = o, [(o, True)]
+        todo = [(o, True, False)]
         while todo:
-            o, inside = todo.pop()
+            o, inside, made = todo.pop()
             self._find(o)
             node = self.old.nodes[o]
             gone = node[0] in SHARED and o not in self._stays_as
@@ -155,8 +155,10 @@ class _Pruner:
                 continue
             self._compared.add(o)
             self._keep_old(o, _without_blob(node))
-            said = MADE_TO_SAY if node[0] == "reduced" or (inside and o != asked) else ()
-            todo += [(child, self.old.kind(child) in said) for _, child in node[2]]
+            for step, child in node[2]:
+                says = self.old.kind(child) in MADE_TO_SAY
+                anew = says and (step[0] == c_shapes.MADE if node[0] == "reduced" else made)
+                todo.append((child, anew or (says and node[0] == "reduced"), anew))
 
     def _find(self, o: int) -> None:
         """All that `Locator.locate` asks of a node: those above it, and their labels in sequences."""

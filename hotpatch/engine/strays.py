@@ -65,12 +65,25 @@ def held(
     dead |= {*staged.exchanged, *methods_of_the_gone(staged)}
     for cls in classes.values():
         dead |= {*map(id, objects.exactly(cls)), *map(id, methods_of(cls))}
+    dead |= _forwarded_by_the_gone(objects, {*passed, *own}, dead, staged)
     fine = recorded_alone(things, {*passed, *own}, dead, staged)
     left = [f for i, f in gone.items() if i not in fine or _handles_a_signal(f)]
     left += [cls for i, cls in classes.items() if i not in fine]
     return [
         f"{each.__module__}.{each.__qualname__} is gone from the sources, and is still held" for each in left
     ]
+
+
+def _forwarded_by_the_gone(
+    objects: Living, passed: Collection[int], dead: Collection[int], staged: Staged
+) -> set[int]:
+    """ids of the constants of code that passes calls on to another function, where nobody can call it any
+    more.  The collector doesn't know code, so what its constants hold seems to be held by nothing."""
+    passing = [op.owner for op in objects.exactly(Op) if op.kind is SlotKind.CODE and op.target is not None]
+    if not passing:
+        return set()
+    gone = recorded_alone({id(f): f for f in passing}, {*passed, id(passing)}, dead, staged)
+    return {id(f.__code__.co_consts) for f in passing if id(f) in gone}
 
 
 def _of_staging(staged: Staged) -> set[int]:

@@ -52,6 +52,11 @@ ROWS = {
         "def f(): return 1",
         "",
     ),
+    "what passed calls on, and is gone": (
+        "def d(f): return lambda *a: f(*a)\n@d\ndef f(): return 1",
+        "def f(): return 1",
+        "",
+    ),
     "a class of which functions that are gone spoke": (
         OVERLOADED.format("") + "def f(a): return Box()",
         "x = 1\n" + OVERLOADED.format("") + "def f(a): return Box()",

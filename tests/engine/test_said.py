@@ -46,3 +46,24 @@ def test_a_tree_that_the_program_has_changed_is_not_thrown_away(program: Program
     assert not outcome
     assert "tree.ROOT was changed since the start" in outcome.reasons[0]
     assert tree.text() == before
+
+
+SHARED = """
+import xml.etree.ElementTree as ET
+ROOT = ET.Element("shop")
+ROOT.set("open", "yes")
+TABLE = ROOT.attrib
+"""
+
+
+def test_a_table_that_the_object_has_is_not_made_for_saying_so(program: Program) -> None:
+    program.runs({"tree.py": SHARED})
+    tree = program.module("tree")
+    table = tree.TABLE
+    outcome = program.pushed({"tree.py": SHARED + 'ROOT.set("size", "2")\n'})
+    assert outcome, outcome.reasons
+    assert tree.ROOT.attrib is tree.TABLE is table
+    assert table == {"open": "yes", "size": "2"}
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert table == {"open": "yes"}
