@@ -12,7 +12,7 @@ JOBS ?= $(shell echo $$((2 * $(CORES))))
 SPREAD := -n $(JOBS) --dist worksteal
 ENGINE := tests/engine
 
-.PHONY: help compiled drill drills test test-all conformance lint simulate exhaustive failpoints docs applications package-suites soak mixtures clean
+.PHONY: help compiled drill drills test test-all conformance conformance-as-worker lint simulate exhaustive failpoints docs applications package-suites soak mixtures clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,9 @@ test-all:  ## all tests on every CPython from 3.11 to 3.13 that is found
 SHARED ?= ../shared
 conformance: compiled  ## the live-edit cases and the real releases, with totals
 	$(BIN)/python -m tests.judges $(SHARED)
+
+conformance-as-worker: compiled  ## the same, by the way that a worker takes from release to release
+	$(BIN)/python -m tests.judges $(SHARED) --as-worker
 
 lint: $(STAMP)  ## style, types, import directions
 	$(BIN)/ruff check .

@@ -20,6 +20,17 @@ def setup(source: str) -> None:
     _setup = source
 
 
+def set_up_by() -> str:
+    """What was given to `setup`."""
+    return _setup
+
+
+def as_it_runs() -> str:
+    """The folder of the sources that run."""
+    assert _sources is not None
+    return str(_sources)
+
+
 def prepare(src: str) -> None:
     settle(src)
 
@@ -40,8 +51,7 @@ def _beside(src: Path, taken: Path | None) -> Path:
 
 
 def apply(src: str, changed: Sequence[str]) -> None:
-    assert _sources is not None
-    outcome = patching.patch(_sources, src, setup=_setup)
+    outcome = patching.patch(as_it_runs(), src, setup=_setup)
     if not outcome:
         raise PatchRefused("; ".join(outcome.reasons[:3]))
     assert outcome.undo is not None
