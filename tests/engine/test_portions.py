@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from hotpatch.engine.portions import PORTION, cut, join
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.text() | st.binary()
+LONG = st.lists(LEAVES | st.lists(LEAVES, max_size=3), min_size=1, max_size=2).map(
+    lambda parts: parts * (2 * PORTION)
+)
+"""Not of one another: five in each other would have a thousand million entries."""
 PLAIN = st.recursive(
-    LEAVES,
+    LEAVES | LONG,
     lambda part: (
-        st.lists(part)
-        | st.dictionaries(st.text() | st.integers(), part)
-        | st.lists(part).map(tuple)
-        | st.lists(part, min_size=1, max_size=2).map(lambda parts: parts * (2 * PORTION))
+        st.lists(part) | st.dictionaries(st.text() | st.integers(), part) | st.lists(part).map(tuple)
     ),
     max_leaves=20,
 )
