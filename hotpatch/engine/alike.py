@@ -26,7 +26,7 @@ _PLACE: Final = re.compile(r"[1-9][0-9]{6,19}")
 """A number that may be an `id`."""
 NOWHERE: Final = -1
 """Above what is asked about."""
-MADE: Final = -2
+IN_MADE: Final = -2
 """Above a container that a C object makes whenever it says what it is made of, or a part of one."""
 
 
@@ -114,7 +114,7 @@ class Alike:
     def _stands_for_itself(self, live: Any, graph: Graph, i: int, above: int) -> bool:
         """What can't change where it is may have come with what it is a part of: that it is found there says
         nothing."""
-        if above in (NOWHERE, MADE) or self._goes(graph, i):
+        if above in (NOWHERE, IN_MADE) or self._goes(graph, i):
             return False
         part = graph is self.old and graph.kind(i) in FIXED and graph.parents[i][0] == above
         return not part and self._itself(live, graph, i)
@@ -170,8 +170,8 @@ class Alike:
         if (graph.kind(child) if child in graph else "") not in MADE_TO_SAY:  # or pruned
             return i
         if graph.kind(i) == "reduced":
-            return MADE if step[0] == c_shapes.MADE else NOWHERE
-        return MADE if above == MADE else i
+            return IN_MADE if step[0] == c_shapes.MADE else NOWHERE
+        return IN_MADE if above == IN_MADE else i
 
 
 def _key(code: types.CodeType | None) -> codes.CodeKey:

@@ -13,7 +13,7 @@ import types
 import typing
 import weakref
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import Op, SlotKind
@@ -25,12 +25,16 @@ from .instances import functions_in, only_recorded
 from .living import Living
 from .match import Pair
 from .reading import bases_of, class_dict, class_module, mro_of, qualname_of
-from .recorded import OTHERS, Record, is_record, recorded
+from .recorded import Record, is_record, recorded
 from .view import View
 
 Exchanged = Mapping[int, tuple[type, type]]
 """id of a class to itself and the one that takes its place, as a `Note`."""
 Functions = Mapping[int, tuple[types.FunctionType, types.CodeType, types.CodeType]]
+
+
+_OTHERS: Final = (types.ModuleType, types.FunctionType, types.CodeType, type)
+"""They hold for the program's sake."""
 
 
 class Exchange(Record):
@@ -285,7 +289,7 @@ def _records_among(holders: Sequence[Any], passed: set[int], view: View, dead: s
     what is gone itself (`dead`): a class's `__orig_bases__`."""
     records = {id(holder) for holder in holders if is_record(holder)}
     others = [
-        holder for holder in holders if id(holder) not in records and not issubclass(type(holder), OTHERS)
+        holder for holder in holders if id(holder) not in records and not issubclass(type(holder), _OTHERS)
     ]
     return records | recorded(others, passed, view, dead)
 

@@ -36,13 +36,11 @@ class Record:
     __slots__ = ()
 
 
-RECORDS: Final = (Op, Note, Record)
-OTHERS: Final = (types.ModuleType, types.FunctionType, types.CodeType, type)
-"""They hold for the program's sake."""
+_RECORDS: Final = (Op, Note, Record)
 
 
 def is_record(holder: Any) -> bool:
-    return issubclass(type(holder), RECORDS)
+    return issubclass(type(holder), _RECORDS)
 
 
 def recorded(
@@ -81,7 +79,7 @@ def recorded(
             below[id(holder)] |= held
             if counts_as_one:
                 roots.add(id(holder))
-            elif stands(holder, view):
+            elif _stands(holder, view):
                 outside.add(id(holder))
             elif held and id(holder) not in met:
                 higher[id(holder)] = holder
@@ -98,7 +96,7 @@ def recorded(
     return (asked & grounded) - _down(outside | level.keys(), below)
 
 
-def stands(holder: Any, view: View) -> bool:
+def _stands(holder: Any, view: View) -> bool:
     """Does the program certainly have it: a module, its variables, a class, in its place?  Who holds those in
     turn need not be asked.  What an earlier release took away is held by the record of that, or by whoever
     holds on to it; so is a function, in its place or not."""
@@ -106,7 +104,7 @@ def stands(holder: Any, view: View) -> bool:
     if kind is types.CodeType:
         return True
     if issubclass(kind, type):
-        return "<locals>" in qualname_of(holder) or found_by_name(holder, view) is holder
+        return "<locals>" in qualname_of(holder) or _found_by_name(holder, view) is holder
     space = holder if kind is dict else raw_dict(holder) if issubclass(kind, types.ModuleType) else None
     if space is None or type(name := space.get("__name__")) is not str:
         return False
@@ -114,7 +112,7 @@ def stands(holder: Any, view: View) -> bool:
     return module is not None and (module is holder or raw_dict(module) is holder)
 
 
-def found_by_name(cls: type, view: View) -> Any:
+def _found_by_name(cls: type, view: View) -> Any:
     """What the program has under the name that the class bears; None if nothing."""
     module = view.modules().get(class_module(cls))
     if module is None or not issubclass(type(module), types.ModuleType):
