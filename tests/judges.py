@@ -3,10 +3,9 @@
     python -m tests.judges FOLDER [--only conformance|pairs|histories] [--as-worker]
 
 They look at the library call or, with `--as-worker` (`make conformance-as-worker`), at how a worker goes from
-one release to another.  FOLDER holds `conformance/run.py` (live-edit cases) and
-`releases/run.py` (real releases of real packages, one after another in one process).  Where it isn't there,
-this says so and is content.  Otherwise it fails if a judge calls anything wrong or torn, or finds less than
-its floor.
+one release to another.  FOLDER holds `conformance/run.py` (live-edit cases) and `releases/run.py` (real
+releases of real packages, one after another in one process).  Where it isn't there, this says so and is
+content.  Otherwise it fails if a judge calls anything wrong or torn, or finds less than its floor.
 """
 
 from __future__ import annotations

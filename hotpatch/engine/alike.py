@@ -13,11 +13,12 @@ import types
 from collections.abc import Mapping
 from typing import Any, Final
 
-from . import c_shapes, codes
+from . import codes
 from .awake import Told, told
+from .c_shapes import MADE_TO_SAY, is_made
 from .graph import Graph
 from .locate import Locator
-from .match import FIXED, MADE_TO_SAY
+from .match import FIXED
 from .pairing import SHARED
 from .reading import PLAIN, plain_same, resolve
 from .shape import Shapes, Step
@@ -167,11 +168,10 @@ class Alike:
     def _above(graph: Graph, edge: tuple[int, Step, int], above: int) -> int:
         """Above a part, by what stands above the whole."""
         i, step, child = edge
-        if (graph.kind(child) if child in graph else "") not in MADE_TO_SAY:  # or pruned
-            return i
-        if graph.kind(i) == "reduced":
-            return IN_MADE if step[0] == c_shapes.MADE else NOWHERE
-        return IN_MADE if above == IN_MADE else i
+        whole, part = graph.kind(i), graph.kind(child) if child in graph else ""  # pruned
+        if is_made(whole, step, part, above == IN_MADE):
+            return IN_MADE
+        return NOWHERE if whole == "reduced" and part in MADE_TO_SAY else i
 
 
 def _key(code: types.CodeType | None) -> codes.CodeKey:

@@ -27,6 +27,8 @@ SAID: Final = "arg"
 MADE: Final = "made"
 """The same, where it is a table or a list that is made for saying so."""
 STATE: Final = "state"
+MADE_TO_SAY: Final = frozenset({"tuple", "list", "dict"})
+"""Kinds of which it may make another each time, to say it in."""
 KEY: Final = type(functools.cmp_to_key(lambda a, b: 0))
 
 
@@ -79,6 +81,12 @@ def _said(parts: list[Any], ask: Callable[[], Any]) -> Iterator[tuple[Step, Any]
     for i, part in enumerate(parts):
         is_its_own = type(part) not in (dict, list) or (i < len(again) and again[i] is part)
         yield (SAID if is_its_own else MADE, i if i + 1 < len(parts) else STATE), part
+
+
+def is_made(whole: str, step: Step, part: str, within: bool) -> bool:
+    """Is a part of this kind a container that is made for saying so, or in one?  `whole` is the kind of what
+    it is a part of, `within` whether that is in one."""
+    return part in MADE_TO_SAY and (step[0] == MADE if whole == "reduced" else within)
 
 
 def expand_path(shapes: Shapes, obj: Any) -> Shape:

@@ -14,9 +14,9 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from .awake import Told
-from .c_shapes import MADE
+from .c_shapes import MADE, MADE_TO_SAY
 from .graph import HIDDEN, Graph
-from .match import FIXED, MADE_TO_SAY, Match, Pair, is_sequence
+from .match import FIXED, Match, Pair, is_sequence
 from .pairing import SHARED
 from .shape import BED, Step
 from .stale import stale_caches
@@ -221,22 +221,24 @@ def _parts_said(match: Match, pair: Pair) -> list[Pair]:
 
 
 def _said(match: Match, pair: Pair) -> bool:
-    i = pair[0]
-    if match.old.kind(i) not in MADE_TO_SAY or match.new.kind(pair[1]) not in MADE_TO_SAY:
-        return False
+    return _said_by(match, pair) is not None
+
+
+def _said_by(match: Match, pair: Pair) -> Step | None:
+    """The step from a C object to a container by which it says what it is made of, and in which this one
+    stands, or which it is; None where there is none."""
+    i, step = pair[0], None
+    if match.new.kind(pair[1]) not in MADE_TO_SAY:
+        return None
     while i >= 0 and match.old.kind(i) in MADE_TO_SAY:
-        i = match.old.parents[i][0]
-    return i >= 0 and match.old.kind(i) == "reduced"
+        i, step = match.old.parents[i]
+    return step if i >= 0 and match.old.kind(i) == "reduced" else None
 
 
 def _made_to_say(match: Match, pair: Pair) -> bool:
     """Is this a container, or in one, that a C object makes whenever it is asked what it is made of?"""
-    if not _said(match, pair):
-        return False
-    i, step = pair[0], None
-    while match.old.kind(i) != "reduced":
-        i, step = match.old.parents[i]
-    return type(step) is tuple and step[0] == MADE
+    step = _said_by(match, pair)
+    return step is not None and step[0] == MADE
 
 
 def _needs_another(match: Match, cls: Pair, pair: Pair, rigid: set[Pair]) -> bool:

@@ -25,7 +25,7 @@ from .instances import functions_in, only_recorded
 from .living import Living
 from .match import Pair
 from .reading import bases_of, class_dict, class_module, mro_of, qualname_of
-from .recorded import Record, is_record, recorded
+from .recorded import Record, are_variables, is_record, recorded
 from .view import View
 
 Exchanged = Mapping[int, tuple[type, type]]
@@ -309,9 +309,8 @@ def _left_behind(cls: type) -> bool:
 
 def _passes(holder: Any) -> bool:
     kind = type(holder)
-    if kind is dict and type(name := holder.get("__name__")) is str and "__spec__" in holder:
-        module = sys.modules.get(name)
-        return module is None or vars(module) is not holder  # a module that the edit took away
+    if kind is dict and type(holder.get("__name__")) is str and "__spec__" in holder:
+        return not are_variables(holder, sys.modules)  # it is of a module that the edit took away
     if kind is tuple and holder and issubclass(type(holder[0]), type):
         return bool(holder is holder[0].__mro__)
     return kind in (

@@ -53,8 +53,6 @@ FIXED: Final = frozenset(
         "address",
     }
 )
-MADE_TO_SAY: Final = frozenset({"tuple", "list", "dict"})
-"""Kinds of which a C object, to say what it is made of, may make another each time."""
 # Of these the identity says nothing, or is given from outside.
 NAMELESS: Final = frozenset({"plain", "outside", "outside-module", "code", "c-class"})
 KEPT_BY_FLAG: Final = ("attr", "_value2member_map_")

@@ -15,8 +15,8 @@ from hotpatch.ops import ABSENT, Op, SlotKind
 from . import codes
 from .instances import Functions, only_recorded
 from .living import Living
-from .reading import class_dict, class_module, class_name, qualname_of, resolve
-from .view import View
+from .reading import class_dict, class_module, class_name, qualname_of
+from .view import View, stands
 
 
 def left(
@@ -34,7 +34,7 @@ def left(
     if not gone:
         return []
     held = {id(value) for module in view.modules().values() for value in _variables(module)}
-    gone = {i: cls for i, cls in gone.items() if i not in held and not _stands(cls)}
+    gone = {i: cls for i, cls in gone.items() if i not in held and not stands(cls, view)}
     found = {i: list(objects.exactly(cls)) for i, cls in gone.items() if objects.exactly(cls)}
     own = {*passed, *objects.own, id(found), *map(id, found.values())}
     return [
@@ -91,7 +91,3 @@ def of_removed(cls: type, ops: Sequence[Op]) -> bool:
 
 def _variables(module: Any) -> list[Any]:
     return list(vars(module).values()) if issubclass(type(module), types.ModuleType) else []
-
-
-def _stands(cls: type) -> bool:
-    return resolve(class_module(cls), qualname_of(cls)) is cls

@@ -11,12 +11,13 @@ from typing import Any
 
 from attrs import evolve
 
-from . import c_shapes, codes, moved_state, twins
+from . import codes, moved_state, twins
+from .c_shapes import MADE_TO_SAY, is_made
 from .difference import Difference
 from .gained import may_gain, unmistakable
 from .graph import Code, Graph, Node
 from .labels import contents, label
-from .match import FIXED, MADE_TO_SAY, NAMELESS, Pair, is_sequence
+from .match import FIXED, NAMELESS, Pair, is_sequence
 from .merge_objects import FIELDS
 from .pairing import SHARED
 from .shape import Step
@@ -156,9 +157,9 @@ class _Pruner:
             self._compared.add(o)
             self._keep_old(o, _without_blob(node))
             for step, child in node[2]:
-                says = self.old.kind(child) in MADE_TO_SAY
-                anew = says and (step[0] == c_shapes.MADE if node[0] == "reduced" else made)
-                todo.append((child, anew or (says and node[0] == "reduced"), anew))
+                part = self.old.kind(child)
+                anew = is_made(node[0], step, part, made)
+                todo.append((child, anew or (node[0] == "reduced" and part in MADE_TO_SAY), anew))
 
     def _find(self, o: int) -> None:
         """All that `Locator.locate` asks of a node: those above it, and their labels in sequences."""

@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 from hotpatch.ops import Op
 
 from .frozen import holders_of
-from .reading import class_module, is_python_class, qualname_of, raw_dict
-from .view import View
+from .reading import qualname_of, raw_dict
+from .view import View, stands
 
 DEEPEST: Final = 16
 """Steps from a thing up to the record that holds it; each is one pass over the heap for all of them."""
@@ -79,7 +79,7 @@ def recorded(
             below[id(holder)] |= held
             if counts_as_one:
                 roots.add(id(holder))
-            elif _stands(holder, view):
+            elif _is_in_place(holder, view):
                 outside.add(id(holder))
             elif held and id(holder) not in met:
                 higher[id(holder)] = holder
@@ -96,7 +96,7 @@ def recorded(
     return (asked & grounded) - _down(outside | level.keys(), below)
 
 
-def _stands(holder: Any, view: View) -> bool:
+def _is_in_place(holder: Any, view: View) -> bool:
     """Does the program certainly have it: a module, its variables, a class, in its place?  Who holds those in
     turn need not be asked.  What an earlier release took away is held by the record of that, or by whoever
     holds on to it; so is a function, in its place or not."""
@@ -104,24 +104,16 @@ def _stands(holder: Any, view: View) -> bool:
     if kind is types.CodeType:
         return True
     if issubclass(kind, type):
-        return "<locals>" in qualname_of(holder) or _found_by_name(holder, view) is holder
-    space = holder if kind is dict else raw_dict(holder) if issubclass(kind, types.ModuleType) else None
-    if space is None or type(name := space.get("__name__")) is not str:
-        return False
-    module = view.modules().get(name)
-    return module is not None and (module is holder or raw_dict(module) is holder)
+        return "<locals>" in qualname_of(holder) or stands(holder, view)
+    space = raw_dict(holder) if issubclass(kind, types.ModuleType) else holder
+    return type(space) is dict and are_variables(space, view.modules())
 
 
-def _found_by_name(cls: type, view: View) -> Any:
-    """What the program has under the name that the class bears; None if nothing."""
-    module = view.modules().get(class_module(cls))
-    if module is None or not issubclass(type(module), types.ModuleType):
-        return None if is_python_class(cls) else cls
-    first, *others = qualname_of(cls).split(".")
-    found = view.name(module, first, None)
-    for name in others:
-        found = view.attributes(found).get(name) if issubclass(type(found), type) else None
-    return found
+def are_variables(space: dict[Any, Any], modules: Mapping[str, Any]) -> bool:
+    """Is this the dictionary of one of these modules?"""
+    name = space.get("__name__")
+    module = modules.get(name) if type(name) is str else None
+    return module is not None and raw_dict(module) is space
 
 
 def _down(starts: Iterable[int], below: Mapping[int, set[int]]) -> set[int]:

@@ -14,7 +14,7 @@ import types
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from .reading import class_dict
+from .reading import class_dict, class_module, is_python_class, qualname_of
 
 
 class View(Protocol):
@@ -80,3 +80,16 @@ class Plain:
 
 
 PLAIN_VIEW: Final[View] = Plain()
+
+
+def stands(cls: type, view: View) -> bool:
+    """Does the newest version have the class under the name that it bears?  One of C does where its module
+    can't be looked into."""
+    module = view.modules().get(class_module(cls))
+    if module is None or not issubclass(type(module), types.ModuleType):
+        return not is_python_class(cls)
+    first, *others = qualname_of(cls).split(".")
+    found = view.name(module, first, None)
+    for name in others:
+        found = view.attributes(found).get(name) if issubclass(type(found), type) else None
+    return found is cls

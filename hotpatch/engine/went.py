@@ -53,8 +53,8 @@ def taken_away(staged: Staged, gone: Collection[int], passed: Collection[int]) -
     """ids of functions and classes that stand under their name no more, by this edit or an earlier one, and
     that nobody but the record of that has: of functions, those that speak of something `gone`, or of such a
     class.  `passed` are ids of what holds them for the sake of this question."""
-    were = [op.before for op in staged.ops if op.kind in NAMED and op.before is not op.after]
-    were += [op.before for op in _earlier(staged) if op.before is not op.after]
+    named = [op for op in staged.ops if op.kind in NAMED]
+    were = [op.before for op in (*named, *_earlier(staged)) if op.before is not op.after]
     classes = [cls for cls in were if issubclass(type(cls), type) and is_python_class(cls)]
     things = {id(cls): cls for cls in classes if id(cls) not in gone}
     asked = {*gone, *things}
