@@ -45,6 +45,7 @@ from . import (
     tuples,
     went,
 )
+from .collector import youngest_alone
 from .commit import apply
 from .decoding import decoded_once
 from .edited_places import Place, places_kept, places_of_edit
@@ -82,21 +83,22 @@ def prove(staged: Staged, remade: Collection[str] = ()) -> tuple[str, ...]:
     To be called after the commit of `staged.ops`, where nothing else runs: they are taken back for a moment,
     to see what was state before.
     """
-    apply(staged.ops, forward=False)
-    try:
-        before = describe_live(staged.root, staged.app, staged.measurement.opened, staged.view)
-    finally:
-        apply(staged.ops, forward=True)
-    loose = went.overloads(staged) | _taken_away(staged, {id(before.objects)})
-    lost = went.methods_of_the_gone(staged) | loose
-    after = describe_live(staged.root, staged.app, staged.measurement.opened, staged.view, lost)
-    findings = compare(staged, before, after, remade)
-    unlinked = _unlinked(before, after)
-    del before, after
-    gc.collect()  # what staging and describing held on to is no holder of the program's
-    if staged.carry is not None:
-        findings += tuple(staged.carry.rehearse())
-    return findings + of_the_heap(staged, unlinked, loose)
+    with youngest_alone():  # what is described stays to the end, or is collected where that is asked for
+        apply(staged.ops, forward=False)
+        try:
+            before = describe_live(staged.root, staged.app, staged.measurement.opened, staged.view)
+        finally:
+            apply(staged.ops, forward=True)
+        loose = went.overloads(staged) | _taken_away(staged, {id(before.objects)})
+        lost = went.methods_of_the_gone(staged) | loose
+        after = describe_live(staged.root, staged.app, staged.measurement.opened, staged.view, lost)
+        findings = compare(staged, before, after, remade)
+        unlinked = _unlinked(before, after)
+        del before, after
+        gc.collect()  # what staging and describing held on to is no holder of the program's
+        if staged.carry is not None:
+            findings += tuple(staged.carry.rehearse())
+        return findings + of_the_heap(staged, unlinked, loose)
 
 
 def compare(staged: Staged, before: Graph, after: Graph, remade: Collection[str] = ()) -> tuple[str, ...]:
@@ -227,8 +229,17 @@ def _unlinked(before: Graph, after: Graph) -> dict[int, Note]:
 
 
 def _items_come_and_go(match: Match) -> bool:
-    changes = (*match.added.values(), *match.removed.values())
-    return any(is_sequence(step) for steps in changes for step, _ in steps)
+    """Of a sequence that has items on both sides: where one side has none, none is taken for another."""
+    pairs = [
+        pair
+        for changes in (match.added, match.removed)
+        for pair, steps in changes.items()
+        if any(is_sequence(step) for step, _ in steps)
+    ]
+    return any(
+        any(map(is_sequence, match.old.kids(o))) and any(map(is_sequence, match.new.kids(n)))
+        for o, n in pairs
+    )
 
 
 def _known_again(were: Match, edit: Match, after: Graph) -> dict[int, int]:
