@@ -4,15 +4,16 @@ and the keys that it reads by subscript.
 Its stack is followed from instruction to instruction, as far as constants, names and dictionaries made on
 the spot go: which constant is a key of which display, and what is stored into which.
 
-Leaned on (3.11 to 3.13): `dis.stack_effect`; a stack is the same whichever way an instruction is reached; an
-expression leaves what lies below it on the stack alone; displays are built by BUILD_MAP, BUILD_CONST_KEY_MAP,
-MAP_ADD and DICT_UPDATE; keyword names of a call are the argument of KW_NAMES (3.11, 3.12) or the constant
-before CALL_KW (3.13).
+Leaned on (3.11 to 3.13): a stack is the same whichever way an instruction is reached; dictionaries are built
+by BUILD_MAP, BUILD_CONST_KEY_MAP, MAP_ADD and DICT_UPDATE, lists and sets by BUILD_LIST, LIST_APPEND,
+LIST_EXTEND and theirs; a comprehension is a function of its own (3.11), or stands in place; keyword names of
+a call are the argument of KW_NAMES (3.11, 3.12) or the constant before CALL_KW (3.13).
 """
 
 from __future__ import annotations
 
 import dis
+import inspect
 import types
 from collections import defaultdict
 from collections.abc import Callable
@@ -22,7 +23,8 @@ from attrs import frozen
 
 from . import codes, instructions
 from .caught import Caught
-from .symbols import Built, Const, Made, Name, Record, Sum, Symbol, told
+from .symbol_stack import SymbolStack
+from .symbols import Built, Const, Gathered, Inner, Made, Name, Record, Sum, Symbol, items_of, key_of, told
 
 
 @frozen
@@ -35,7 +37,12 @@ class Keys:
     items: frozenset[tuple[str, bool]]
     """What it puts into things that go by a name: the name, and whether that is a record it has made."""
     kinds: frozenset[tuple[str, str]]
-    """The same, and what `symbols.told` calls it."""
+    """The same, and what `symbols.told` calls it; with what lists, sets and dictionaries are made of that
+    come to go by a name."""
+    stored: frozenset[tuple[str, str]]
+    """What comes to go by a name, as that calls it."""
+    returned: frozenset[str]
+    """What it returns."""
     calls: frozenset[tuple[str, int]]
     """Globals that it calls, and how many arguments it hands over by their place."""
 
@@ -46,7 +53,11 @@ class Keys:
             frozenset(key for walk in walks for key in walk.read()),
             tuple(made.record() for walk in walks for made in walk.made if made.certain or made.possible),
             frozenset((name, type(symbol) is Made) for walk in walks for name, symbol in walk.items),
-            frozenset((name, told(symbol)) for walk in walks for name, symbol in walk.items),
+            frozenset(
+                (name, told(symbol)) for walk in walks for name, symbol in (*walk.items, *walk.gathered)
+            ),
+            frozenset((name, told(symbol)) for walk in walks for name, symbol in walk.stored),
+            frozenset(map(told, walks[0].given)) if not code.co_flags & _GENERATORS else frozenset(),
             frozenset(call for walk in walks for call in walk.calls),
         )
 
@@ -58,30 +69,36 @@ class Keys:
 _INERT: Final = frozenset(
     ("RESUME", "NOP", "EXTENDED_ARG", "CACHE", "MAKE_CELL", "COPY_FREE_VARS", "TO_BOOL")
 )
-_ONLY_POPPING: Final = ("STORE_", "POP_", "DELETE_")
 _ENDING: Final = ("RETURN_", "RAISE_", "RERAISE", "JUMP_FORWARD", "JUMP_BACKWARD")
+_GENERATORS: Final = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 _ASKING: Final = frozenset(("get", "pop", "setdefault"))
 _AFTER_PRECALL: Final = frozenset([dis.opmap["CALL"]] if "PRECALL" in dis.opmap else [])
 PUTS: Final = frozenset(
     ("append", "appendleft", "add", "insert", "put", "put_nowait", "setdefault", "heappush")
 )
 """Methods by which things are put into containers."""
+_TAKING_ALL: Final = frozenset(("list", "set", "tuple", "frozenset", "sorted", "deque"))
+"""What makes a container of another's items."""
 _IN_PLACE: Final = 13
 """The first of BINARY_OP's arguments that stands for an operation in place (`opcode._nb_ops`)."""
 _CATCHING: Final = frozenset(("KeyError", "LookupError"))
 
 
-class _Walk:
+class _Walk(SymbolStack):
     """One code object, from its first instruction to its last."""
 
     def __init__(self, code: types.CodeType) -> None:
+        super().__init__()
         self.code = code
         self.made: list[Made] = []
         self.items: list[tuple[str, Symbol]] = []
+        self.gathered: list[tuple[str, Symbol]] = []
+        self.stored: list[tuple[str, Symbol]] = []
+        self.given: list[Symbol] = []
+        """What it returns and yields."""
         self.calls: list[tuple[str, int]] = []
         self._reads: list[tuple[str, Symbol]] = []
         self._asked: set[str] = set()
-        self._stack: list[Symbol] = []
         self._locals: dict[str, Symbol] = {}
         self._places: dict[tuple[str, bool], Made] = {}
         self._keywords: tuple[str, ...] = ()
@@ -106,113 +123,128 @@ class _Walk:
         ended = False
         for step in instructions.of(self.code):
             if ended:
-                self._stack, ended = list(later.get(step.offset, ())), False
+                self.stack, ended = list(later.get(step.offset, ())), False
             for entry in handled.pop(step.offset, ()):
-                fails = [*self._stack[: entry.depth], *[None] * (1 + entry.lasti)]
+                fails = [*self.stack[: entry.depth], *[None] * (1 + entry.lasti)]
                 later.setdefault(entry.target, fails)
             if step.opcode in codes.JUMPS:
-                later.setdefault(step.argval, self._jumped(step))
+                later.setdefault(step.argval, self.jumped(step))
             act = _ACTS.get(step.opname)
             if act is not None:
                 act(self, step)
             elif step.opname not in _INERT:
-                self._do(step)
+                self.do(step)
             ended = step.opname.startswith(_ENDING)
         return self
-
-    def _jumped(self, step: dis.Instruction) -> list[Symbol]:
-        effect = dis.stack_effect(step.opcode, step.arg, jump=True)
-        return self._stack[: len(self._stack) + effect] if effect < 0 else [*self._stack, *[None] * effect]
-
-    def _do(self, step: dis.Instruction) -> None:
-        """Any instruction: what it leaves on top is not known, what lies below is as it was."""
-        effect = dis.stack_effect(step.opcode, step.arg, jump=False)
-        self._pop(-effect) if effect < 0 else self._push(*[None] * effect)
-        if self._stack and not step.opname.startswith(_ONLY_POPPING):
-            self._stack[-1] = None
-
-    def _pop(self, count: int) -> list[Symbol]:
-        """The topmost, deepest first; unknown ones where a handler began with a stack that isn't known."""
-        if not count:
-            return []
-        short: list[Symbol] = [None] * max(0, count - len(self._stack))
-        found = short + self._stack[-count:]
-        del self._stack[-count:]
-        return found
-
-    def _push(self, *symbols: Symbol) -> None:
-        self._stack += symbols
 
     # -- names
 
     def _load_const(self, step: dis.Instruction) -> None:
-        self._push(Const(step.argval))
+        self.push(Const(step.argval))
 
     def _load_local(self, step: dis.Instruction) -> None:
-        self._push(self._locals.get(step.argval, Name(step.argval, False)))
+        self.push(self._locals.get(step.argval, Name(step.argval, False)))
 
     def _store_local(self, step: dis.Instruction) -> None:
-        self._locals[step.argval] = self._pop(1)[0]
+        self._locals[step.argval] = self.pop(1)[0]
 
     def _load_global(self, step: dis.Instruction) -> None:
         null_too = dis.stack_effect(step.opcode, step.arg, jump=False) == 2
-        self._push(*[Name(step.argval, True)] * (2 if null_too else 1))
+        self.push(*[Name(step.argval, True)] * (2 if null_too else 1))
 
     def _load_attribute(self, step: dis.Instruction) -> None:
-        owner = self._pop(1)[0]
+        owner = self.pop(1)[0]
         for_call = dis.stack_effect(step.opcode, step.arg, jump=False) == 1
-        self._push(*[Name(step.argval, True, owner)] * (2 if for_call else 1))
+        self.push(*[Name(step.argval, True, owner)] * (2 if for_call else 1))
 
     def _store_lasting(self, step: dis.Instruction) -> None:
-        value = self._pop(2 if step.opname == "STORE_ATTR" else 1)[0]
-        if type(value) is Made:
+        value = self.pop(2 if step.opname == "STORE_ATTR" else 1)[0]
+        self.stored.append((step.argval, value))
+        if isinstance(value, Made | Gathered):
             value.place = step.argval
+            self.gathered += [(value.place, item) for item in value.items]
+        if type(value) is Made:
             self._places[step.argval, True] = value
 
-    # -- the stack itself
-
-    def _copy(self, step: dis.Instruction) -> None:
-        self._push(self._at(step.arg or 1))
-
-    def _swap(self, step: dis.Instruction) -> None:
-        depth = step.arg or 1
-        if depth <= len(self._stack):
-            self._stack[-depth], self._stack[-1] = self._stack[-1], self._stack[-depth]
-
     def _operate(self, step: dis.Instruction) -> None:
-        self._pop(2)
-        self._push(Sum() if step.arg is not None and step.arg >= _IN_PLACE else None)
+        self.pop(2)
+        self.push(Sum() if step.arg is not None and step.arg >= _IN_PLACE else None)
 
     def _build_tuple(self, step: dis.Instruction) -> None:
-        self._pop(step.arg or 0)
-        self._push(Built(step.arg or 0))
+        self.pop(step.arg or 0)
+        self.push(Built(step.arg or 0))
+
+    # -- lists, sets, and what is made inside
+
+    def _build_list(self, step: dis.Instruction) -> None:
+        self.push(Gathered(self.pop(step.arg or 0)))
+
+    def _gather(self, step: dis.Instruction) -> None:
+        item = self.pop(1)[0]
+        self._into(self.at(step.arg or 1), item)
+
+    def _extend(self, step: dis.Instruction) -> None:
+        others = self.pop(1)[0]
+        for item in items_of(others):
+            self._into(self.at(step.arg or 1), item)
+
+    def _into(self, container: Symbol, item: Symbol) -> None:
+        if isinstance(container, Made | Gathered):
+            container.items.append(item)
+            if container.place is not None:
+                self.gathered.append((container.place, item))
+
+    def _make_function(self, step: dis.Instruction) -> None:
+        below = self.pop(1 - dis.stack_effect(step.opcode, step.arg, jump=False))
+        codes_below = [s.value for s in below if type(s) is Const and type(s.value) is types.CodeType]
+        self.push(Inner(codes_below[-1]) if codes_below else None)
+
+    def _set_on_function(self, _: dis.Instruction) -> None:
+        function = self.pop(2)[-1]
+        self.push(function)
+
+    def _give(self, step: dis.Instruction) -> None:
+        if step.opname == "RETURN_CONST":
+            self.given.append(Const(step.argval))
+        elif step.opname == "YIELD_VALUE" or self.code.co_name != "<genexpr>":
+            self.given.append(self.at(1))
+        self.do(step)
+
+    def _made_inside(self, code: types.CodeType) -> Symbol:
+        """What a comprehension comes to, where it is a function of its own (3.11), and what a generator's
+        expression does."""
+        if code.co_name == "<genexpr>":
+            return Gathered(_Walk(code).run().given)
+        if code.co_name in ("<listcomp>", "<setcomp>", "<dictcomp>"):
+            given = _Walk(code).run().given
+            return Gathered([i for one in given if isinstance(one, Made | Gathered) for i in one.items])
+        return None
 
     # -- dictionaries
 
-    def _new(self, keys: Any) -> None:
-        made = Made({key for key in keys if type(key) is str}, set())
+    def _new(self, keys: Any, values: list[Symbol]) -> None:
+        made = Made({key for key in keys if type(key) is str}, set(), items=values)
         self.made.append(made)
-        self._push(made)
+        self.push(made)
 
     def _build_map(self, step: dis.Instruction) -> None:
-        self._new([item.value for item in self._pop(2 * (step.arg or 0))[::2] if type(item) is Const])
+        parts = self.pop(2 * (step.arg or 0))
+        self._new([item.value for item in parts[::2] if type(item) is Const], parts[1::2])
 
     def _build_const_map(self, step: dis.Instruction) -> None:
-        keys = self._pop((step.arg or 0) + 1)[-1]
-        self._new(keys.value if type(keys) is Const else ())
-
-    def _at(self, depth: int) -> Symbol:
-        return self._stack[-depth] if depth <= len(self._stack) else None
+        *values, keys = self.pop((step.arg or 0) + 1)
+        self._new(keys.value if type(keys) is Const else (), values)
 
     def _map_add(self, step: dis.Instruction) -> None:
-        key, _ = self._pop(2)
-        made = self._at(step.arg or 1)
+        key, value = self.pop(2)
+        made = self.at(step.arg or 1)
+        self._into(made, value)
         if type(made) is Made and type(key) is Const and type(key.value) is str:
             made.certain.add(key.value)
 
     def _take_in(self, step: dis.Instruction) -> None:
-        other = self._pop(1)[0]
-        made = self._at(step.arg or 1)
+        other = self.pop(1)[0]
+        made = self.at(step.arg or 1)
         if type(made) is Made:
             if type(other) is Made and not other.open:
                 made.certain |= other.certain
@@ -225,27 +257,28 @@ class _Walk:
         self.made = [one for one in self.made if one is not made]
 
     def _store_item(self, _: dis.Instruction) -> None:
-        value, container, key = self._pop(3)
+        value, container, key = self.pop(3)
         self._put(container, value)
         if type(value) is Sum:  # `x[key] += 1`: it had the key
             return
-        if (name := _key(key)) is not None:
+        if (name := key_of(key)) is not None:
             self._amended(container).possible.add(name)
 
     def _put(self, container: Symbol, item: Symbol) -> None:
+        self._into(container, item)
         if type(container) is Name and container.lasting:
             self.items.append((container.name, item))
 
     def _read_item(self, step: dis.Instruction) -> None:
-        container, key = self._pop(2)
-        self._push(None)
-        if (name := _key(key)) is not None and step.offset not in self._caught:
+        container, key = self.pop(2)
+        self.push(None)
+        if (name := key_of(key)) is not None and step.offset not in self._caught:
             self._reads.append((name, container))
 
     def _contains(self, _: dis.Instruction) -> None:
-        key, _container = self._pop(2)
-        self._push(None)
-        if (name := _key(key)) is not None:
+        key, _container = self.pop(2)
+        self.push(None)
+        if (name := key_of(key)) is not None:
             self._asked.add(name)
 
     def _amended(self, container: Symbol) -> Made:
@@ -265,24 +298,28 @@ class _Walk:
 
     def _call(self, step: dis.Instruction) -> None:
         if step.opcode in _AFTER_PRECALL:  # 3.11: its arguments are gone by then
-            self._do(step)
+            self.do(step)
             if self._called is not None:
-                self._stack[-1], self._called = self._called, None
+                self.stack[-1], self._called = self._called, None
             return
         if step.opname == "CALL_KW":
-            names = self._pop(1)[0]
+            names = self.pop(1)[0]
             self._keywords = names.value if type(names) is Const else ()
-        arguments = self._pop(step.arg or 0)
-        callee = next((s for s in reversed(self._stack[-2:]) if type(s) is Name), None)
+        arguments = self.pop(step.arg or 0)
+        callee = next((s for s in reversed(self.stack[-2:]) if type(s) is Name), None)
         keywords, self._keywords = self._keywords, ()
         if callee is not None and callee.lasting and callee.owner is None:
             self.calls.append((callee.name, len(arguments) - len(keywords)))
-        made = None if callee is None else self._meant(callee, arguments, keywords)
+        if callee is not None:
+            made = self._meant(callee, arguments, keywords)
+        else:
+            inner = self.at(2)
+            made = self._made_inside(inner.code) if type(inner) is Inner else None
         if step.opname == "PRECALL":
             self._called = made
         else:
-            self._pop(2)
-            self._push(made)
+            self.pop(2)
+            self.push(made)
 
     def _meant(self, callee: Name, arguments: list[Symbol], keywords: tuple[str, ...]) -> Symbol:
         """A call of `dict` makes a dictionary; methods of one ask for keys and store them."""
@@ -292,9 +329,12 @@ class _Walk:
                 made.take(other)
             self.made.append(made)
             return made
+        given = arguments[0] if arguments else None
+        if callee.name in _TAKING_ALL and callee.owner is None and type(given) is Gathered:
+            return Gathered(list(given.items))
         if callee.name in PUTS and arguments:
             self._put(callee.owner, arguments[-1])
-        first = _key(arguments[0]) if arguments else None
+        first = key_of(arguments[0]) if arguments else None
         if callee.name in _ASKING and first is not None:
             self._asked.add(first)
         if callee.name == "setdefault" and first is not None:
@@ -307,10 +347,6 @@ class _Walk:
         return Built(callee.name) if callee.lasting and callee.owner is None else None
 
 
-def _key(symbol: Symbol) -> str | None:
-    return symbol.value if type(symbol) is Const and type(symbol.value) is str else None
-
-
 _ACTS: Final[dict[str, Callable[[_Walk, dis.Instruction], None]]] = {
     "LOAD_CONST": _Walk._load_const,
     "LOAD_GLOBAL": _Walk._load_global,
@@ -321,9 +357,20 @@ _ACTS: Final[dict[str, Callable[[_Walk, dis.Instruction], None]]] = {
     "STORE_ATTR": _Walk._store_lasting,
     "STORE_GLOBAL": _Walk._store_lasting,
     "BINARY_OP": _Walk._operate,
-    "COPY": _Walk._copy,
-    "SWAP": _Walk._swap,
+    "COPY": _Walk.copy,
+    "SWAP": _Walk.swap,
     "BUILD_TUPLE": _Walk._build_tuple,
+    "BUILD_LIST": _Walk._build_list,
+    "BUILD_SET": _Walk._build_list,
+    "LIST_APPEND": _Walk._gather,
+    "SET_ADD": _Walk._gather,
+    "LIST_EXTEND": _Walk._extend,
+    "SET_UPDATE": _Walk._extend,
+    "MAKE_FUNCTION": _Walk._make_function,
+    "SET_FUNCTION_ATTRIBUTE": _Walk._set_on_function,
+    "RETURN_VALUE": _Walk._give,
+    "RETURN_CONST": _Walk._give,
+    "YIELD_VALUE": _Walk._give,
     "BUILD_MAP": _Walk._build_map,
     "BUILD_CONST_KEY_MAP": _Walk._build_const_map,
     "MAP_ADD": _Walk._map_add,

@@ -1,10 +1,10 @@
 """Containers into which other things go from now on: objects of a class where records went, rows where plain
 values went.  New code does not know what the container holds from before.
 
-Asked for is all of this: a function put something else under a name and no longer does, it puts an object of
-a class there (or a tuple), changed code newly reads what such an object has (or unpacks a tuple of that
-length), and what goes by the name holds a thing that lacks it (or is no row).  Code that asks for the kind of
-anything knows of both.
+Asked for is all of this: a function put something else under a name and no longer does (or what it calls made
+something else and no longer does), it puts an object of a class there (or a tuple), changed code newly reads
+what such an object has (or unpacks a tuple of that length), and what goes by the name holds a thing that
+lacks it (or is no row).  Code that asks for the kind of anything knows of both.
 """
 
 from __future__ import annotations
@@ -33,21 +33,62 @@ _ASKING: Final = frozenset(("isinstance", "hasattr", "getattr", "type", "Attribu
 def outdated(functions: Functions, added: Iterable[types.FunctionType], objects: Living) -> list[str]:
     """Sentences, one for each name under which things live that new code does not put there any more.  To be
     asked after the commit; `objects` are all that the collector tracks."""
-    puts = [(f, *put) for f, old, new in functions.values() for put in _put_otherwise(old, new)]
+    puts = [
+        _Put(f, name, kind, f)
+        for f, old, new in functions.values()
+        for name, kind in _put_otherwise(old, new)
+    ]
+    puts += _by_makers(functions, objects)
     if not puts:
         return []
     edits = [(old, new) for _, old, new in functions.values()] + [(None, f.__code__) for f in added]
     news = _News.of(edits)
-    held = attributes({name for _, name, _ in puts}, objects)
+    held = attributes({put.name for put in puts}, objects)
     found: dict[str, None] = {}
-    for f, name, kind in puts:
-        containers = map(waiting_in, named(name, f.__globals__, held))
-        items = (i for c in containers if type(c) in CONTAINERS for i in items_of(c))
-        if any(map(_lacking(kind, f, news), items)):
-            found[
-                f"{name} holds what {f.__qualname__} put there, and new code reads what it puts instead"
-            ] = None
+    for put in puts:
+        things = named(put.name, put.f.__globals__, held)
+        if any(map(_lacking(put.kind, put.maker, news), things if put.whole else _inside(things))):
+            put_there = f"{put.name} holds what {put.f.__qualname__} put there"
+            found[f"{put_there}, and new code reads what it puts instead"] = None
     return list(found)
+
+
+@frozen
+class _Put:
+    """Functions, here, are values."""
+
+    f: Any
+    """Puts it there."""
+    name: str
+    kind: str
+    maker: Any
+    """Whose code makes it."""
+    whole: bool = False
+    """Goes by the name itself, and is not put into what does."""
+
+
+def _inside(things: Iterable[Any]) -> Iterator[Any]:
+    containers = map(waiting_in, things)
+    return (i for c in containers if type(c) in (*CONTAINERS, tuple) for i in items_of(c))
+
+
+def _by_makers(functions: Functions, objects: Living) -> Iterator[_Put]:
+    """What functions put under names that they have from one which makes something else from now on."""
+    makers = {
+        f.__name__: (f, kinds) for f, old, new in functions.values() if (kinds := _made_otherwise(old, new))
+    }
+    for f in [f for f in objects.exactly(types.FunctionType) if makers.keys() & codes.names_in(f.__code__)]:
+        keys = Keys.of(f.__code__)
+        puts = [(put, False) for put in sorted(keys.kinds)] + [(put, True) for put in sorted(keys.stored)]
+        for (name, kind), whole in puts:
+            maker, kinds = makers.get(kind.removeprefix(CALL), (None, []))
+            if kind.startswith(CALL) and f.__globals__.get(kind.removeprefix(CALL)) is maker:
+                yield from (_Put(f, name, made, maker, whole) for made in kinds)
+
+
+def _made_otherwise(old: types.CodeType, new: types.CodeType) -> list[str]:
+    before, after = Keys.of(old).returned, Keys.of(new).returned
+    return sorted(kind for kind in after - before if kind.startswith((CALL, ROW))) if before - after else []
 
 
 def _put_otherwise(old: types.CodeType, new: types.CodeType) -> Iterator[tuple[str, str]]:

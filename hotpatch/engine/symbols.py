@@ -3,9 +3,10 @@ made on the spot."""
 
 from __future__ import annotations
 
+import types
 from typing import Any, Final
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 CALL: Final = "call "
 ROW: Final = "row "
@@ -37,6 +38,8 @@ class Made:
     possible: set[str]
     place: str | None = None
     open: bool = False
+    items: list[Symbol] = field(factory=list)
+    """What stands under its keys."""
 
     def record(self) -> Record:
         return Record(frozenset(self.certain), frozenset(self.possible), self.place, self.open)
@@ -47,6 +50,21 @@ class Made:
             self.possible |= other.certain | other.possible
         else:
             self.open = True
+
+
+@define(eq=False)
+class Gathered:
+    """A list or a set that the function makes, or what a comprehension or a generator's expression gives."""
+
+    items: list[Symbol]
+    place: str | None = None
+
+
+@frozen
+class Inner:
+    """A function that the function makes."""
+
+    code: types.CodeType
 
 
 @frozen
@@ -74,7 +92,7 @@ class Built:
     what: str | int
 
 
-Symbol = Made | Const | Name | Sum | Built | None
+Symbol = Made | Gathered | Inner | Const | Name | Sum | Built | None
 
 
 def told(symbol: Symbol) -> str:
@@ -84,3 +102,15 @@ def told(symbol: Symbol) -> str:
     if type(symbol) is Const and type(symbol.value) is tuple:
         return f"{ROW}{len(symbol.value)}"
     return "record" if type(symbol) is Made else ""
+
+
+def items_of(symbol: Symbol) -> list[Symbol]:
+    """What it holds; one unknown thing, where that is not known."""
+    if type(symbol) is Const and type(symbol.value) in (tuple, frozenset):
+        return [Const(value) for value in symbol.value]
+    return symbol.items if isinstance(symbol, Made | Gathered) else [None]
+
+
+def key_of(symbol: Symbol) -> str | None:
+    """The text that it is."""
+    return symbol.value if type(symbol) is Const and type(symbol.value) is str else None

@@ -111,3 +111,160 @@ def test_what_a_container_holds_is_no_reason_if(program: Program, name: str) -> 
     assert outcome, outcome.reasons
     m.make("blue")
     assert m.tell()
+
+
+MADE = """
+from collections import deque
+class A:
+    def __init__(self, n=1): self.n = n
+    def old(self): return self.n
+class B(A):
+    def new(self): return self.n
+class Rack:
+    def __init__(self, size=2):
+        {made}
+    def tell(self): return {told}
+def held(rack): return [each for each in rack.parts]
+"""
+MADE_OTHERWISE = {
+    # what `__init__` makes a container of; what a method reads of that
+    "a list is made of others": ("self.parts = [A(), A(2)]", "self.parts = [B(), B(2)]"),
+    "a comprehension makes others": (
+        "self.parts = [A(n) for n in range(size)]",
+        "self.parts = [B(n) for n in range(size)]",
+    ),
+    "a comprehension with variables from outside makes others": (
+        "self.parts = [A(n + size) for n in range(size)]",
+        "self.parts = [B(n + size) for n in range(size)]",
+    ),
+    "a set is made of others": ("self.parts = {A(n) for n in range(size)}", "self.parts = {B(), B(2)}"),
+    "a tuple is made of what a generator gives": (
+        "self.parts = tuple(A(n) for n in range(size))",
+        "self.parts = tuple(B(n) for n in range(size))",
+    ),
+    "a queue is made of a list": ("self.parts = deque([A(), A()])", "self.parts = deque([B(), B()])"),
+    "plain values become objects": ("self.parts = [1, 2]", "self.parts = [B(1), B(2)]"),
+    "a loop fills a list before it goes by a name": (
+        "parts = []\n        for n in range(size): parts.append(A(n))\n        self.parts = parts",
+        "parts = []\n        for n in range(size): parts.append(B(n))\n        self.parts = parts",
+    ),
+    "a loop fills a list that goes by a name": (
+        "self.parts = parts = []\n        for n in range(size): parts.append(A(n))",
+        "self.parts = parts = []\n        for n in range(size): parts.append(B(n))",
+    ),
+    "a table is made of others": (
+        "self.parts = {n: A(n) for n in range(size)}",
+        "self.parts = {n: B(n) for n in range(size)}",
+    ),
+    "a table has others under its keys": (
+        "self.parts = {1: A(), 2: A(2)}",
+        "self.parts = {1: B(), 2: B(2)}",
+    ),
+}
+
+
+def told(made: str, name: str) -> str:
+    parts = "self.parts.values()" if "self.parts = {" in made and ": " in made else "self.parts"
+    return MADE.replace("{made}", made).replace("{told}", f"sum(each.{name} for each in {parts})")
+
+
+@pytest.mark.parametrize("name", MADE_OTHERWISE)
+def test_what_init_made_is_the_reason_where(program: Program, name: str) -> None:
+    old, new = MADE_OTHERWISE[name]
+    program.runs({"m.py": told(old, "n" if name.startswith("plain") else "old()").replace("each.n", "1")})
+    m = program.module("m")
+    rack = m.Rack()
+    before = rack.tell()
+    outcome = program.patch({"m.py": told(new, "new()")})
+    assert outcome.effect is Effect.RELOAD and "reads what it puts instead" in " ".join(outcome.reasons)
+    assert rack.tell() == before
+
+
+@pytest.mark.parametrize("name", MADE_OTHERWISE)
+def test_without_objects_that_live_what_init_makes_is_live(program: Program, name: str) -> None:
+    old, new = MADE_OTHERWISE[name]
+    program.runs({"m.py": told(old, "n").replace("each.n", "1")})
+    m = program.module("m")
+    outcome = program.patch({"m.py": told(new, "new()")})
+    assert outcome, outcome.reasons
+    assert m.Rack().tell()
+
+
+def test_what_init_made_is_no_reason_where_new_code_reads_no_more_of_it(program: Program) -> None:
+    old, new = MADE_OTHERWISE["a comprehension makes others"]
+    program.runs({"m.py": told(old, "old()")})
+    rack = program.module("m").Rack()
+    outcome = program.patch({"m.py": told(new, "old()")})
+    assert outcome, outcome.reasons
+    assert rack.tell() == 1
+
+
+def test_what_init_made_is_no_reason_where_only_the_number_of_such_things_is_another(
+    program: Program,
+) -> None:
+    program.runs({"m.py": told("self.parts = [B(n) for n in range(size)]", "old()")})
+    rack = program.module("m").Rack()
+    outcome = program.patch({"m.py": told("self.parts = [B(n) for n in range(9)]", "new()")})
+    assert outcome, outcome.reasons
+    assert rack.tell() == 1
+
+
+MAKER = """
+class Pen:
+    def __init__(self, ink): self.ink = ink
+class Box:
+    def fill(self, ink): self.pen = make(ink)
+PENS, LIST, BOX = {}, [], Box()
+def make(ink): {made}
+def keep(ink): PENS[ink] = make(ink); LIST.append(make(ink))
+def tell(): return {told}
+"""
+MAKERS = {
+    "records become objects": (("return {'ink': ink}", "pen['ink']"), ("return Pen(ink)", "pen.ink")),
+    "plain values become rows": (("return ink", "pen"), ("return ink, 1", "pen[0] + str(pen[1])")),
+}
+
+
+def kept(parts: tuple[str, str], where: str) -> str:
+    return MAKER.replace("{made}", parts[0]).replace("{told}", f"[{parts[1]} for pen in {where}]")
+
+
+@pytest.mark.parametrize("where", ["PENS.values()", "LIST"])
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_a_function_made_is_the_reason_where_another_has_put_it(
+    program: Program, name: str, where: str
+) -> None:
+    old, new = (kept(parts, where) for parts in MAKERS[name])
+    program.runs({"m.py": old})
+    m = program.module("m")
+    m.keep("red")
+    before = m.tell()
+    outcome = program.patch({"m.py": new})
+    assert outcome.effect is Effect.RELOAD and "what keep put there" in " ".join(outcome.reasons)
+    assert m.tell() == before
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_where_nothing_of_it_is_kept_a_function_may_make_something_else(program: Program, name: str) -> None:
+    old, new = (kept(parts, "LIST") for parts in MAKERS[name])
+    program.runs({"m.py": old})
+    m = program.module("m")
+    outcome = program.patch({"m.py": new})
+    assert outcome, outcome.reasons
+    m.keep("red")
+    assert m.tell()[0].startswith("red")
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_a_function_made_is_the_reason_where_an_object_has_it(program: Program, name: str) -> None:
+    old, new = (kept(parts, "[BOX.pen]") for parts in MAKERS[name])
+    program.runs({"m.py": old})
+    m = program.module("m")
+    m.BOX.fill("red")
+    before = m.tell()
+    outcome = program.patch({"m.py": new})
+    assert outcome.effect is Effect.RELOAD and "what Box.fill put there" in " ".join(outcome.reasons)
+    assert m.tell() == before
+    m.BOX.pen = None
+    del m.BOX.pen
+    assert program.patch({"m.py": new})
