@@ -48,6 +48,7 @@ _VALUES: Final[tuple[Any, ...]] = (
     re.Pattern,
     type,
     types.BuiltinFunctionType,
+    types.CodeType,
     types.FunctionType,
     types.GenericAlias,
     types.ModuleType,

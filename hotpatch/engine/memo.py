@@ -170,8 +170,9 @@ def recalled(found: Sequence[tuple[int, str, bool]], locator: Locator) -> Recall
 
 
 def drop_recalled(asked: Recalled, objects: Living, known: Sequence[Op], shapes: Shapes) -> list[Op]:
-    """Forget answers that were made of what changes, where they are plain data.  Raises PatchRefused where
-    one is more: it may hold what came since.  Modules, classes and functions are what they are."""
+    """Forget answers that were made of what changes, where they are plain data, or compiled of it.  Raises
+    PatchRefused where one is more: it may hold what came since.  Modules, classes and functions are what they
+    are."""
     of_objects, of_classes, measured = asked
     ops = list[Op]()
     dropped = measured | {(id(op.owner), op.key) for op in known if op.kind is SlotKind.INSTANCE}
@@ -188,7 +189,7 @@ def drop_recalled(asked: Recalled, objects: Living, known: Sequence[Op], shapes:
             continue
         dropped.add((id(obj), name))
         where = f"cached {qualname_of(type(obj))}.{name}"
-        if told(space[name], shapes.expand) is None:
+        if type(space[name]) is not types.CodeType and told(space[name], shapes.expand) is None:
             raise PatchRefused(f"{where} of an object that lives was made of what the new code changes")
         ops.append(Op(obj, SlotKind.INSTANCE, name, space[name], ABSENT, where))
     return ops

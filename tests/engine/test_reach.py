@@ -161,3 +161,37 @@ def test_an_object_that_was_made_of_what_changes_is_the_reason(program: Program)
         "cached Conf.pool of an object that lives was made of what the new code changes",
     )
     assert m.CONF.pool is pool
+
+
+COMPILED = """
+from functools import cached_property
+
+def source():
+    return "{n} + x"
+
+class Template:
+    @cached_property
+    def text(self):
+        return source()
+    @cached_property
+    def code(self):
+        return compile(self.text, "<template>", "eval")
+    def render(self, x):
+        return eval(self.code, {{"x": x}})
+
+BASE = Template()
+"""
+
+
+def test_what_was_compiled_of_what_changes_is_compiled_anew_when_it_is_asked_for(program: Program) -> None:
+    program.runs({"m.py": COMPILED.format(n=1)})
+    m = program.module("m")
+    since = m.Template()
+    assert since.render(1) == m.BASE.render(1) == 2
+    was = since.code
+    outcome = program.patch({"m.py": COMPILED.format(n=2)})
+    assert outcome, outcome.reasons
+    assert since.render(1) == m.BASE.render(1) == 3
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert since.code is was and since.render(1) == 2
