@@ -17,6 +17,8 @@ from typing import Any
 
 from attrs import frozen
 
+from hotpatch.ops import SlotKind
+
 from . import (
     asked_by_name,
     bound_arguments,
@@ -147,6 +149,11 @@ def of_the_heap(staged: Staged, unlinked: Mapping[int, Note], loose: Collection[
     is_ours = World(staged.root).is_local
     with decoded_once(), codes.remembering():
         findings = _of_objects(staged, objects, left_out, is_ours)
+    if any(op.kind is SlotKind.BASES for op in staged.ops):
+        # They may have been taken back for a moment: then each class below has its bases listed anew, and
+        # nothing holds the list from before but those who looked at what lives.
+        del objects
+        objects = living()
     findings += heap.outlived(staged.gone, objects, staged.view)
     gone, ours, values = _gone(staged), _own_records(staged), _values(staged)
     findings += strays.held(staged, objects, {*objects.own, id(gone), *ours}, values, is_ours)

@@ -216,3 +216,28 @@ def test_a_class_that_goes_and_that_the_program_has_elsewhere_holds_back_the_one
     outcome = program.patch({"m.py": FEWER})
     assert outcome.effect is Effect.RELOAD, kept
     assert "the old Command" in " ".join(outcome.reasons)
+
+
+TURNED = """
+class Key:
+    def __init__(self, n): self.n = n
+    def __hash__(self): return hash({hash})
+    def __eq__(self, other): return self.n == other.n
+class Sized: pass
+class Named: pass
+class View({bases}): pass
+{gone}
+TABLE = {{}}
+def put(n): TABLE[Key(n)] = n
+"""
+
+
+def test_a_class_that_goes_is_held_by_nobody_though_bases_were_taken_back_to_compare_hashes(
+    program: Program,
+) -> None:
+    program.runs({"m.py": TURNED.format(hash="self.n", bases="Sized", gone="class Gone(View): pass")})
+    m = program.module("m")
+    m.put(1)
+    outcome = program.patch({"m.py": TURNED.format(hash="self.n + 0", bases="Sized, Named", gone="")})
+    assert outcome, outcome.reasons
+    assert m.TABLE[m.Key(1)] == 1 and m.View.__bases__ == (m.Sized, m.Named)
