@@ -70,12 +70,16 @@ class World:
                 self.local[name] = module
 
     def _modules(self) -> Iterator[tuple[str, types.ModuleType]]:
-        """Standard library last, short names first: the first name that an object has is the one it is
-        told by."""
+        """Standard library first, short names first: the first name that an object has is the one it is
+        told by.  Before all others `types`, which every process has loaded: it is made to name C's types, and
+        others that do so (`hmac`) may be loaded in one process alone."""
         stdlib = sys.stdlib_module_names
-        yield from sorted(
-            _loaded(self.view), key=lambda kv: (kv[0].partition(".")[0] not in stdlib, len(kv[0]), kv[0])
-        )
+
+        def place(named: tuple[str, types.ModuleType]) -> tuple[bool, bool, int, str]:
+            name = named[0]
+            return name != "types", name.partition(".")[0] not in stdlib, len(name), name
+
+        yield from sorted(_loaded(self.view), key=place)
 
     # -- the root's path in strings ------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import types
 
 import pytest
 
@@ -87,3 +88,10 @@ def test_a_text_with_the_programs_folder_is_told_without_it(program: Program) ->
 def test_an_object_of_an_outside_module_goes_by_its_name(program: Program) -> None:
     program.runs({"a.py": "X = 1\n"})
     assert World(str(program.root)).name_outside(json.dumps) == ("json", "dumps")
+
+
+def test_a_type_of_c_goes_by_its_name_in_types_whatever_else_names_it() -> None:
+    import hmac
+
+    assert hmac._functype is types.BuiltinFunctionType  # type: ignore[attr-defined]
+    assert World("/nowhere").name_outside(types.BuiltinFunctionType) == ("types", "BuiltinFunctionType")
