@@ -17,7 +17,7 @@ import gc
 import types
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -56,8 +56,8 @@ class Growth:
         if kind.open:
             return len(kind.certain) >= SURE
         further = keys - kind.keys
-        if not further:
-            return bool(keys)
+        if not further:  # one of several keys that it need not have is a name that much else has, too
+            return len(keys) >= (min(SURE, len(kind.keys)) if not kind.certain else 1)
         return bool(kind.certain) and all(map(stored, further))
 
 
@@ -144,6 +144,7 @@ def _alike(one: Record, other: Record) -> bool:
     return one.place == other.place and bool(one.keys & other.keys)
 
 
+_DECLARING: Final = ("__annotations__", "__dataclass_fields__", "__pydantic_fields__")
 Held = Mapping[str, Sequence[Any]]
 """What objects have as attributes, by the attribute's name."""
 
@@ -180,14 +181,20 @@ def attributes(names: set[str], objects: Living) -> Held:
 
 def records_in(objects: Living) -> Iterator[dict[str, Any]]:
     """Small dictionaries, those that the collector does not track among them: they hold plain values alone,
-    and something else holds them."""
-    seen: set[int] = set()
+    and something else holds them.  What a class or a module has been declared to have is none of them."""
+    seen = set(_declarations(objects))
     for holder in objects.of(lambda _: True):
         for thing in (holder, *gc.get_referents(holder)):
             if type(thing) is dict and id(thing) not in seen:
                 seen.add(id(thing))
                 if _is_record(thing):
                     yield thing
+
+
+def _declarations(objects: Living) -> Iterator[int]:
+    spaces = [reading.class_dict(cls) for cls in objects.below(type)]
+    spaces += [vars(module) for module in objects.below(types.ModuleType)]
+    return (id(space[name]) for space in spaces for name in _DECLARING if name in space)
 
 
 def _is_record(thing: Any) -> bool:

@@ -128,3 +128,52 @@ def tell(): return TABLE["mat"]
     outcome = program.patch({"m.py": new})
     assert outcome, outcome.reasons
     assert m.tell() == 2
+
+
+def test_what_a_class_is_declared_to_have_is_no_record(program: Program) -> None:
+    text = """
+import dataclasses
+from typing import TypedDict
+class Pad(TypedDict):
+    neb: str
+    {grown}
+class Node:
+    neb: str
+@dataclasses.dataclass
+class Field:
+    neb: str
+neb: str
+def make(): return Pad(neb="a"{made})
+def tell(record): return record[{read!r}]
+"""
+    program.runs({"m.py": text.format(grown="", made="", read="neb")})
+    m = program.module("m")
+    outcome = program.patch({"m.py": text.format(grown="enk: str", made=", enk='b'", read="enk")})
+    assert outcome, outcome.reasons
+    assert m.tell(m.make()) == "b"
+
+
+OPTIONAL = """
+from typing import TypedDict
+class Pad(TypedDict, total=False):
+    neb: str
+    cap: str
+    {grown}
+ARGUMENTS, PADS = {{}}, []
+def make(): return Pad(neb="a", cap="b"{made})
+def tell(record): return record[{read!r}]
+"""
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_a_table_with_one_of_several_keys_that_a_record_may_have_is_none(
+    program: Program, is_live: bool
+) -> None:
+    program.runs({"m.py": OPTIONAL.format(grown="", made="", read="neb")})
+    m = program.module("m")
+    m.ARGUMENTS["neb"] = object()
+    if not is_live:
+        m.PADS.append(m.make())
+    outcome = program.patch({"m.py": OPTIONAL.format(grown="enk: str", made=", enk='c'", read="enk")})
+    assert bool(outcome) is is_live, outcome.reasons
+    assert is_live or "records with the keys of Pad live and lack enk" in " ".join(outcome.reasons)
