@@ -17,8 +17,8 @@ from hotpatch.ops import Op, SlotKind
 
 from . import heap
 from .frozen import all_objects, thawed
-from .instances import functions_in
-from .reading import class_dict, class_module, is_python_class
+from .instances import functions_in, methods_of
+from .reading import class_module, is_python_class
 from .recorded import recorded
 from .staged import Staged
 from .world import OVERLOADS
@@ -32,12 +32,7 @@ MANY: Final = 200
 
 def methods_of_the_gone(staged: Staged) -> set[int]:
     """ids of functions that stand in a class whose place another has taken: the undo keeps it, and them."""
-    return {
-        id(value)
-        for live, _ in staged.exchanged.values()
-        for value in class_dict(live).values()
-        if type(value) is types.FunctionType
-    }
+    return {id(f) for live, _ in staged.exchanged.values() for f in methods_of(live)}
 
 
 def overloads(staged: Staged) -> set[int]:

@@ -241,3 +241,27 @@ def test_a_class_that_goes_is_held_by_nobody_though_bases_were_taken_back_to_com
     outcome = program.patch({"m.py": TURNED.format(hash="self.n + 0", bases="Sized, Named", gone="")})
     assert outcome, outcome.reasons
     assert m.TABLE[m.Key(1)] == 1 and m.View.__bases__ == (m.Sized, m.Named)
+
+
+NAMED = """
+import typing as t
+class Rule(t.NamedTuple("_Rule", [("key", int), ("value", int)])):
+    __slots__ = ()
+    def __new__(cls, key=1, value=2): return super().__new__(cls, key, value)
+USUAL = Rule(1, 2)
+"""
+NAMED_AFTER = """
+import typing as t
+class Rule(t.NamedTuple):
+    key: int = 1
+    value: int = 2
+USUAL = Rule(1, 2)
+"""
+
+
+def test_a_static_method_of_a_class_that_gave_way_holds_nothing_back(program: Program) -> None:
+    program.runs({"m.py": NAMED})
+    m = program.module("m")
+    outcome = program.patch({"m.py": NAMED_AFTER})
+    assert outcome, outcome.reasons
+    assert m.USUAL == m.Rule() == (1, 2) and type(m.USUAL) is m.Rule
