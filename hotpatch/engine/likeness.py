@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -9,7 +10,11 @@ from .graph import Graph
 from .labels import contents, is_given, label
 from .pairing import SHARED
 from .reading import plain_same
+from .shape import Step
 
+Kids = Sequence[tuple[Step, int]]
+MEMBER: Final = ("attr", "__objclass__")
+"""What members of an enum have."""
 DEPTH: Final = 3
 MOST: Final = 64
 """How far down, and at how many parts of each, is looked to see how much two things have in common."""
@@ -92,3 +97,8 @@ def combined_flag(graph: Graph, i: int) -> Any:
         return None
     called = graph.nodes[name][1]
     return graph.nodes[value][1] if called is None or "|" in str(called) else None
+
+
+def known_by_identity(a: Kids, b: Kids) -> bool:
+    """An object with nothing but its class, or a member of an enum: it stays, whatever that is called."""
+    return len(a) == len(b) == 1 or all(any(step == MEMBER for step, _ in kids) for kids in (a, b))

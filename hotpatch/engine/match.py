@@ -21,7 +21,7 @@ from .graph import HIDDEN, Graph
 from .inherited import handed
 from .known_keys import in_doubt, pair_known
 from .labels import contents, label
-from .likeness import Likeness, combined_flag, name_of
+from .likeness import Likeness, combined_flag, known_by_identity, name_of
 from .pairing import SHARED, Places
 from .reading import plain_same, resolve
 from .shape import Step
@@ -291,8 +291,7 @@ class Match:
             return True
         same = a[1] == b[1]
         if kind in ("instance", "value"):
-            sentinel = len(a[2]) == len(b[2]) == 1  # known by its identity alone, so it has to stay
-            if not same or (pair in self.renamed and not sentinel):
+            if not same or (pair in self.renamed and not known_by_identity(a[2], b[2])):
                 self.replaced.add(pair)
                 return False
             return True

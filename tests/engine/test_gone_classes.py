@@ -265,3 +265,27 @@ def test_a_static_method_of_a_class_that_gave_way_holds_nothing_back(program: Pr
     outcome = program.patch({"m.py": NAMED_AFTER})
     assert outcome, outcome.reasons
     assert m.USUAL == m.Rule() == (1, 2) and type(m.USUAL) is m.Rule
+
+
+RENAMED = """
+import enum
+class {name}(enum.Enum):
+    KEEP = "keep"
+    DROP = "drop"
+    def __repr__(self): return f"{name}.{{self.name}}"
+KEEP, DROP = {name}.KEEP, {name}.DROP
+for member in {name}: member.__module__ = __name__
+RULE = (KEEP, {second})
+HELD = []
+"""
+
+
+def test_members_of_an_enum_with_another_name_are_the_members_that_live(program: Program) -> None:
+    program.runs({"m.py": RENAMED.format(name="Act", second="DROP")})
+    m = program.module("m")
+    m.HELD.append(m.DROP)
+    outcome = program.patch({"m.py": RENAMED.format(name="Action", second="KEEP")})
+    assert outcome, outcome.reasons
+    assert m.RULE == (m.Action.KEEP, m.Action.KEEP) == (m.KEEP, m.KEEP)
+    assert m.HELD == [m.Action.DROP] and list(m.Action) == [m.KEEP, m.DROP]
+    assert repr(m.HELD) == "[Action.DROP]"
