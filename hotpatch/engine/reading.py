@@ -165,11 +165,16 @@ def anchor(cls: type) -> tuple[str, str, tuple[str, ...]]:
     (Objects/typeobject.c,
     `compatible_for_assignment`)."""
     cls = laid_down(cls)
-    base = base_of(cls) or cls
-    while issubclass(base, BaseException) and (above := base_of(base)) and sizes_of(above) == sizes_of(base):
-        base = above  # C exceptions that add nothing to the one that they extend
+    base = plainest(base_of(cls) or cls)
     members = sorted(k for k, v in class_dict(cls).items() if type(v) is types.MemberDescriptorType)
     return str(class_module(base)), qualname_of(base), tuple(members)
+
+
+def plainest(cls: type) -> type:
+    """Exceptions of C that add nothing to the one that they extend are laid out as that is."""
+    while issubclass(cls, BaseException) and (above := base_of(cls)) and sizes_of(above) == sizes_of(cls):
+        cls = above
+    return cls
 
 
 def sizes_of(cls: type) -> tuple[int, ...]:

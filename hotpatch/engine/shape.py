@@ -44,6 +44,7 @@ from .reading import (
     class_attribute,
     class_module,
     is_python_class,
+    plainest,
     qualname_of,
     raw_dict,
     sizes_of,
@@ -145,7 +146,7 @@ def expand_class(shapes: Shapes, cls: Any) -> Shape:
     members = tuple(sorted(k for k, v in own.items() if type(v) is types.MemberDescriptorType))
     basic, item, dictionary, weak = sizes_of(cls)
     below = base_of(cls)
-    bed = None if below is None else (sizes_of(below), anchor(below))
+    bed = None if below is None else (sizes_of(below), anchor(plainest(below)))
     layout = (basic, item, dictionary != 0, weak != 0, members, anchor(cls), bed)
     kids: list[tuple[Step, Any]] = [("meta", type(cls))]
     kids += [(("base", i), base) for i, base in enumerate(bases_of(cls))]
