@@ -77,6 +77,8 @@ PUTS: Final = frozenset(
     ("append", "appendleft", "add", "insert", "put", "put_nowait", "setdefault", "heappush")
 )
 """Methods by which things are put into containers."""
+_GENERATOR: Final = "<genexpr>"
+_EXPRESSIONS: Final = frozenset((_GENERATOR, "<listcomp>", "<setcomp>", "<dictcomp>"))
 _TAKING_ALL: Final = frozenset(("list", "set", "tuple", "frozenset", "sorted", "deque"))
 """What makes a container of another's items."""
 _IN_PLACE: Final = 13
@@ -195,9 +197,8 @@ class _Walk(SymbolStack):
                 self.gathered.append((container.place, item))
 
     def _make_function(self, step: dis.Instruction) -> None:
-        below = self.pop(1 - dis.stack_effect(step.opcode, step.arg, jump=False))
-        codes_below = [s.value for s in below if type(s) is Const and type(s.value) is types.CodeType]
-        self.push(Inner(codes_below[-1]) if codes_below else None)
+        code = self.pop(1 - dis.stack_effect(step.opcode, step.arg, jump=False))[-1]
+        self.push(Inner(code.value) if type(code) is Const and type(code.value) is types.CodeType else None)
 
     def _set_on_function(self, _: dis.Instruction) -> None:
         function = self.pop(2)[-1]
@@ -206,19 +207,19 @@ class _Walk(SymbolStack):
     def _give(self, step: dis.Instruction) -> None:
         if step.opname == "RETURN_CONST":
             self.given.append(Const(step.argval))
-        elif step.opname == "YIELD_VALUE" or self.code.co_name != "<genexpr>":
+        elif step.opname == "YIELD_VALUE" or self.code.co_name != _GENERATOR:
             self.given.append(self.at(1))
         self.do(step)
 
-    def _made_inside(self, code: types.CodeType) -> Symbol:
+    def _made_inside(self, function: Symbol) -> Symbol:
         """What a comprehension comes to, where it is a function of its own (3.11), and what a generator's
         expression does."""
-        if code.co_name == "<genexpr>":
-            return Gathered(_Walk(code).run().given)
-        if code.co_name in ("<listcomp>", "<setcomp>", "<dictcomp>"):
-            given = _Walk(code).run().given
-            return Gathered([i for one in given if isinstance(one, Made | Gathered) for i in one.items])
-        return None
+        if type(function) is not Inner or function.code.co_name not in _EXPRESSIONS:
+            return None
+        given = _Walk(function.code).run().given
+        if function.code.co_name == _GENERATOR:
+            return Gathered(given)
+        return Gathered([i for one in given if isinstance(one, Made | Gathered) for i in one.items])
 
     # -- dictionaries
 
@@ -313,8 +314,7 @@ class _Walk(SymbolStack):
         if callee is not None:
             made = self._meant(callee, arguments, keywords)
         else:
-            inner = self.at(2)
-            made = self._made_inside(inner.code) if type(inner) is Inner else None
+            made = self._made_inside(self.at(2))
         if step.opname == "PRECALL":
             self._called = made
         else:

@@ -237,15 +237,15 @@ def _unlinked(before: Graph, after: Graph) -> dict[int, Note]:
 
 def _items_come_and_go(match: Match) -> bool:
     """Of a sequence that has items on both sides: where one side has none, none is taken for another."""
-    pairs = [
-        pair
-        for changes in (match.added, match.removed)
-        for pair, steps in changes.items()
-        if any(is_sequence(step) for step, _ in steps)
-    ]
+
+    def has_items(graph: Graph, i: int) -> bool:
+        return any(map(is_sequence, graph.kids(i)))
+
     return any(
-        any(map(is_sequence, match.old.kids(o))) and any(map(is_sequence, match.new.kids(n)))
-        for o, n in pairs
+        has_items(match.old, o) and has_items(match.new, n)
+        for changes in (match.added, match.removed)
+        for (o, n), steps in changes.items()
+        if any(is_sequence(step) for step, _ in steps)
     )
 
 

@@ -10,7 +10,7 @@ lacks it (or is no row).  Code that asks for the kind of anything knows of both.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import frozen
@@ -33,12 +33,16 @@ _ASKING: Final = frozenset(("isinstance", "hasattr", "getattr", "type", "Attribu
 def outdated(functions: Functions, added: Iterable[types.FunctionType], objects: Living) -> list[str]:
     """Sentences, one for each name under which things live that new code does not put there any more.  To be
     asked after the commit; `objects` are all that the collector tracks."""
+    keys = {i: (Keys.of(old), Keys.of(new)) for i, (_, old, new) in functions.items()}
     puts = [
         _Put(f, name, kind, f)
-        for f, old, new in functions.values()
-        for name, kind in _put_otherwise(old, new)
+        for i, (f, _, _) in functions.items()
+        for name, kind in _put_otherwise(*keys[i])
     ]
-    puts += _by_makers(functions, objects)
+    makers = {
+        f.__name__: (f, made) for i, (f, _, _) in functions.items() if (made := _made_otherwise(*keys[i]))
+    }
+    puts += _by_makers(makers, objects) if makers else ()
     if not puts:
         return []
     edits = [(old, new) for _, old, new in functions.values()] + [(None, f.__code__) for f in added]
@@ -72,11 +76,12 @@ def _inside(things: Iterable[Any]) -> Iterator[Any]:
     return (i for c in containers if type(c) in (*CONTAINERS, tuple) for i in items_of(c))
 
 
-def _by_makers(functions: Functions, objects: Living) -> Iterator[_Put]:
-    """What functions put under names that they have from one which makes something else from now on."""
-    makers = {
-        f.__name__: (f, kinds) for f, old, new in functions.values() if (kinds := _made_otherwise(old, new))
-    }
+Makers = Mapping[str, tuple[types.FunctionType, list[str]]]
+"""Functions that make something else from now on, by name, and what."""
+
+
+def _by_makers(makers: Makers, objects: Living) -> Iterator[_Put]:
+    """What functions put under names that they have from one of these."""
     for f in [f for f in objects.exactly(types.FunctionType) if makers.keys() & codes.names_in(f.__code__)]:
         keys = Keys.of(f.__code__)
         puts = [(put, False) for put in sorted(keys.kinds)] + [(put, True) for put in sorted(keys.stored)]
@@ -86,14 +91,14 @@ def _by_makers(functions: Functions, objects: Living) -> Iterator[_Put]:
                 yield from (_Put(f, name, made, maker, whole) for made in kinds)
 
 
-def _made_otherwise(old: types.CodeType, new: types.CodeType) -> list[str]:
-    before, after = Keys.of(old).returned, Keys.of(new).returned
+def _made_otherwise(old: Keys, new: Keys) -> list[str]:
+    before, after = old.returned, new.returned
     return sorted(kind for kind in after - before if kind.startswith((CALL, ROW))) if before - after else []
 
 
-def _put_otherwise(old: types.CodeType, new: types.CodeType) -> Iterator[tuple[str, str]]:
+def _put_otherwise(old: Keys, new: Keys) -> Iterator[tuple[str, str]]:
     """The names, and what goes there from now on."""
-    before, after = Keys.of(old).kinds, Keys.of(new).kinds
+    before, after = old.kinds, new.kinds
     for name, kind in sorted(after - before):
         if kind.startswith((CALL, ROW)) and any(n == name for n, _ in before - after):
             yield name, kind

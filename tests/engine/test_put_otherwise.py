@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from hotpatch.plan import Effect
@@ -74,6 +76,14 @@ HARMLESS = {
 }
 
 
+def holds_back(program: Program, tell: Callable[[], object], new: str, said: str) -> None:
+    """What lives is the reason, and goes on as it was."""
+    before = tell()
+    outcome = program.patch({"m.py": new})
+    assert outcome.effect is Effect.RELOAD and said in " ".join(outcome.reasons)
+    assert tell() == before
+
+
 def held(parts: tuple[str, str]) -> str:
     return HELD.replace("{put}", parts[0]).replace("{tell}", parts[1])
 
@@ -84,10 +94,7 @@ def test_what_a_container_holds_from_before_is_the_reason_where(program: Program
     program.runs({"m.py": old})
     m = program.module("m")
     m.make()
-    before = m.tell()
-    outcome = program.patch({"m.py": new})
-    assert outcome.effect is Effect.RELOAD and "reads what it puts instead" in " ".join(outcome.reasons)
-    assert m.tell() == before
+    holds_back(program, m.tell, new, "reads what it puts instead")
 
 
 @pytest.mark.parametrize("name", OTHERWISE)
@@ -124,7 +131,6 @@ class Rack:
     def __init__(self, size=2):
         {made}
     def tell(self): return {told}
-def held(rack): return [each for each in rack.parts]
 """
 MADE_OTHERWISE = {
     # what `__init__` makes a container of; what a method reads of that
@@ -174,10 +180,7 @@ def test_what_init_made_is_the_reason_where(program: Program, name: str) -> None
     program.runs({"m.py": told(old, "n" if name.startswith("plain") else "old()").replace("each.n", "1")})
     m = program.module("m")
     rack = m.Rack()
-    before = rack.tell()
-    outcome = program.patch({"m.py": told(new, "new()")})
-    assert outcome.effect is Effect.RELOAD and "reads what it puts instead" in " ".join(outcome.reasons)
-    assert rack.tell() == before
+    holds_back(program, rack.tell, told(new, "new()"), "reads what it puts instead")
 
 
 @pytest.mark.parametrize("name", MADE_OTHERWISE)
@@ -238,10 +241,7 @@ def test_what_a_function_made_is_the_reason_where_another_has_put_it(
     program.runs({"m.py": old})
     m = program.module("m")
     m.keep("red")
-    before = m.tell()
-    outcome = program.patch({"m.py": new})
-    assert outcome.effect is Effect.RELOAD and "what keep put there" in " ".join(outcome.reasons)
-    assert m.tell() == before
+    holds_back(program, m.tell, new, "what keep put there")
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -261,10 +261,6 @@ def test_what_a_function_made_is_the_reason_where_an_object_has_it(program: Prog
     program.runs({"m.py": old})
     m = program.module("m")
     m.BOX.fill("red")
-    before = m.tell()
-    outcome = program.patch({"m.py": new})
-    assert outcome.effect is Effect.RELOAD and "what Box.fill put there" in " ".join(outcome.reasons)
-    assert m.tell() == before
-    m.BOX.pen = None
+    holds_back(program, m.tell, new, "what Box.fill put there")
     del m.BOX.pen
     assert program.patch({"m.py": new})
