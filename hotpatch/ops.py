@@ -66,6 +66,11 @@ class Op:
     """The place is emptied, and code fills it when it is next asked: that goes with the undo."""
 
     @property
+    def inverse(self) -> Op:
+        """The step back."""
+        return Op(self.owner, self.kind, self.key, self.after, self.before, self.where)
+
+    @property
     def name(self) -> str:
         """The key, if it is a text, to be compared with others: keys may be objects of the program as well,
         and these compare as they like."""

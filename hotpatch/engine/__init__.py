@@ -20,7 +20,7 @@ from .commit import Undo, apply, commit
 from .measurement import Measurement, this_python
 from .moment import commit_now
 from .prove import prove
-from .quiet import commit_quietly
+from .quiet import commit_quietly, moment
 from .staged import Staged, stage
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ __all__ = [
     "commit_now",
     "commit_quietly",
     "measure",
+    "moment",
     "plan",
     "prove",
     "stage",

@@ -241,10 +241,7 @@ class Carry(Record):
         if t.backward is None:
             raise PatchRefused(f"{t.target} has changed since, and {t} has no way back")
         was = _called(t, t.backward, carry_places.copied(now))
-        return [
-            Op(op.owner, op.kind, op.key, op.after, op.before, op.where)
-            for op in carry_places.steps(slot, now, was, t.target)
-        ]
+        return [op.inverse for op in carry_places.steps(slot, now, was, t.target)]
 
     def note(self) -> None:
         """To be called when the ops are done."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from types import AsyncGeneratorType, CodeType, FrameType
 from typing import Any
 
@@ -25,6 +25,7 @@ from attrs import frozen
 from hotpatch.engine.codes import walk
 from hotpatch.engine.flow import endless_loop, flow_of
 from hotpatch.engine.stacks import SUSPENDED, greenlet_type, in_threads, is_suspendable, stack
+from hotpatch.engine.view import PLAIN_VIEW, View
 
 
 @frozen
@@ -95,26 +96,62 @@ def may_never_return(codes: Iterable[CodeType]) -> tuple[Endless, ...]:
 
 
 def blockers(
-    codes: Iterable[CodeType], *, objects: Iterable[object] = (), incompatible: Collection[str] = ()
+    codes: Iterable[CodeType],
+    *,
+    objects: Iterable[object] = (),
+    incompatible: Collection[str] = (),
+    view: View = PLAIN_VIEW,
 ) -> tuple[Blocker, ...]:
     """The live frames of these code objects: threads first, then tasks, then what `objects` hold.
 
-    Code is told by identity.  `incompatible` are the bare names of changed functions that can't be called as
-    before (`codes.accepts_same_calls`).
+    Code is told by identity, or by that of the code it was made from (`view`).  `incompatible` are the bare
+    names of changed functions that can't be called as before (`codes.accepts_same_calls`).
     The frame of the caller of this function and those below it count like any other.
     """
+    return _on_code(codes, everywhere(objects), incompatible, view)
+
+
+def about_to_call(
+    codes: Iterable[CodeType],
+    incompatible: Collection[str],
+    view: View,
+    besides: Callable[[Sequence[FrameType]], bool],
+) -> tuple[Blocker, ...]:
+    """Frames of these code objects on the stacks of threads, but for those stacks of which `besides` is true,
+    that will soon have called one of `incompatible`, or returned."""
+    running = (
+        (holder, frame, True) for holder, frames in in_threads() if not besides(frames) for frame in frames
+    )
+    found = _on_code(codes, running, incompatible, view)
+    return tuple(blocker for blocker in found if blocker.calls and not blocker.never_leaves)
+
+
+def _on_code(
+    codes: Iterable[CodeType],
+    frames: Iterable[tuple[str, FrameType, bool]],
+    incompatible: Collection[str],
+    view: View,
+) -> tuple[Blocker, ...]:
     wanted = {id(code): code for code in codes}
     found = []
     seen: set[int] = set()
-    for holder, frame, running in everywhere(objects):
-        if id(frame.f_code) in wanted and id(frame) not in seen:
+    for holder, frame, running in frames:
+        code = wanted.get(id(view.written(frame.f_code)))
+        if code is not None and id(frame) not in seen:
             seen.add(id(frame))
-            found.append(blocker(holder, frame, running, incompatible))
+            found.append(blocker(holder, frame, running, incompatible, code))
     return tuple(found)
 
 
-def blocker(holder: str, frame: FrameType, running: bool, incompatible: Collection[str] = ()) -> Blocker:
-    code = frame.f_code
+def blocker(
+    holder: str,
+    frame: FrameType,
+    running: bool,
+    incompatible: Collection[str] = (),
+    written: CodeType | None = None,
+) -> Blocker:
+    """`written` is the code that the frame's was made from, which has the names that the sources have."""
+    code = frame.f_code if written is None else written
     flow = flow_of(code)
     at = flow.at(frame.f_lasti)
     names = flow.names(at) if incompatible else frozenset()

@@ -65,7 +65,7 @@ class LaterUndo(Undo):
             return gave
         known = {id(op.owner) for op in self._base} | set(map(id, self._built))
         ops = collected(lambda: heap.following(self._back, self._rigid, living(), known, self._view))
-        return [*gave, *(Op(op.owner, op.kind, op.key, op.after, op.before, op.where) for op in ops)]
+        return [*gave, *(op.inverse for op in ops)]
 
 
 def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:

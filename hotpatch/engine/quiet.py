@@ -1,9 +1,9 @@
-"""The moment for a commit where requests are not pinned: nobody is between the halves of the edit.
+"""The moment for a commit where work is not pinned: nobody is between the halves of the edit.
 
 A thread inside an old caller would call the changed callee in the old way; a thread in a loop of an old
 function would go round on old code.  The library call waits for a moment at which there is no such frame,
 and commits in that moment; where it never comes, the change is refused.  A service has pins and epochs
-instead.
+instead, for its requests; for threads that serve none it looks for such a moment too, and goes on without.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from __future__ import annotations
 import sys
 import time
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from hotpatch.errors import PatchRefused
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
 
 MAKERS: Final = ("__init__", "__new__", "__call__")
 SECONDS: Final = 2.0
+SHORTEST: Final = 0.001
 LONGEST: Final = 0.25
-"""Seconds that another thread may wait for the GIL when a look at what lives takes long."""
+"""Seconds that another thread waits for the GIL: at least, and where a look at what lives takes long."""
 
 
 def incompatible_names(functions: Functions, ops: Sequence[Op], view: View = PLAIN_VIEW) -> frozenset[str]:
@@ -114,35 +116,51 @@ def blockers_of(
 def commit_quietly(staged: Staged, seconds: float = SECONDS) -> Undo:
     """Commit at a moment when no frame is in the way.  Raises PatchRefused, with nothing changed, if one
     never leaves, is suspended where it would call the new code in the old way, or stays for `seconds`."""
-    interval = sys.getswitchinterval()
-    try:
-        with youngest_alone(), decoded_once():
-            return commit_now(staged, lambda: _wait(staged, seconds, interval))
-    finally:
-        sys.setswitchinterval(interval)
 
-
-def _wait(staged: Staged, seconds: float, interval: float) -> None:
-    """Return in a moment when no frame is in the way, with the GIL newly ours: whoever wants it waits for
-    a whole interval, longer than the stores take.
-
-    To look takes long where much lives; the interval that others wait for is longer then.  It holds for
-    who waits already as well: one that is woken, or that sees the GIL change hands, reads it again.
-    """
-    deadline = time.monotonic() + seconds
-    while True:
-        sys.setswitchinterval(interval)
-        time.sleep(0.001)
-        began = time.perf_counter()
-        sys.setswitchinterval(1.0)
+    def look() -> Sequence[Blocker]:
         found = staged.blockers_now()
-        took = time.perf_counter() - began
-        if not found and took < interval / 2:
-            return
         for blocker in found:
             if blocker.never_leaves or not blocker.running:
                 raise PatchRefused(str(blocker))
-        if time.monotonic() > deadline:
-            who = found[0] if found else "the process is too busy to commit in one step"
-            raise PatchRefused(f"{who}: not left within {seconds:g} s")
-        interval = max(interval, min(4 * took, LONGEST))
+        return found
+
+    with youngest_alone(), decoded_once(), ExitStack() as held:
+
+        def ready() -> None:
+            if late := held.enter_context(moment(look, seconds)):
+                raise PatchRefused(f"{late}: not left within {seconds:g} s")
+
+        return commit_now(staged, ready)
+
+
+@contextmanager
+def moment(look: Callable[[], Sequence[object]], seconds: float) -> Iterator[str]:
+    """The body runs in a moment when `look` finds no frame in the way, with the GIL newly ours: whoever wants
+    it waits for a whole interval, longer than a few stores take.  If there was none for `seconds`, it runs
+    all the same, and is told why.
+
+    The interval is short at first, to look often.  To look takes long where much lives; the interval that
+    others wait for is longer then.  It holds for who waits already as well: one that is woken, or that sees
+    the GIL change hands, reads it again.
+    """
+    usual = sys.getswitchinterval()
+    interval = min(usual, SHORTEST)
+    deadline = time.monotonic() + seconds
+    try:
+        while True:
+            sys.setswitchinterval(interval)
+            time.sleep(0.001)
+            began = time.perf_counter()
+            sys.setswitchinterval(1.0)
+            found = look()
+            took = time.perf_counter() - began
+            if not found and took < interval / 2:
+                late = ""
+                break
+            if time.monotonic() > deadline:
+                late = str(found[0]) if found else "the process is too busy to commit in one step"
+                break
+            interval = max(interval, min(4 * took, LONGEST))
+        yield late
+    finally:
+        sys.setswitchinterval(usual)

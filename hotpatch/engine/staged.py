@@ -7,7 +7,7 @@ import importlib
 import sys
 import types
 import weakref
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -93,11 +93,28 @@ class Staged(Record):
         found = quiet.blockers_of(self.exchange, self.incompatible, suspended)
         return found + taken.by_loops(self.ops, suspended) + held.holding(self.exchanged)
 
+    def breaks(self, undone: bool = False) -> frozenset[str]:
+        """The names that can't be called any more as they are now, once this is committed, or taken back."""
+        if not undone:
+            return self.incompatible
+        back = {i: (f, new, old) for i, (f, old, new) in self.functions.items()}
+        return quiet.incompatible_names(back, [op.inverse for op in self.ops], self.view)
+
+    def about_to_call(
+        self, names: Set[str], besides: Callable[[Sequence[types.FrameType]], bool], undone: bool = False
+    ) -> tuple[Blocker, ...]:
+        """What runs just now in threads, on code that this edit replaces (or brought, where it is to be
+        `undone`), and will call one of `names`; but for stacks of which `besides` is true."""
+        return frames.about_to_call(self._codes(undone), names, self.view, besides)
+
     def on_old_code(self, undone: bool = False) -> tuple[Blocker, ...]:
         """Every frame that runs what this edit replaced; once it is undone, what it had brought."""
+        codes = self._codes(undone)
+        return frames.blockers(codes, objects=self._suspended(), view=self.view) if codes else ()
+
+    def _codes(self, undone: bool) -> list[types.CodeType]:
         pairs = self.exchange.changed.values()
-        codes = [code for pair in pairs if (code := pair[undone]) is not None]
-        return frames.blockers(codes, objects=self._suspended()) if codes else ()
+        return [code for pair in pairs if (code := pair[undone]) is not None]
 
     def _suspended(self) -> list[Any]:
         return [obj for ref in self.suspended if (obj := ref()) is not None]

@@ -35,6 +35,9 @@ class View(Protocol):
 
     def code(self, function: types.FunctionType) -> types.CodeType: ...
 
+    def written(self, code: types.CodeType) -> types.CodeType:
+        """The code as it stands in the sources: what `code` was made from, or itself."""
+
     def part(self, function: types.FunctionType, attribute: str) -> Any:
         """`__defaults__`, `__doc__` ...; None where the function has no such attribute."""
 
@@ -65,6 +68,9 @@ class Plain:
 
     def code(self, function: types.FunctionType) -> types.CodeType:
         return function.__code__
+
+    def written(self, code: types.CodeType) -> types.CodeType:
+        return code
 
     def part(self, function: types.FunctionType, attribute: str) -> Any:
         return getattr(function, attribute, None)

@@ -38,7 +38,7 @@ from hotpatch.epochs.versions import (
     version_in_effect,
     view,
 )
-from hotpatch.epochs.whereabouts import Located, located
+from hotpatch.epochs.whereabouts import Located, about_to_choose, located, serves
 from hotpatch.epochs.wrap import pin_requests
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "State",
     "Totals",
     "Version",
+    "about_to_choose",
     "barrier",
     "counts",
     "current",
@@ -73,6 +74,7 @@ __all__ = [
     "pinned",
     "recent",
     "requests_in_flight",
+    "serves",
     "sticky",
     "survey",
     "tend",

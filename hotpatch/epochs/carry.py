@@ -18,11 +18,12 @@ import sys
 import threading
 from concurrent.futures import thread as pool
 from contextvars import Context
-from typing import Any
+from typing import Any, Final
 
 from hotpatch.epochs.pins import DEFAULT, Released, here, put_back, put_here
 
-_ATTRIBUTE = "_hotpatch_pin"
+ATTRIBUTE: Final = "_hotpatch_pin"
+"""Where a thread that is to start, or a pool's item, has the pin that it brings."""
 _POOL_THREAD: Any = getattr(pool, "_worker", pool)
 """What the threads of a pool run: they serve many requests, and have no pin but that of each item."""
 _installed = False
@@ -52,12 +53,12 @@ def _carry_into_threads() -> None:
     def start_with_pin(self: Any) -> None:
         pin = here()
         if pin is not DEFAULT and self._target is not _POOL_THREAD:
-            self.__dict__[_ATTRIBUTE] = pin
+            self.__dict__[ATTRIBUTE] = pin
         start(self)
 
     @functools.wraps(bootstrap)
     def bootstrap_with_pin(self: Any) -> None:
-        pin = self.__dict__.pop(_ATTRIBUTE, None)
+        pin = self.__dict__.pop(ATTRIBUTE, None)
         if pin is not None:
             put_here(pin)
         bootstrap(self)
@@ -76,14 +77,14 @@ def _carry_into_executors() -> None:
         make(self, *args, **kwargs)
         pin = here()
         if pin is not DEFAULT and type(pin) is not Released:
-            self._hotpatch_pin = pin
+            self.__dict__[ATTRIBUTE] = pin
             self.__class__ = PinnedItem
 
     class PinnedItem(item):  # type: ignore[misc]
         """An item that runs on its request's epoch, what waits for its result included."""
 
         def run(self, *args: Any) -> None:
-            token = put_here(self._hotpatch_pin)
+            token = put_here(self.__dict__[ATTRIBUTE])
             try:
                 super().run(*args)
             finally:

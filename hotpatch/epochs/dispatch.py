@@ -100,6 +100,11 @@ def dispatcher(
     return _fill(template, like, {EPOCH_VAR: EPOCH, THRESHOLD: epoch, NEW: newer, OLD: older})
 
 
+def chooses(code: CodeType) -> bool:
+    """Is this a dispatcher's code?"""
+    return any(const is EPOCH for const in code.co_consts)
+
+
 def forwarder(like: CodeType, target: FunctionType) -> CodeType:
     """Code with the free variables of `like` and the signature of `target`, that calls `target`: for a body
     that needs other free variables than the function object has.  Costs some 20 ns a call."""

@@ -23,7 +23,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import ModuleType
 from typing import Any
 
@@ -83,16 +83,17 @@ class Version:
             control.set_canary(self.epoch, pick, lot)
             self.state = State.CANARY
 
-    def flip(self) -> None:
+    def flip(self, moment: AbstractContextManager[Any] | None = None) -> None:
         """Commit: every request that begins from now on gets this version, and so does work outside requests.
 
-        Waits for nobody.  Metadata (docs, annotations) changes with it, and what has to be forgotten
-        (`CALL` ops) is, at once and again at the collapse.
+        Waits for nobody, unless `moment`, within which the store is made, does.  Metadata (docs, annotations)
+        changes with it, and what has to be forgotten (`CALL` ops) is, at once and again at the collapse.
         """
         global _undecided, _in_effect
         with _lock:
             self._must_be(State.STAGED, State.CANARY)
-            control.set_default(self.epoch)
+            with moment or nullcontext():
+                control.set_default(self.epoch)
             self.state = State.COMMITTED
             _undecided, _in_effect = None, weakref.ref(self)
             _uncollapsed.append(self)
@@ -101,7 +102,7 @@ class Version:
             _world.show(self.epoch)
             self._call()
 
-    def rollback(self) -> Version:
+    def rollback(self, moment: AbstractContextManager[Any] | None = None) -> Version:
         """After the flip, before the collapse or after: commit what was there before, as a new epoch.
 
         Then the version before this one may be rolled back, too.  Raises `PatchRefused` if a later one is
@@ -117,7 +118,7 @@ class Version:
                 )
             _nothing_undecided("a rollback")
             back = _push(tuple(change.inverse() for change in reversed(self._changes)))
-            back.flip()
+            back.flip(moment)
             _in_effect = self._below
             return back
 

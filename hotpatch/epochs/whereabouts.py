@@ -15,7 +15,7 @@ from __future__ import annotations
 import gc
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextvars import Context
 from types import FrameType
 from typing import Any
@@ -25,8 +25,9 @@ from attrs import frozen
 from hotpatch.engine.frames import awaiting, tasks
 from hotpatch.engine.frozen import all_objects
 from hotpatch.engine.stacks import in_threads, stack
-from hotpatch.epochs import asgi, control, pins, unit, wsgi
-from hotpatch.epochs.pins import EPOCH, Pin
+from hotpatch.epochs import asgi, carry, control, pins, unit, wsgi
+from hotpatch.epochs.dispatch import chooses
+from hotpatch.epochs.pins import EPOCH, Pin, Released
 
 _WRAPPERS = frozenset({wsgi.__file__, asgi.__file__, unit.__file__})
 BETWEEN = "between two parts of its answer"
@@ -64,6 +65,37 @@ def located(below: int, root: str) -> tuple[Located, ...]:
         for pin, places in found.items()
     ]
     return tuple(sorted(places, key=lambda place: -place.seconds))
+
+
+def serves(frames: Sequence[FrameType]) -> bool:
+    """Does a request run on this stack, as far as that can be seen from another thread?  What it started by
+    itself counts; a task of its own, and what is `pinned` without being a request, is not seen."""
+    if any(_is_wrapper(frame) or _is_carried(frame) for frame in frames):
+        return True
+    return any(_served(pins.open_pins.copy(), "", [*frames]))
+
+
+def about_to_choose(names: Collection[str]) -> tuple[str, ...]:
+    """Threads that have called a function of such a name, with what one of its bodies takes, and have not
+    come to the choice; but for those that serve a request, which has its epoch."""
+    found = []
+    for holder, frames in in_threads():
+        code = frames[_asks(frames[0])].f_code
+        if chooses(code) and code.co_name in names and not serves(frames):
+            found.append(f"{holder} calls {code.co_qualname}")
+    return tuple(found)
+
+
+def _asks(frame: FrameType) -> bool:
+    """A released pin is asked for its epoch by a frame of its own."""
+    return frame.f_code.co_filename == pins.__file__ and frame.f_code.co_name == "epoch"
+
+
+def _is_carried(frame: FrameType) -> bool:
+    if frame.f_code.co_filename != carry.__file__:
+        return False
+    pin = frame.f_locals.get("pin", getattr(frame.f_locals.get("self"), carry.ATTRIBUTE, None))
+    return isinstance(pin, Pin) and not isinstance(pin, Released)
 
 
 def _everywhere(wanted: set[Pin]) -> Iterator[tuple[Pin, str, list[FrameType]]]:

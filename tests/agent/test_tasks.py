@@ -75,8 +75,8 @@ def test_a_change_is_settled_later_if_a_request_was_on_old_code_when_it_was_made
     monkeypatch.setattr(epochs, "is_behind", lambda: behind)
     program: Any = SimpleNamespace(root=tmp_path, push=lambda _layer: None)
     prepared: Any = SimpleNamespace(
-        version=SimpleNamespace(flip=lambda: None),
-        staged=SimpleNamespace(ops=()),
+        version=SimpleNamespace(flip=lambda _moment: None),
+        staged=SimpleNamespace(ops=(), breaks=lambda _undone: frozenset()),
         handlers=(),
         release=SimpleNamespace(version=1),
     )

@@ -6,12 +6,14 @@ import asyncio
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from hotpatch import epochs
+from hotpatch.engine.stacks import in_threads
 from hotpatch.epochs import pin_requests
 from hotpatch.epochs.whereabouts import BETWEEN, Located
 from hotpatch.epochs.wsgi import ends_requests
@@ -186,6 +188,99 @@ def test_a_request_in_a_task_is_where_it_or_a_task_of_its_own_waits() -> None:
     assert one.what == "GET /s"
     assert "task streams" in one.holders
     assert "parts (" in one.where
+
+
+# -- which stacks serve requests ----------------------------------------------------------------
+
+
+def serving(name: str) -> bool:
+    """Is the thread of this name taken for one that serves a request?"""
+    return next(epochs.serves(frames) for holder, frames in in_threads() if holder == f"thread {name}")
+
+
+def test_a_thread_serves_while_a_request_runs_in_it() -> None:
+    go, begun = threading.Event(), threading.Event()
+
+    def app(environ: object, start: Callable[..., object]) -> list[bytes]:
+        start("200 OK", [])
+        begun.set()
+        go.wait()
+        return []
+
+    with asked(app, go):
+        begun.wait()
+        assert serving("serving")
+
+
+def test_a_thread_serves_while_a_server_iterates_a_requests_body() -> None:
+    go, begun = threading.Event(), threading.Event()
+
+    def app(environ: object, start: Callable[..., object]) -> Iterator[bytes]:
+        start("200 OK", [])
+        begun.set()
+        go.wait()
+        yield b"x"
+
+    thread = threading.Thread(target=Telling().serve, args=(app, ends_requests(Telling)), name="serving")
+    thread.start()
+    try:
+        begun.wait()
+        assert serving("serving")
+    finally:
+        go.set()
+        thread.join()
+
+
+def test_a_thread_that_a_request_started_serves_until_the_request_ends() -> None:
+    go, begun = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        go.wait()
+
+    pin = epochs.enter("a unit")
+    token = epochs.EPOCH.set(pin)
+    thread = threading.Thread(target=work, name="started")
+    thread.start()
+    epochs.EPOCH.reset(token)
+    try:
+        begun.wait()
+        assert serving("started")
+        epochs.leave(pin)
+        assert not serving("started")
+    finally:
+        epochs.leave(pin)
+        go.set()
+        thread.join()
+
+
+def test_a_pools_thread_serves_while_it_does_what_a_request_handed_in() -> None:
+    go, begun = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        go.wait()
+
+    with ThreadPoolExecutor(1, thread_name_prefix="pool") as pool:
+        pin = epochs.enter("a unit")
+        token = epochs.EPOCH.set(pin)
+        done = pool.submit(work)
+        epochs.EPOCH.reset(token)
+        begun.wait()
+        try:
+            assert serving("pool_0")
+        finally:
+            epochs.leave(pin)
+            go.set()
+        done.result()
+        go.clear()
+        begun.clear()
+        pool.submit(work)
+        begun.wait()
+        try:
+            assert not serving("pool_0")
+        finally:
+            go.set()
 
 
 # -- by force ---------------------------------------------------------------------------------

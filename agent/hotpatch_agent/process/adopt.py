@@ -8,6 +8,7 @@ nobody; anything else goes in at a moment when no request is in flight, with new
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any, Final
 
 from attrs import define, evolve, frozen
@@ -24,6 +25,8 @@ from hotpatch_agent.running import note_epoch
 
 BARRIER_MS: Final = "barrier_ms"
 """The setting of a release that says how long new requests may be held, in milliseconds."""
+PATIENCE: Final = 0.25
+"""Seconds that a commit waits for threads outside requests to be between two calls."""
 FORMER: Final = 4
 """Releases that were taken back here and are kept as they were built."""
 UNMEASURED: Final = (
@@ -168,7 +171,7 @@ def commit(
     if prepared.version is not None:
         _must_stand(stands)
         with _round(program, prepared, app) as running.round:
-            prepared.version.flip()
+            prepared.version.flip(_between_calls(prepared))
             behind = epochs.is_behind()
         if not behind:
             running.round = None
@@ -176,8 +179,9 @@ def commit(
         running.below = epochs.version_in_effect()
         with _one_step(_budget(prepared.release) if budget is None else budget, force=force):
             _must_stand(stands)
-            with _round(program, prepared, app) as running.round:
-                running.undo = engine.commit_now(prepared.staged)
+            with _round(program, prepared, app) as running.round, ExitStack() as held:
+                moment = _between_calls(prepared)
+                running.undo = engine.commit_now(prepared.staged, lambda: held.enter_context(moment))
         running.round = None
         running.prepared = evolve(prepared, staged=prepared.staged.once_committed())
     program.push(Layer(prepared.release, running))
@@ -203,11 +207,11 @@ def take_back(program: Program, force: bool = False) -> None:
     prepared = running.prepared
     if prepared.version is not None:
         with _round(program, prepared, running.app, undo=True):
-            prepared.version.rollback()
+            prepared.version.rollback(_between_calls(prepared, undone=True))
     else:
         assert running.undo is not None
         with _one_step(_budget(prepared.release), running.below, force):
-            with _round(program, prepared, running.app, undo=True):
+            with _round(program, prepared, running.app, undo=True), _between_calls(prepared, undone=True):
                 running.undo.revert()
     program.pop()
     note_epoch(epochs.current(), program.top.version if program.top else 0)
@@ -291,6 +295,20 @@ def _budget(release: Release) -> float:
     """Seconds for which new requests may be held."""
     text = release.settings.get(BARRIER_MS, "")
     return int(text) / 1000 if text.isdecimal() else epochs.BUDGET
+
+
+def _between_calls(prepared: Prepared, undone: bool = False) -> AbstractContextManager[Any]:
+    """A moment when no thread that serves no request is on its way to call, in the way of the one version,
+    what another takes the place of.  Where there is none within `PATIENCE` it is any moment: such a thread
+    is not waited for, `status` names it."""
+    staged = prepared.staged
+    if not (names := staged.breaks(undone)):
+        return nullcontext()
+
+    def look() -> Sequence[object]:
+        return staged.about_to_call(names, epochs.serves, undone) or epochs.about_to_choose(names)
+
+    return engine.moment(look, PATIENCE)
 
 
 def _round(program: Program, prepared: Prepared, app: Any, undo: bool = False) -> refresh.Round:
