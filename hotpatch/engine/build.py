@@ -24,6 +24,7 @@ from typing import Any, Final
 from . import codes, typing_forms
 from .build_class import ClassMaker
 from .build_instance import fill_mapping, make_instance, make_reduced
+from .build_outside import Unbuildable, import_here, make_c_class, make_outside, make_outside_module
 from .difference import Difference
 from .locate import Locator
 from .match import is_sequence
@@ -32,16 +33,10 @@ from .reading import (
     class_attribute,
     class_dict,
     is_python_class,
-    resolve,
 )
 from .shape import FUNCTION_PARTS, Shapes, Step
 from .texts import Texts
 from .world import World
-
-
-class Unbuildable(Exception):
-    """A description from which no object can be made; the text says of what.  Never leaves the engine."""
-
 
 FRESH: Final[dict[str, Callable[[], Any]]] = {
     "_thread.lock": threading.Lock,
@@ -129,43 +124,6 @@ def items(kids: Mapping[Step, int]) -> list[int]:
     return [child for step, child in kids.items() if is_sequence(step)]
 
 
-def make_outside(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -> Any:
-    importlib.import_module(head[0])
-    found = resolve(*head)
-    if found is MISSING:
-        raise Unbuildable(f"{head[0]} has no {head[1]} in this process")
-    return found
-
-
-def make_outside_module(builder: Builder, head: str) -> types.ModuleType:
-    """An import puts the module into its package; where that is the program's (a folder without
-    `__init__.py` in it, say), the edit itself does so."""
-    package, _, name = head.rpartition(".")
-    above = builder.world.local.get(package)
-    space = {} if above is None else vars(above)
-    stood = name in space
-    module = importlib.import_module(head)
-    if not stood:
-        space.pop(name, None)
-    return module
-
-
-def make_c_class(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -> Any:
-    found = resolve(*head) if type(head[0]) is str else MISSING
-    if found is MISSING:
-        found = next(
-            (
-                t
-                for t in vars(types).values()
-                if isinstance(t, type) and (t.__module__, t.__qualname__) == tuple(head)
-            ),
-            MISSING,
-        )
-    if found is MISSING:
-        raise Unbuildable(f"the type {head} can't be found")
-    return found
-
-
 def make_module(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -> Any:
     """A module that is new: its object, with every variable built.  It is put into `sys.modules` by the
     commit."""
@@ -231,7 +189,7 @@ def _globals_of(builder: Builder, n: int, home: str | None, kids: Mapping[Step, 
     if home in builder.new.roots:
         builder.make(builder.new.roots[home])
         return vars(builder.new_modules[home])
-    return vars(importlib.import_module(home))
+    return vars(import_here(home))
 
 
 def _cell(builder: Builder, n: int) -> Any:

@@ -14,6 +14,7 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from .build_outside import Unbuildable
 from .reading import MISSING, base_of, class_dict, is_python_class, laid_down
 from .recorded import Note
 from .shape import CLASS_NOISE, Step
@@ -36,8 +37,6 @@ class ClassMaker:
         self.rigid: set[int] = set()
 
     def make(self, n: int, head: Any, kids: Mapping[Step, int]) -> type:
-        from .build import Unbuildable
-
         builder = self.builder
         module, qualname, layout = head
         members = layout[4]

@@ -7,8 +7,9 @@ import collections
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from .build_outside import Unbuildable
 from .c_shapes import MADE, SAID, STATE
-from .reading import GIVEN, raw_dict, slots_of, solid_base
+from .reading import GIVEN, container_of, raw_dict, slots_of, solid_base
 from .shape import WRAPPING, Step
 
 if TYPE_CHECKING:
@@ -40,28 +41,27 @@ def make_reduced(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) 
 
 
 def make_instance(builder: Builder, n: int, head: Any, kids: Mapping[Step, int]) -> Any:
-    from .build import Unbuildable
-
     cls = builder.make(kids["class"])
     if n in builder.made:  # the class keeps it
         return builder.made[n]
-    base: Any = solid_base(cls)
+    base: Any = container_of(cls)
+    solid: Any = solid_base(cls)
     if head[1] is not None:
-        raise Unbuildable(f"an instance of {cls.__name__}, which extends {base.__name__}, can't be built")
+        raise Unbuildable(f"an instance of {cls.__name__}, which extends {solid.__name__}, can't be built")
     parts = [child for step, child in kids.items() if step[0] == "item"]
     if "payload" in kids:
-        made = base.__new__(cls, builder.make(kids["payload"]))
+        made = solid.__new__(cls, builder.make(kids["payload"]))
     elif base in (tuple, frozenset):
-        made = base.__new__(cls, [builder.make(child) for child in parts])
+        made = solid.__new__(cls, [builder.make(child) for child in parts])
     elif base in WRAPPING:
-        made = base.__new__(cls)
+        made = solid.__new__(cls)
         base.__init__(made, *[builder.make(kids[part]) for part, _ in WRAPPING[base]])
     elif base in GIVEN:
-        made = base.__new__(cls, *[builder.make(kids[part]) for part, _ in GIVEN[base]])
+        made = solid.__new__(cls, *[builder.make(kids[part]) for part, _ in GIVEN[base]])
     elif issubclass(base, BaseException):
-        made = base.__new__(cls, *builder.make(kids["args"]))
+        made = solid.__new__(cls, *builder.make(kids["args"]))
     else:
-        made = base.__new__(cls)
+        made = solid.__new__(cls)
     builder.made[n] = made
     if base in (list, collections.deque):
         base.extend(made, [builder.make(child) for child in parts])

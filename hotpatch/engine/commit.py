@@ -34,10 +34,10 @@ from .reading import (
     bases_of,
     class_dict,
     class_module,
+    container_of,
     qualname_of,
     raw_dict,
     slot_value,
-    solid_base,
 )
 from .recorded import Record
 from .view import PLAIN_VIEW, View
@@ -158,7 +158,7 @@ def _in_order(op: Op, value: Any, other: Any) -> Call:
 
 
 def _container(owner: Any) -> Any:
-    return solid_base(type(owner))
+    return container_of(type(owner))
 
 
 def _item(op: Op, value: Any, other: Any) -> Call:

@@ -18,7 +18,7 @@ from .c_shapes import MADE, MADE_TO_SAY
 from .graph import HIDDEN, Graph
 from .match import FIXED, Match, Pair, is_sequence
 from .pairing import SHARED
-from .shape import BED, Step
+from .shape import BED, LAID_ON, Step
 from .stale import stale_caches
 
 
@@ -179,10 +179,16 @@ def _spread(
 ) -> set[Pair]:
     """Carry every replacement up to the first thing around it that can be changed in place.  Returns the
     rebuilt classes whose instances can't follow."""
-    rigid = {pair for pair in rebuilt if not _instances_follow(match, pair)}
+    above = _laid_on(match)
+    on_it = _inverse(above)
+    rigid = {pair for pair in rebuilt if not _instances_follow(match, pair, above, replaced)}
     todo = list(replaced)
     while todo:
         pair = todo.pop()
+        for laid in on_it.get(pair, ()):
+            if laid in rebuilt and laid not in rigid:
+                rigid.add(laid)
+                todo.append(laid)
         for part in _parts_said(match, pair):
             if part not in replaced:
                 replaced.add(part)
@@ -195,7 +201,7 @@ def _spread(
                 continue  # its class is exchanged under it
             if kind == "class" and _needs_another(match, parent, pair, rigid):
                 rebuilt.add(parent)
-                if not _instances_follow(match, parent):
+                if not _instances_follow(match, parent, above, replaced):
                     rigid.add(parent)
                 replaced.add(parent)
                 todo.append(parent)
@@ -249,8 +255,45 @@ def _needs_another(match: Match, cls: Pair, pair: Pair, rigid: set[Pair]) -> boo
     )
 
 
-def _instances_follow(match: Match, pair: Pair) -> bool:
-    return _layout(match.old, pair[0]) == _layout(match.new, pair[1])
+def _instances_follow(match: Match, pair: Pair, above: Mapping[Pair, Pair], replaced: set[Pair]) -> bool:
+    """C asks for one class that both were laid on, not for two alike."""
+    old, new = match.old.nodes[pair[0]][1][2], match.new.nodes[pair[1]][1][2]
+    alike = old[:BED] == new[:BED] and old[LAID_ON] == new[LAID_ON]
+    return bool(alike) and above.get(pair) not in replaced
+
+
+def _laid_on(match: Match) -> dict[Pair, Pair]:
+    """For each class, the one of the program on which the last part of its layout was laid down."""
+    nodes, found = match.old.nodes, {}
+    for pair in match.edges:
+        if match.old.kind(pair[0]) == "class":
+            above = next(
+                (o for o in _bases(match.old, pair[0]) if nodes[o][1][:2] == nodes[pair[0]][1][2][LAID_ON]),
+                None,
+            )
+            if above in match.partner:
+                found[pair] = above, match.partner[above]
+    return found
+
+
+def _bases(graph: Graph, i: int) -> Iterator[int]:
+    """The classes of the program that this one is derived from, the nearest first."""
+    todo = [i]
+    while todo:
+        direct = [
+            kid
+            for step, kid in graph.nodes[todo.pop(0)][2]
+            if step[0] == "base" and graph.kind(kid) == "class"
+        ]
+        yield from direct
+        todo += direct
+
+
+def _inverse(of: Mapping[Pair, Pair]) -> dict[Pair, list[Pair]]:
+    found: dict[Pair, list[Pair]] = defaultdict(list)
+    for pair, other in of.items():
+        found[other].append(pair)
+    return found
 
 
 def _layout(graph: Graph, i: int) -> tuple[Any, ...]:

@@ -26,7 +26,7 @@ from .portions import cut, join
 from .shape import Step
 from .surroundings import Fact, same_here, told
 
-FORMAT: Final = 8
+FORMAT: Final = 9
 MOST_BYTES: Final = 1 << 30
 """No measurement is unpacked beyond this."""
 

@@ -19,7 +19,8 @@ from hotpatch.pace import breathe
 
 from . import abstract, answers, codes, counted, flags, locks, memo
 from .alike import Alike
-from .build import Builder, Unbuildable, make_outside_module
+from .build import Builder
+from .build_outside import Unbuildable, bare_package
 from .difference import Difference, hidden
 from .locate import Locator
 from .match import Pair
@@ -110,16 +111,14 @@ class Merger:
             raise PatchRefused(f"the module {name} is new, and the live process has another one of that name")
         try:
             module = self.builder.make(n)
+            above = bare_package(self.builder, name)
         except Unbuildable as why:
             raise PatchRefused(f"the new module {name}: {why}") from why
         self.emit(sys, SlotKind.MODULE, name, here, module, f"new module {name}")
         if here is not ABSENT:
             self.displaced[id(here)] = Note(here, None)
-        package, _, last = name.rpartition(".")
-        if package and package not in self.new.roots:  # a folder without `__init__.py`: no graph tells of it
-            above = make_outside_module(self.builder, package)
-            if last not in vars(above):
-                self.emit(above, SlotKind.GLOBAL, last, ABSENT, module, name)
+        if above is not None and (last := name.rpartition(".")[2]) not in vars(above):
+            self.emit(above, SlotKind.GLOBAL, last, ABSENT, module, name)
 
     def _visit(self, pair: Pair) -> None:
         o, n = pair

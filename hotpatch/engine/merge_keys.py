@@ -10,7 +10,7 @@ from hotpatch.ops import ABSENT, SlotKind
 
 from . import order
 from .match import Pair
-from .reading import MISSING, solid_base
+from .reading import MISSING, container_of
 from .shape import Step
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def exchange_keys(merger: Merger, pair: Pair, owner: Any, keys: Keys) -> None:
 
 def _exchange(merger: Merger, pair: Pair, owner: Any, key: Any, made: Any, where: str) -> None:
     """The value goes along as it is after the steps that were made for it."""
-    get: Any = solid_base(type(owner)).get  # type: ignore[attr-defined]
+    get: Any = container_of(type(owner)).get  # type: ignore[attr-defined]
     before = after = get(owner, key, MISSING)
     for op in [op for op in merger.ops if op.owner is owner and op.kind is SlotKind.ITEM and op.key is key]:
         after = op.after

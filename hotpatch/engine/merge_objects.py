@@ -25,10 +25,10 @@ from .reading import (
     bases_of,
     class_attribute,
     class_dict,
+    container_of,
     raw_dict,
     slot_value,
     slots_of,
-    solid_base,
 )
 from .shape import FUNCTION_PARTS
 
@@ -42,7 +42,7 @@ def merge_instance(merger: Merger, pair: Pair, live: Any) -> None:
     o, _n = pair
     where = merger.old.path(o)
     cls = type(live)
-    base: Any = solid_base(cls)
+    base: Any = container_of(cls)
     space = raw_dict(live)
     if space is not None:
         merger.merge_mapping(pair, live, space, SlotKind.INSTANCE, "attr")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from .reading import solid_base
+from .reading import container_of
 from .shape import Step
 
 STEP: Final = "order"
@@ -68,7 +68,7 @@ def stands_in_order(mapping: Any, keys: Sequence[Any]) -> bool:
 
 
 def keys_of(mapping: Any) -> list[Any]:
-    return list(solid_base(type(mapping)).__iter__(mapping))  # type: ignore[attr-defined]
+    return list(container_of(type(mapping)).__iter__(mapping))  # type: ignore[attr-defined]
 
 
 def those_in(mapping: Any, keys: Iterable[Any]) -> list[Any]:
@@ -80,7 +80,7 @@ def those_in(mapping: Any, keys: Iterable[Any]) -> list[Any]:
 def putting_in_order(mapping: Any, keys: Iterable[Any]) -> Callable[[], Any]:
     """What puts these keys first, in their order, and leaves the others behind them as they are.  All of
     `keys` must be in the mapping by then.  In one go for other threads: C calls alone."""
-    kind: Any = solid_base(type(mapping))
+    kind: Any = container_of(type(mapping))
     ordered: dict[Any, Any] = dict.fromkeys(keys)
     items = mapping if type(mapping) is dict else kind.items(mapping)  # past methods of the program
     calls = [

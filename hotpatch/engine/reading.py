@@ -14,6 +14,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import functools
+import struct
 import sys
 import types
 import typing
@@ -56,6 +57,8 @@ read that."""
 
 MAPPINGS: Final[tuple[type, ...]] = (dict, collections.OrderedDict, collections.defaultdict)
 SEQUENCES: Final[tuple[type, ...]] = (tuple, list, collections.deque)
+_CONTENTS: Final = frozenset({*PAYLOADS, *GIVEN, *MAPPINGS, *SEQUENCES, set, frozenset})
+_POINTER: Final = struct.calcsize("P")
 
 class_dict: Final[Callable[[type], types.MappingProxyType[str, Any]]] = type.__dict__["__dict__"].__get__
 # Past a metaclass that has an attribute of that name or a `__getattribute__` of its own.
@@ -150,6 +153,26 @@ def solid_base(cls: type) -> type:
         for base in mro_of(cls)
         if not is_python_class(base) and base is not typing.Generic and base is not typing.Protocol
     )
+
+
+def container_of(cls: type) -> type:
+    """The C type by whose methods the contents of instances of `cls` are read and written: the one that gives
+    them their layout, or the plain one that this extends."""
+    solid = solid_base(cls)
+    return next((base for base in mro_of(solid) if base in _CONTENTS), solid)
+
+
+def hides(cls: type) -> bool:
+    """Do instances of `cls` have more room in C than is told of: by the methods of `container_of`, or by a
+    header, a dictionary and weak references?  Those of `datetime.tzinfo` don't."""
+    solid, known = solid_base(cls), container_of(cls)
+    beyond = known if known in _CONTENTS else object
+    return sizes_of(solid)[1] != sizes_of(beyond)[1] or _room(solid) > _room(beyond)
+
+
+def _room(cls: type) -> int:
+    basic, _, dictionary, weak = sizes_of(cls)
+    return int(basic - _POINTER * ((dictionary > 0) + (weak > 0)))
 
 
 def laid_down(cls: type) -> type:

@@ -19,7 +19,6 @@ import functools
 import gc
 import logging
 import operator
-import struct
 import sys
 import types
 import weakref
@@ -43,7 +42,10 @@ from .reading import (
     bases_of,
     class_attribute,
     class_module,
+    container_of,
+    hides,
     is_python_class,
+    laid_down,
     plainest,
     qualname_of,
     raw_dict,
@@ -68,7 +70,6 @@ MODULE_NOISE: Final = frozenset(
         "__warningregistry__",
     }
 )
-_POINTER: Final = struct.calcsize("P")
 CLASS_NOISE: Final = frozenset({"__dict__", "__weakref__", "_abc_impl", "__slotnames__"})
 """The last is written down by `copy` and `pickle` when they first meet an instance."""
 DESCRIPTORS: Final = (
@@ -78,7 +79,9 @@ DESCRIPTORS: Final = (
     types.ClassMethodDescriptorType,
 )
 BED: Final = 6
-"""Where the layout of a class tells of the base that it is laid on."""
+"""Where the layout of a class tells of its first base's."""
+LAID_ON: Final = 7
+"""Where it tells the name of the class on which the last part of it was laid down."""
 FUNCTION_PARTS: Final = (
     ("defaults", "__defaults__"),
     ("kwdefaults", "__kwdefaults__"),
@@ -147,7 +150,9 @@ def expand_class(shapes: Shapes, cls: Any) -> Shape:
     basic, item, dictionary, weak = sizes_of(cls)
     below = base_of(cls)
     bed = None if below is None else (sizes_of(below), anchor(plainest(below)))
-    layout = (basic, item, dictionary != 0, weak != 0, members, anchor(cls), bed)
+    laid_on = base_of(laid_down(cls)) or cls
+    on = str(class_module(laid_on)), qualname_of(laid_on)
+    layout = (basic, item, dictionary != 0, weak != 0, members, anchor(cls), bed, on)
     kids: list[tuple[Step, Any]] = [("meta", type(cls))]
     kids += [(("base", i), base) for i, base in enumerate(bases_of(cls))]
     kids += [(("attr", k), v) for k, v in list(own.items()) if k not in CLASS_NOISE and type(k) is str]
@@ -158,11 +163,10 @@ def expand_class(shapes: Shapes, cls: Any) -> Shape:
 
 
 def expand_instance(shapes: Shapes, obj: Any, cls: type) -> Shape:
-    base, members, kind = shapes.of_class(cls)
+    base, members, kind, hidden = shapes.of_class(cls)
     if id(obj) in shapes.world.opened:
         kind = "instance"  # known by where it stands, whatever it says that it is equal to
     kids: list[tuple[Step, Any]] = [("class", cls)]
-    head: Any = None
     if base in PAYLOADS:
         kids.append(("payload", PAYLOADS[base](obj)))
     elif base in SEQUENCES:
@@ -179,21 +183,12 @@ def expand_instance(shapes: Shapes, obj: Any, cls: type) -> Shape:
         kids += [(part, read(obj)) for part, read in GIVEN[base]]
     elif issubclass(base, BaseException):
         kids.append(("args", BaseException.__dict__["args"].__get__(obj)))
-    elif _has_payload(base):
-        head = ("c-payload", class_module(base), qualname_of(base))
     for i, (_, name, member) in enumerate(members):
         value = slot_value(member, obj)
         if value is not MISSING:
             kids.append((("slot", i, name), value))
     kids += [(("attr", k), v) for k, v in list((raw_dict(obj) or {}).items())]
-    return kind, (base.__name__, head), kids, None
-
-
-def _has_payload(base: type) -> bool:
-    """Do its objects have more room in C than the header, a dictionary and weak references take?  Those of
-    `datetime.tzinfo` don't."""
-    basic, item, dictionary, weak = sizes_of(base)
-    return item > 0 or basic - _POINTER * ((dictionary > 0) + (weak > 0)) > object.__basicsize__
+    return kind, (base.__name__, hidden), kids, None
 
 
 def _sequence(name: str) -> Callable[[Shapes, Any], Shape]:
@@ -289,11 +284,12 @@ class Shapes:
         self.world = world
         self.view = world.view
         self._naming = False
-        self._classes: dict[int, tuple[type, list[tuple[type, str, Any]], str]] = {}
+        self._classes: dict[int, tuple[type, list[tuple[type, str, Any]], str, Any]] = {}
         """By id: a metaclass of the program's may have a hash of its own."""
 
-    def of_class(self, cls: type) -> tuple[type, list[tuple[type, str, Any]], str]:
-        """What all its instances have in common: the C type below, their slots, and what kind they are.
+    def of_class(self, cls: type) -> tuple[type, list[tuple[type, str, Any]], str, Any]:
+        """What all its instances have in common: the C type below, their slots, what kind they are, and the
+        C type that keeps something in them that nobody can tell.
 
         Those that are compared and hashed by an `__eq__` and a `__hash__` of their own are values: nobody
         counts on such an object being changed, and it may be shared and cached.
@@ -303,7 +299,10 @@ class Shapes:
             find = self.view.attributes
             own = (class_attribute(cls, name, find) for name in ("__eq__", "__hash__"))
             kind = "value" if all(type(method) is types.FunctionType for method in own) else "instance"
-            known = self._classes[id(cls)] = solid_base(cls), list(slots_of(cls)), kind
+            base, hidden = container_of(cls), None
+            if hides(cls) and base not in WRAPPING and not issubclass(base, BaseException):
+                hidden = "c-payload", class_module(solid_base(cls)), qualname_of(solid_base(cls))
+            known = self._classes[id(cls)] = base, list(slots_of(cls)), kind, hidden
         return known
 
     def expand(self, obj: Any) -> Shape:

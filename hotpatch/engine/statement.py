@@ -16,7 +16,8 @@ from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
-from .build import Builder, Unbuildable
+from .build import Builder
+from .build_outside import Unbuildable
 from .reading import MISSING
 
 

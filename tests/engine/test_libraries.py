@@ -377,3 +377,19 @@ def test_a_large_number_that_is_no_address_is_the_reason(program: Program) -> No
     program.module("m")
     outcome = program.patch({"m.py": text.format(1 << 61)})
     assert outcome.effect is Effect.RELOAD and "numbering:last" in outcome.reasons[0]
+
+
+def test_a_library_that_this_process_cannot_import_is_the_reason(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clean starts could: it asks for what a process has that has gone on since."""
+    text = "import sys\nif 'gone_on' in sys.modules: raise AttributeError('not twice')\ndef f(): return 1\n"
+    (tmp_path / "libraries").mkdir()
+    (tmp_path / "libraries" / "not_twice.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path / "libraries"))
+    program.runs({"m.py": "def g(): return 0\n"})
+    module = program.module("m")
+    monkeypatch.setitem(sys.modules, "gone_on", module)
+    outcome = program.patch({"m.py": "import not_twice\ndef g(): return not_twice.f()\n"})
+    assert outcome.effect is Effect.RELOAD
+    assert "not_twice can't be imported in this process: AttributeError: not twice" in outcome.reasons[0]

@@ -116,3 +116,79 @@ def test_a_class_has_its_attributes_where_its_metaclass_has_a_property_of_the_na
     outcome = program.patch({"m.py": KINDS.replace("target", "source")})
     assert outcome, outcome.reasons
     assert (m.Model.kind, m.Model().kind) == ("of the metaclass", "of the class")
+
+
+MOVED = """
+class Item:
+    __slots__ = ({item})
+
+class Branch(Item):
+    __slots__ = ({branch})
+    def __init__(self, parent=None): self.parent, self.children = parent, []
+
+class Leaf(Branch):
+    __slots__ = ('kind',)
+
+class Mixed:
+    __slots__ = ()
+
+class Root(Mixed, Leaf):
+    __slots__ = ()
+    def depth(self): return {depth}
+"""
+"""What lies above a class changes how its objects are laid out, though they are as large as they were."""
+OVER = MOVED.format(item="", branch="'children', 'parent'", depth="0")
+UNDER = MOVED.format(item="'parent',", branch="'children',", depth="1")
+
+
+def test_a_slot_moves_to_a_base(program: Program) -> None:
+    program.runs({"trees.py": OVER})
+    trees = program.module("trees")
+    outcome = program.patch({"trees.py": UNDER})
+    assert outcome, outcome.reasons
+    assert trees.Root(1).depth() == 1 and trees.Root(1).parent == 1 and "parent" in vars(trees.Item)
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert trees.Root(1).depth() == 0 and "parent" in vars(trees.Branch)
+
+
+def test_objects_of_classes_below_follow_if_the_start_made_them(program: Program) -> None:
+    program.runs({"trees.py": OVER + "ROOT = Root(1)\n"})
+    trees = program.module("trees")
+    outcome = program.patch({"trees.py": UNDER + "ROOT = Root(1)\n"})
+    assert outcome, outcome.reasons
+    assert type(trees.ROOT) is trees.Root and trees.ROOT.depth() == 1 and trees.ROOT.parent == 1
+
+
+def test_objects_of_classes_below_that_others_hold_need_another_process(program: Program) -> None:
+    program.runs({"trees.py": OVER})
+    trees = program.module("trees")
+    root = trees.Root(1)
+    outcome = program.patch({"trees.py": UNDER})
+    assert outcome.effect is Effect.RELOAD
+    assert root.depth() == 0 and trees.Root is type(root)
+
+
+METACLASS = """
+class Meta(type): pass
+class Other(type): pass
+
+class Base(metaclass={meta}):
+    __slots__ = ()
+
+class Row(Base):
+    __slots__ = ('x',)
+    def __init__(self, x): self.x = x
+    def told(self): return {told}
+
+ROW = Row(1)
+"""
+
+
+def test_a_class_is_laid_on_one_that_gives_way_though_it_is_laid_out_alike(program: Program) -> None:
+    program.runs({"rows.py": METACLASS.format(meta="Meta", told="'old', self.x")})
+    rows = program.module("rows")
+    outcome = program.patch({"rows.py": METACLASS.format(meta="Other", told="'new', self.x")})
+    assert outcome, outcome.reasons
+    assert rows.ROW.told() == ("new", 1) and type(type(rows.ROW)) is rows.Other
+    assert type(rows.ROW) is rows.Row
