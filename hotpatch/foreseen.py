@@ -36,6 +36,7 @@ _SLOTS: Final[Mapping[str, SlotKind]] = {
     "deque": SlotKind.ELEMENTS,
     "set": SlotKind.ELEMENTS,
     "cell": SlotKind.CELL,
+    "partial": SlotKind.PARTIAL,
 }
 _FORWARDS: Final = "the function can't take the new code, and forwards to another"
 _BESIDE: Final = (Grade.CANARY, "")

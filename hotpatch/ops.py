@@ -43,6 +43,7 @@ class SlotKind(enum.Enum):
     ELEMENTS = "elements"  # the whole contents of a list, set, deque or dict, order included
     ORDER = "order"  # of a mapping: its keys that the edit knows, those of `after` first; others follow
     CELL = "cell"  # cell.cell_contents
+    PARTIAL = "partial"  # what a functools.partial calls: function, arguments, keywords
     MODULE = "module"  # sys.modules[key]; the owner is sys
     CALL = "call"  # a callable to run: `after` when redone, `before` when undone (caches to forget)
 

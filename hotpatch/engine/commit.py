@@ -194,6 +194,7 @@ _CALLS: Final[dict[SlotKind, Callable[[Op, Any, Any], Call]]] = {
     SlotKind.ELEMENTS: _elements,
     SlotKind.ORDER: _in_order,
     SlotKind.CELL: _in_cell,
+    SlotKind.PARTIAL: lambda op, value, other: partial(op.owner.__setstate__, (*value, vars(op.owner))),
     SlotKind.MODULE: lambda op, value, other: _in_dict(sys.modules, op.key, value),
     SlotKind.CALL: lambda op, value, other: value,
 }
@@ -242,6 +243,7 @@ _READS: Final[dict[SlotKind, Callable[[Op, View], Any]]] = {
     SlotKind.ELEMENTS: lambda op, view: list(_container(op.owner).__iter__(op.owner)),
     SlotKind.CELL: _read_cell,
     SlotKind.ORDER: lambda op, view: tuple(keys_of(op.owner)),
+    SlotKind.PARTIAL: lambda op, view: (op.owner.func, op.owner.args, op.owner.keywords),
     SlotKind.MODULE: lambda op, view: view.modules().get(op.key, ABSENT),
 }
 
@@ -262,7 +264,7 @@ def _as_expected(op: Op, forward: bool, view: View = PLAIN_VIEW) -> bool:
         if issubclass(type(op.owner), set):
             return {id(x) for x in wanted} == {id(x) for x in found}
         return len(wanted) == len(found) and all(map(operator.is_, wanted, found))
-    if op.kind is SlotKind.BASES:
+    if op.kind in (SlotKind.BASES, SlotKind.PARTIAL):
         return len(wanted) == len(found) and all(map(operator.is_, wanted, found))
     if op.kind is SlotKind.FUNCTION and type(found) is str:
         return bool(found == wanted)

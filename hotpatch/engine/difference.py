@@ -15,6 +15,7 @@ from attrs import field, frozen
 
 from .awake import Told
 from .c_shapes import MADE, MADE_TO_SAY
+from .giving_way import giving_way
 from .graph import HIDDEN, Graph
 from .match import FIXED, Match, Pair, is_sequence
 from .pairing import SHARED
@@ -57,6 +58,8 @@ class Difference:
     """Of those replaced: functions that are gone, and what stands in their place, for a method in a base."""
     living: frozenset[Pair] = frozenset()
     """Of those replaced: the old thing lives on in another place, so nothing is lost where it gives way."""
+    giving_way: frozenset[Pair] = frozenset()
+    """Of those replaced: nobody may hold the old thing any more (`giving_way`)."""
     awake: Mapping[int, Mapping[Step, Told | None]] = field(factory=dict, repr=False)
     """Nodes of old that are evaluated when they are first asked for something: what is there then (`awake`).
     Others take their places, even where they look alike: what has been evaluated is not."""
@@ -64,9 +67,9 @@ class Difference:
     """(node of old, name, False): what the object, or an object of the class, may have been asked for since,
     and was made of what changes.  With True: an object that a start itself has asked, so that the answer is
     measured."""
-    filled: tuple[tuple[int, str, str, bool], ...] = ()
-    """(node of old, "attr" or "name", name, whether None stands there): what may have been filled since, and
-    from what changes."""
+    filled: tuple[tuple[int, str, str, bool, bool], ...] = ()
+    """(node of old, "attr" or "name", name, whether None stands there, whether the code says something else):
+    what may have been filled since, and from what changes."""
     unmistakable: frozenset[int] = frozenset()
     """Nodes of old found under keys that are objects, which are known again though they have gained something
     (`gained`)."""
@@ -129,6 +132,7 @@ def derive(match: Match) -> Difference:
         reordered=frozenset(match.reordered),
         heirs=frozenset(heirs),
         living=frozenset(pair for pair in replaced if _lives_on(match, replaced, pair)),
+        giving_way=giving_way(match, replaced),
     )
 
 
@@ -219,8 +223,6 @@ def _spread(
 
 def _parts_said(match: Match, pair: Pair) -> list[Pair]:
     """The containers in which a C object says what it is made of or what it was given: they go with it."""
-    if match.old.kind(pair[0]) == "partial":
-        return [child for step, _, child in match.edges.get(pair, ()) if step == "keywords"]
     if match.old.kind(pair[0]) != "reduced" and not _said(match, pair):
         return []
     return [child for _, _, child in match.edges.get(pair, ()) if _said(match, child)]

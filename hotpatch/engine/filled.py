@@ -2,12 +2,15 @@
 
 A clean start leaves them empty and a process that serves has filled them: that looks like state, and may be
 some.  Where the value was made of what changes, nobody can tell which of the two it is, so the author says.
-Of values that are plain data; of any other, what is inside of them is brought up to date where it is.
+Of values that are plain data; of any other, what is inside of them is brought up to date where it is, unless
+the code itself says something else now.
 """
 
 from __future__ import annotations
 
+import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from hotpatch.errors import PatchRefused
 from hotpatch.ops import ABSENT, Op, SlotKind
@@ -20,8 +23,9 @@ from .merge import KEEP_OR_REBUILD, Merger
 from .reach import OBJECTS, Reach, methods
 from .reading import MISSING, raw_dict
 
-Filled = tuple[int, str, str, bool]
-"""(node of old, "attr" or "name", name, whether a start has None there or nothing)."""
+Filled = tuple[int, str, str, bool, bool]
+"""(node of old, "attr" or "name", name, whether a start has None there or nothing, whether the code that
+fills it says something else)."""
 
 
 def filled(match: Match, reach: Reach) -> tuple[Filled, ...]:
@@ -66,8 +70,9 @@ class _Asking:
             for target, filling in self._fillings(self._match.new, function).items():
                 if target[0] != kind or target not in before or not self._is_empty(pair, target):
                     continue
-                if before[target].said != filling.said or self._changes(pair, function, filling):
-                    yield pair[0], *target, target in self._match.new.kids(pair[1])
+                otherwise = before[target].said != filling.said
+                if otherwise or self._changes(pair, function, filling):
+                    yield pair[0], *target, target in self._match.new.kids(pair[1]), otherwise
 
     def _may_concern(self, function: int) -> bool:
         if function not in self._concerned:
@@ -99,13 +104,15 @@ class _Asking:
 def of_old_code(found: Sequence[Filled], merger: Merger) -> None:
     """Emits what empties them where the author says so.  Raises PatchRefused where one has been filled and
     the author has not said what becomes of it."""
-    for o, kind, name, stands in found:
+    for o, kind, name, stands, otherwise in found:
         obj = merger.locator.locate(o)
         if obj is MISSING:
             continue
         space = merger.view.names(obj) if kind == "name" else raw_dict(obj) or {}
         value = space.get(name)
-        if value is None or told(value, merger.shapes.expand) is None:
+        if value is None or not (
+            otherwise or _is_taken(value) or told(value, merger.shapes.expand) is not None
+        ):
             continue
         where = f"{merger.old.path(o)}.{name}"
         choice = merger.choices.get(where)
@@ -118,3 +125,8 @@ def of_old_code(found: Sequence[Filled], merger: Merger) -> None:
         slot = SlotKind.GLOBAL if kind == "name" else SlotKind.INSTANCE
         empty = None if stands else ABSENT
         merger.ops.append(Op(obj, slot, name, value, empty, where, filled_anew=True))
+
+
+def _is_taken(value: Any) -> bool:
+    """Was it there before, so that only which one it is was found out?"""
+    return issubclass(type(value), (type, types.FunctionType))

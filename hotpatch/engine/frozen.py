@@ -46,8 +46,33 @@ def holders_of(things: Sequence[Any]) -> list[Any]:
     asked = tuple(things)  # from 3.13 on it is among those that are found
     with thawed():
         found = gc.get_referrers(*asked)
+        if plain := {id(thing) for thing in asked if not gc.is_tracked(thing)}:
+            found += _unknown(plain)
     return [
         holder
         for holder in found
         if type(holder) is not types.FrameType and holder is not asked and holder is not things
     ]
+
+
+def _unknown(things: set[int]) -> list[Any]:
+    """Dicts and tuples that hold one of `things`, of which the collector does not know: what they hold has
+    nothing in it that could lead to a circle, as a bare `object()` has not."""
+    found, met = list[Any](), set[int]()
+    for obj in gc.get_objects():
+        todo = [
+            part for part in gc.get_referents(obj) if type(part) in _UNTRACKED and not gc.is_tracked(part)
+        ]
+        while todo:
+            part = todo.pop()
+            if id(part) in met:
+                continue
+            met.add(id(part))
+            inside = gc.get_referents(part)
+            if any(id(thing) in things for thing in inside):
+                found.append(part)
+            todo += [thing for thing in inside if type(thing) in _UNTRACKED]
+    return found
+
+
+_UNTRACKED: Final = (dict, tuple)

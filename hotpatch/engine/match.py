@@ -34,7 +34,6 @@ FIXED: Final = frozenset(
         "tuple",
         "frozenset",
         "method",
-        "partial",
         "property",
         "staticmethod",
         "classmethod",

@@ -227,6 +227,7 @@ PAIR_SETS: Final = (
     "reordered",
     "heirs",
     "living",
+    "giving_way",
 )
 
 

@@ -25,6 +25,7 @@ from .difference import Difference, hidden
 from .locate import Locator
 from .match import Pair
 from .merge_asked import additions, is_answer
+from .merge_callables import merge_cell, merge_partial
 from .merge_keys import Keys, exchange_keys, merge_order
 from .merge_objects import exchange_table, merge_class, merge_function, merge_instance, merge_lru_cache
 from .merge_sequences import merge_list
@@ -182,8 +183,7 @@ class Merger:
             )
         made = self.builder.make(n)
         kind = self.old.kind(o)
-        known = kind in ("instance", "contextvar") and self.difference.same_thing(pair)
-        if opaque or known or kind == "lru_cache":
+        if opaque or kind == "lru_cache" or pair in self.difference.giving_way:
             self.displaced[id(live)] = Note(live, None)
         if type(live) is type(made) is types.FunctionType and self.difference.same_thing(pair):
             self.forward(live, made, where)
@@ -350,15 +350,6 @@ def merge_dict(merger: Merger, pair: Pair, live: Any) -> None:
     exchange_table(merger, pair, live, since)
 
 
-def merge_cell(merger: Merger, pair: Pair, live: Any) -> None:
-    where = merger.old.path(pair[0])
-    if not merger.new.nodes[pair[1]][1] or not merger.old.nodes[pair[0]][1]:
-        raise PatchRefused(f"{where}: a variable of a closure gains or loses its value")
-    for _, _, child in merger.difference.edges.get(pair, ()):
-        current = live.cell_contents
-        merger.emit(live, SlotKind.CELL, None, current, merger.settle(child, current, where), where)
-
-
 def merge_logger(merger: Merger, pair: Pair, live: Any) -> None:
     merger.merge_mapping(pair, live, vars(live), SlotKind.INSTANCE, "attr")
 
@@ -380,6 +371,7 @@ MERGES: Final[dict[str, Callable[[Merger, Pair, Any], None]]] = {
     "deque": merge_list,
     "set": merge_set,
     "cell": merge_cell,
+    "partial": merge_partial,
     "logger": merge_logger,
     "instance": merge_instance,
     "class": merge_class,

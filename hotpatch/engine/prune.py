@@ -60,7 +60,7 @@ class _Pruner:
             self._find(pair[0])
         for o, _, _ in difference.recalled:
             self._find(o)
-        for o, _, _, _ in difference.filled:
+        for o, *_ in difference.filled:
             self._find(o)
         pairs = set(difference.visits)
         edges = {pair: self._edges(pair) for pair in pairs if pair in difference.edges}
@@ -80,6 +80,7 @@ class _Pruner:
             reordered=self._known(difference.reordered),
             heirs=self._known(difference.heirs),
             living=self._known(difference.living),
+            giving_way=self._known(difference.giving_way),
             unmistakable=frozenset(self._unmistakable),
         )
 

@@ -78,6 +78,7 @@ IN_ONE_STEP: Final = {
     SlotKind.ITEM: f"an item of a dict: {STATE}",
     SlotKind.ELEMENTS: f"the contents of a collection: {STATE}",
     SlotKind.ORDER: f"the order of a mapping: {STATE}",
+    SlotKind.PARTIAL: "what a partial calls, and with what, is one for both versions",
     SlotKind.CELL: "a variable of a closure is shared by all functions that close over it",
 }
 

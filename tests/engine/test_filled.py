@@ -45,6 +45,29 @@ FILLS = {
         "        try:\n            return self._x\n        finally:\n            self.asked = True\n"
         "CONF = C()\ndef f(): return CONF.ask()\n"
     ),
+    "an object": (
+        "class Sum:\n    def __init__(self, n): self.n = n\n    def __eq__(self, n): return self.n == n\n"
+        "class C:\n    def __init__(self): self._x = None\n    def ask(self):\n"
+        "        if self._x is None:\n            self._x = Sum(21 * {n})\n        return self._x\n"
+        "CONF = C()\ndef f(): return CONF.ask()\n"
+    ),
+    "a table": (
+        "class C:\n    def __init__(self): self._x = None\n    def ask(self):\n"
+        "        if self._x is None:\n            self._x = {{'sum': 21 * {n}}}\n"
+        "        return self._x['sum']\n"
+        "CONF = C()\ndef f(): return CONF.ask()\n"
+    ),
+    "a class that is found by its name": (
+        "class A1: value = 21\nclass A2: value = 42\nclass C:\n"
+        "    def __init__(self, name):\n        self._x, self.name = None, name\n    def ask(self):\n"
+        "        if self._x is None:\n            self._x = globals()[self.name]\n"
+        "        return self._x.value\n"
+        "CONF = C('A{n}')\ndef f(): return CONF.ask()\n"
+    ),
+    "an object in a variable": (
+        "X = None\nclass Sum(int): pass\ndef f():\n    global X\n    if X is None:\n"
+        "        X = Sum(21 * {n})\n    return X\n"
+    ),
     "a variable": (
         "X = None\ndef make(): return 21 * {n}\ndef f():\n    global X\n    if X is None:\n"
         "        X = make()\n    return X\n"

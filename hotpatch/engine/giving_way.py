@@ -1,0 +1,28 @@
+"""Objects whose place another takes, and that a program knows by themselves: who came to hold the old one
+while it ran, beside the places that were measured, would go on with it."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from typing import Final
+
+from .match import Match, Pair
+
+KNOWN: Final = frozenset({"instance", "value", "object", "partial", "contextvar"})
+"""Kinds of what is asked for by `is`, or that does something."""
+CHANGING: Final = frozenset({"list", "dict", "set", "deque", "ordereddict", "defaultdict"})
+"""Those that are changed where they are, unless something of another kind takes their place."""
+
+
+def giving_way(match: Match, replaced: Set[Pair]) -> frozenset[Pair]:
+    """Those of `replaced` whose old object nobody may hold any more, once the new one stands in its place."""
+    standing = {child[0] for edges in match.edges.values() for _, _, child in edges if child not in replaced}
+    origins = set(match.origin.values())
+
+    def gives_way(pair: Pair) -> bool:
+        kind = match.old.kind(pair[0])
+        if match.origin.get(pair[1]) == pair[0]:
+            return kind in KNOWN
+        return kind in KNOWN | CHANGING and pair[0] not in origins
+
+    return frozenset(pair for pair in replaced if pair[0] not in standing and gives_way(pair))
