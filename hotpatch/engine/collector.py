@@ -38,6 +38,18 @@ def youngest_alone() -> Iterator[None]:
             gc.set_threshold(young, middle, old)
 
 
+@contextmanager
+def unheard() -> Iterator[None]:
+    """What a program has done at each collection (`gc.callbacks`) is not done for those inside, in any
+    thread: what it counts of them, or notes, would be a difference that nobody made."""
+    heard = gc.callbacks[:]
+    gc.callbacks.clear()
+    try:
+        yield
+    finally:
+        gc.callbacks[:0] = heard
+
+
 def collected(look: Callable[[], T]) -> T:
     """What a look at the objects that live comes to.  Where it refuses, what only waits for the collector
     goes first (a request that failed leaves its frames and all that they held in a circle), and it looks

@@ -8,6 +8,7 @@ dictionary or a set is not found there any more.  Fresh starts have put nothing 
 from __future__ import annotations
 
 import types
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
@@ -33,7 +34,7 @@ def lost(functions: Functions, ops: Sequence[Op], objects: Living, turn: Callabl
     names = {op.key for op in ops if op.kind in _NAMED} | {f.__name__ for f, _, _ in functions.values()}
     owners = {id(op.owner) for op in ops if op.kind is SlotKind.CLASS and op.key == "__hash__"}
     asks = any(id(cls) in owners or _reads(cls, others, names) for cls in _classes(objects))
-    if not asks and not any(op.found_anew and _hashes_itself(op.owner) for op in ops):
+    if not asks and not any(op.found_anew and any(True for _ in _hashing(op.owner)) for op in ops):
         return []
     keys = {id(key): key for key in _keys(objects)}
     after = {i: _hash(key) for i, key in keys.items()}
@@ -65,15 +66,21 @@ def _keys(objects: Living) -> Iterator[Any]:
     for kind in _CONTAINERS:
         for container in objects.below(kind):
             for key in list(kind.__iter__(container)):
-                if type(key) is not str and _hashes_itself(key):
-                    yield key
+                if type(key) is not str:
+                    yield from _hashing(key)
 
 
-def _hashes_itself(key: Any, depth: int = 3) -> bool:
+def _hashing(key: Any, depth: int = 3) -> Iterator[Any]:
+    """What a key is found by: itself, what it is made of, or, of a weak reference, what it refers to, where
+    that has a hash of its own.  The reference keeps the hash of when it was first asked for one."""
     cls = type(key)
-    if cls in _OF_KEYS:
-        return depth > 0 and any(_hashes_itself(part, depth - 1) for part in key)
-    return is_python_class(cls) and type(class_attribute(cls, "__hash__")) in (types.FunctionType, type(None))
+    if is_python_class(cls) and type(class_attribute(cls, "__hash__")) in (types.FunctionType, type(None)):
+        yield key
+    elif depth and issubclass(cls, weakref.ref):
+        yield from _hashing(weakref.ref.__call__(key), depth - 1)
+    elif depth and (kind := next((kind for kind in _OF_KEYS if issubclass(cls, kind)), None)):
+        for part in kind.__iter__(key):
+            yield from _hashing(part, depth - 1)
 
 
 def _hash(key: Any) -> Any:

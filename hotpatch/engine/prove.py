@@ -47,7 +47,7 @@ from . import (
     tuples,
     went,
 )
-from .collector import youngest_alone
+from .collector import unheard, youngest_alone
 from .commit import apply
 from .decoding import decoded_once
 from .edited_places import Place, places_kept, places_of_edit
@@ -85,7 +85,8 @@ def prove(staged: Staged, remade: Collection[str] = ()) -> tuple[str, ...]:
     To be called after the commit of `staged.ops`, where nothing else runs: they are taken back for a moment,
     to see what was state before.
     """
-    with youngest_alone():  # what is described stays to the end, or is collected where that is asked for
+    # What is described stays to the end, or is collected where that is asked for.
+    with youngest_alone(), unheard():
         apply(staged.ops, forward=False)
         try:
             before = describe_live(staged.root, staged.app, staged.measurement.opened, staged.view)

@@ -24,6 +24,7 @@ import types
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from importlib.machinery import FileFinder
 from typing import Any, Final
 
 from . import typing_forms
@@ -78,6 +79,8 @@ DESCRIPTORS: Final = (
     types.GetSetDescriptorType,
     types.ClassMethodDescriptorType,
 )
+NOISE: Final = {id(FileFinder): frozenset({"_path_mtime", "_path_cache", "_relaxed_path_cache"})}
+"""By the id of a class: what its objects note of folders, whoever imports something."""
 BED: Final = 6
 """Where the layout of a class tells of its first base's."""
 LAID_ON: Final = 7
@@ -187,7 +190,8 @@ def expand_instance(shapes: Shapes, obj: Any, cls: type) -> Shape:
         value = slot_value(member, obj)
         if value is not MISSING:
             kids.append((("slot", i, name), value))
-    kids += [(("attr", k), v) for k, v in list((raw_dict(obj) or {}).items())]
+    noise = NOISE.get(id(cls), ())
+    kids += [(("attr", k), v) for k, v in list((raw_dict(obj) or {}).items()) if k not in noise]
     return kind, (base.__name__, hidden), kids, None
 
 

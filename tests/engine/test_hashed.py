@@ -24,6 +24,15 @@ class Key:
 KEPT = {{}}
 def keep(key): KEPT["user", key] = 1
 """
+HELD = {
+    "weakly, by a table": ("import weakref\nKEPT = weakref.WeakKeyDictionary()\n", "KEPT[key] = 1"),
+    "weakly, by a set": ("import weakref\nKEPT = weakref.WeakSet()\n", "KEPT.add(key)"),
+    "in a named tuple": (
+        "from collections import namedtuple\nPair = namedtuple('Pair', 'key at')\nKEPT = {}\n",
+        "KEPT[Pair(key, 1)] = 1",
+    ),
+    "in a tuple of a class": ("class Row(tuple): pass\nKEPT = set()\n", "KEPT.add(Row([key]))"),
+}
 READS = """
 SALT = {}
 class Key:
@@ -54,6 +63,24 @@ def test_a_hash_that_changes_under_keys_that_live_is_not_live(
     assert outcome.effect is Effect.RELOAD
     assert "objects of " in outcome.reasons[0]
     assert "get another hash" in outcome.reasons[0]
+
+
+@pytest.mark.parametrize("how", HELD)
+def test_however_the_key_is_held(program: Program, how: str) -> None:
+    head, keep = HELD[how]
+    old, new = (
+        head + CLASS.format(of).replace("KEPT = {}\n", "").replace("KEPT[key] = 1", keep)
+        for of in ("self.name", "(self.name, 1)")
+    )
+    program.runs({"hashed.py": old})
+    hashed = program.module("hashed")
+    key = hashed.Key("a")
+    hashed.keep(key)
+    outcome = program.patch({"hashed.py": new})
+    assert outcome.effect is Effect.RELOAD
+    assert outcome.reasons == (
+        "objects of Key are keys of dictionaries or members of sets, and get another hash",
+    )
 
 
 def test_without_such_keys_the_change_is_live(program: Program) -> None:
