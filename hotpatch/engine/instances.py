@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from . import attribute_use, declared, making
+from . import attribute_use, declared, making, named_as_text
 from .frozen import thawed
 from .living import Living
 from .making import MAKERS
@@ -80,6 +80,8 @@ class Lacking:
         those that it did not read before."""
         self._counted_on = set[str]()
         """Of these last, those of which it does not ask whether there is something."""
+        self._by_helpers: dict[str, set[str]] = {}
+        """What functions that are handed an object came to set on it, by their names."""
         self._written_in: dict[tuple[str, str], set[str]] = {}
         """By module and class: what methods that changed read, also those that stand behind a decorator."""
         for f, old, new in edits:
@@ -89,8 +91,14 @@ class Lacking:
             newly = asked if old is None else asked - _asked_for(old)
             self._newly_read |= newly
             self._counted_on |= newly - attribute_use.asked_whether_set(new)
+            if new.co_name not in MAKERS and "." not in new.co_qualname:
+                came = attribute_use.stored_on_self(new) - (
+                    attribute_use.stored_on_self(old) if old else set()
+                )
+                self._by_helpers.setdefault(new.co_name, set()).update(came)
             place = f.__module__, f.__qualname__.rpartition(".")[0]
             self._written_in.setdefault(place, set()).update(asked)
+        self._ops = ops
         self._removed = _removed_from_classes(ops)
         self._of_classes = {(id(op.owner), op.key) for op in ops if op.kind is SlotKind.CLASS}
         self._fields = _fields_added(ops, *MODELS)
@@ -107,6 +115,10 @@ class Lacking:
         """Sentences, one for each class of which an object lacks something.  `passed` are ids of what holds
         the objects for the sake of this question; what only the records of changes hold lives no more."""
         found: dict[tuple[str, tuple[str, ...]], list[Any]] = {}
+        ours = (f for f in objects.exactly(types.FunctionType) if self._is_ours(f))
+        named = named_as_text.come_by(self._ops, ours)
+        self.read |= named
+        self._of_any |= named
         tables = self._fields, self._data_fields, self._private
         if not self.read and not self._removed and not any(tables):
             return []
@@ -150,6 +162,7 @@ class Lacking:
                     names |= _of_table(self._data_fields, base, DATACLASSES[0])
                     read |= fields
                     own |= sets.newly & sets.made_of_worth & self._counted_on
+                names |= self._given_by_helpers(cls)
             wanted = names & (read | self._read_by(cls, names))
             own = {name for name in wanted & own if self._was_unset(cls, name)} | self._taken_whole(cls)
             wanted |= own
@@ -221,6 +234,18 @@ class Lacking:
                 before = making.given_to_its_own(cls, old, id(f) in of_class)
                 given |= making.given_to_its_own(cls, new, id(f) in of_class) - before
         return given
+
+    def _given_by_helpers(self, cls: type) -> set[str]:
+        """What functions that makers of its objects name came to set, and the metaclass, which calls them."""
+        makers = (f for base in mro_of(cls) for f in methods_of(base) if f.__name__ in MAKERS)
+        named = {name for f in makers for name in f.__code__.co_names} if self._by_helpers else ()
+        found = set().union(*(self._by_helpers.get(name, ()) for name in named))
+        for meta in filter(is_python_class, mro_of(type(cls))):
+            for f in methods_of(meta):
+                if id(f) in self.functions:
+                    old, new = self.functions[id(f)][1:]
+                    found |= making.set_on_others(new) - making.set_on_others(old)
+        return found
 
     def _texts_named(self, methods: Sequence[types.FunctionType], texts: Mapping[str, set[str]]) -> set[str]:
         """Of these texts, those that makers of the program may set attributes by."""
@@ -319,7 +344,9 @@ def only_recorded(objects: list[Any], passed: Container[int], view: View, dead: 
 
 def _asked_for(code: types.CodeType) -> set[str]:
     """What an object must have by the time that this runs; nothing where it is what makes the object."""
-    return set() if code.co_name in MAKERS else attribute_use.needed(code)
+    if code.co_name in MAKERS:
+        return set()
+    return attribute_use.needed(code) | named_as_text.asked_for(code)
 
 
 def _of_its_own(code: types.CodeType) -> set[str]:

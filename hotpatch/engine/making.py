@@ -96,6 +96,8 @@ def passed(code: types.CodeType) -> set[str]:
 def taken_as_they_come(cls: type, names: set[str]) -> set[str]:
     """Of these arguments, those that the class's `__init__` takes by two stars: they may become attributes,
     if it or that of a base sets some by their names."""
+    if cls is types.SimpleNamespace:
+        return names
     init = class_attribute(cls, "__init__")
     if type(init) is not types.FunctionType or not init.__code__.co_flags & inspect.CO_VARKEYWORDS:
         return set()
@@ -137,7 +139,7 @@ def classes_made(code: types.CodeType, space: dict[str, Any]) -> Iterator[type]:
 
 
 def _python_class(value: Any) -> Iterator[type]:
-    if issubclass(type(value), type) and is_python_class(value):
+    if issubclass(type(value), type) and (is_python_class(value) or value is types.SimpleNamespace):
         yield value
 
 

@@ -33,6 +33,7 @@ from . import (
     kept_under,
     kinds,
     local_classes,
+    marks,
     order,
     ordering,
     orphans,
@@ -177,6 +178,7 @@ def _of_objects(
         staying = objects.without(changing, left_out)
     findings = asked.find(staying, objects.own, staged.view)
     carried_classes = {} if staged.carry is None else staged.carry.of_class
+    findings += marks.lacking(functions, asked, staying, objects.own, staged.view, is_ours)
     findings += restated.outdated(functions, staying, objects.own, staged.view, staged.kept, carried_classes)
     findings += records.lacking(functions, asked.brought, objects, is_ours)
     findings += patterned.lacking(functions, staged.ops, asked.brought, objects, is_ours)

@@ -9,6 +9,26 @@ from hotpatch.plan import Effect
 from tests.engine.conftest import Program
 
 WAYS = {
+    "a function that is handed the object": """
+def fill(made, name):
+    made.name = name
+    NEW: made.stamp = "!"
+class Event:
+    def __init__(self, name): fill(self, name)
+    def key(self): return self.nameREAD
+def make(): return Event("a")
+""",
+    "the metaclass": """
+class Made(type):
+    def __call__(cls, name):
+        made = super().__call__()
+        made.name = name
+        NEW: made.stamp = "!"
+        return made
+class Event(metaclass=Made):
+    def key(self): return self.nameREAD
+def make(): return Event("a")
+""",
     "a class method": """
 class Event:
     @classmethod
@@ -260,3 +280,15 @@ def test_what_a_factory_may_set_on_an_object_others_of_its_class_are_to_have(
     outcome = program.patch({"m.py": new})
     lacking = "objects of Handler that live lack search, which new code reads and no old code set"
     assert lacking in outcome.reasons
+
+
+def test_a_simple_namespace_made_by_old_code_misses_what_new_code_gives_it(program: Program) -> None:
+    head = "from types import SimpleNamespace\n"
+    text = head + "def make(): return SimpleNamespace(a=1{})\ndef ask(o): return o.{}\n"
+    program.runs({"m.py": text.format("", "a")})
+    m = program.module("m")
+    made = m.make()
+    outcome = program.patch({"m.py": text.format(", b=2", "b")})
+    assert outcome.effect is Effect.RELOAD
+    assert "objects of SimpleNamespace that live lack b" in outcome.reasons[0]
+    assert m.ask(made) == 1
