@@ -42,9 +42,10 @@ def refused(
         if edit.outdates(call, target)
     ]
     gave_way, ours = {id(op.before) for op in ops}, {*objects.own, *(id(call) for call, _ in outdated)}
+    edited = {id(op.owner) for op in ops if op.kind is SlotKind.PARTIAL}
     found: dict[str, None] = {}
     for call, told in outdated:
-        if told in found or id(call.holder) in built:
+        if told in found or id(call.holder) in built or id(call.holder) in edited:
             continue
         if call.job is not None and not is_queued(call.job, objects):
             continue

@@ -9,6 +9,7 @@ import functools
 import gc
 import itertools
 import sys
+import threading
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -26,6 +27,10 @@ _KNOWN: Final[Mapping[tuple[str, str], tuple[str, str, str, str]]] = {
     ("asyncio.events", "TimerHandle"): ("a TimerHandle", "_callback", "_args", ""),
     ("sched", "Event"): ("an event of a scheduler", "action", "argument", "kwargs"),
     ("weakref", "finalize._Info"): ("a finalizer", "func", "args", "kwargs"),
+    ("threading", "Thread"): ("a Thread", "_target", "_args", "_kwargs"),
+    ("concurrent.futures.thread", "ThreadPoolExecutor"): ("an executor", "_initializer", "_initargs", ""),
+    ("contextlib", "_GeneratorContextManager"): ("a context manager", "func", "args", "kwds"),
+    ("contextlib", "_AsyncGeneratorContextManager"): ("a context manager", "func", "args", "kwds"),
 }
 """By module and class: what it is called, and where it has the function and its arguments."""
 _APPLIED: Final[Mapping[type, tuple[str, int]]] = {
@@ -36,8 +41,9 @@ _APPLIED: Final[Mapping[type, tuple[str, int]]] = {
     itertools.groupby: ("an iterator", 1),
     itertools.accumulate: ("an iterator", 2),
     type(iter(int, 1)): ("an iterator", 0),
+    type(functools.cmp_to_key(lambda one, other: 0)): ("a key to sort by", 2),
 }
-"""Iterators that call a function for each item: what they are called, and with how many arguments."""
+"""What calls a function for each item: what it is called, and with how many arguments."""
 _IN_EXIT_STACKS: Final = (
     "_BaseExitStack._create_cb_wrapper.<locals>._exit_wrapper",
     "AsyncExitStack._create_async_cb_wrapper.<locals>._exit_wrapper",
@@ -80,7 +86,14 @@ def calls(objects: Living, concerns: Callable[[Any], bool]) -> Iterator[Call]:
     for job in [each for each in objects.exactly(tuple) if 2 <= len(each) <= _LONGEST_JOB]:
         yield from _job(job, concerns)
     applied = {id(kind): (what, count) for kind, (what, count) in _APPLIED.items()}
-    others = {id(functools.partial), id(types.FunctionType), id(map), *applied, *known}
+    others = {
+        id(functools.partial),
+        id(types.FunctionType),
+        id(map),
+        id(collections.defaultdict),
+        *applied,
+        *known,
+    }
     for obj in objects.of(lambda cls: id(cls) in others):
         kind = type(obj)
         if kind is functools.partial:
@@ -88,13 +101,15 @@ def calls(objects: Living, concerns: Callable[[Any], bool]) -> Iterator[Call]:
         elif kind is types.FunctionType:
             if obj.__code__.co_qualname in _IN_EXIT_STACKS:
                 yield _of_exit_stack(obj)
+        elif kind is collections.defaultdict:
+            yield Call("a defaultdict", obj.default_factory)
         elif kind is map:
             parts = gc.get_referents(obj)
             count = sum(len(part) for part in parts if type(part) is tuple)
             yield from _applied("a map", count, parts, concerns)
         elif id(kind) in applied:
             yield from _applied(*applied[id(kind)], gc.get_referents(obj), concerns)
-        elif id(kind) in known:
+        elif id(kind) in known and not (kind is threading.Thread and obj.ident is not None):
             yield from _kept(obj, *known[id(kind)])
     for hook in exit_hooks(atexit):
         yield Call("an exit hook", hook, sort=Sort.HIDDEN)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import atexit
 from types import ModuleType
 
+import pytest
+
 from hotpatch.patching import Outcome
 from hotpatch.plan import Effect
 from tests.engine.conftest import Program
@@ -265,3 +267,50 @@ def test_an_iterator_made_of_a_function_calls_it_with_none(program: Program) -> 
     work = "def work(): return 1\n" + WAITING.format("iter(work, None)")
     _, outcome = begun(program, work, work.replace("work():", "work(n):"))
     assert_named(outcome, "an iterator")
+
+
+# -- what the standard library keeps to call later ------------------------------------------------
+
+KEPT = {
+    "a Thread": ("import threading\n", "threading.Thread(target=work, args=(a{},))"),
+    "an executor": (
+        "from concurrent.futures import ThreadPoolExecutor\n",
+        "ThreadPoolExecutor(1, initializer=work, initargs=(a{},))",
+    ),
+    "a context manager": ("import contextlib\n", "contextlib.contextmanager(work)(a{})"),
+    "a defaultdict": ("import collections\n", "collections.defaultdict(work)"),
+    "a key to sort by": ("import functools\n", "functools.cmp_to_key(work)(a)"),
+}
+"""How it is imported and how it is made; `work` takes as many arguments as it is given so."""
+TAKES = {"a defaultdict": ("", "a"), "a key to sort by": ("a, b", "a, b, c")}
+
+
+@pytest.mark.parametrize("what", KEPT)
+def test_what_is_kept_to_be_called_later_has_to_be_taken(program: Program, what: str) -> None:
+    head, made = KEPT[what]
+    takes = TAKES.get(what, ("a", "a, b"))
+    old, new = (
+        f"{head}def work({parameters}): return 1\n{WAITING.format(made.format(more))}"
+        for parameters, more in zip(takes, ("", ", 2"), strict=True)
+    )
+    assert_named(begun(program, old, new)[1], what)
+
+
+def test_a_thread_that_runs_has_been_called(program: Program) -> None:
+    text = (
+        "import threading\nGO = threading.Event()\nSTARTED = threading.Event()\n"
+        "def work(a{0}):\n    STARTED.set()\n    GO.wait()\n"
+        "WAITING = []\ndef later(a): WAITING.append(threading.Thread(target=work, args=(a{1},)))\n"
+    )
+    program.runs({"jobs.py": text.format("", "")})
+    jobs = program.module("jobs")
+    jobs.later(1)
+    (thread,) = jobs.WAITING
+    thread.start()
+    assert jobs.STARTED.wait(30)
+    try:
+        outcome = program.patch({"jobs.py": text.format(", b", ", 2")})
+        assert outcome, outcome.reasons
+    finally:
+        jobs.GO.set()
+        thread.join()
