@@ -21,8 +21,15 @@ def giving_way(match: Match, replaced: Set[Pair]) -> frozenset[Pair]:
 
     def gives_way(pair: Pair) -> bool:
         kind = match.old.kind(pair[0])
+        if kind == "value" and not _is_the_programs(match, pair[0]):
+            return False  # a library's is data, and who took it has a copy as of a number
         if match.origin.get(pair[1]) == pair[0]:
             return kind in KNOWN
         return kind in KNOWN | CHANGING and pair[0] not in origins
 
     return frozenset(pair for pair in replaced if pair[0] not in standing and gives_way(pair))
+
+
+def _is_the_programs(match: Match, i: int) -> bool:
+    cls = match.old.kids(i).get("class")
+    return cls is not None and match.old.kind(cls) == "class"

@@ -21,7 +21,7 @@ from .graph import HIDDEN, Graph
 from .inherited import handed
 from .known_keys import in_doubt, pair_known
 from .labels import contents, label
-from .likeness import Likeness, combined_flag, known_by_identity, name_of
+from .likeness import Kids, Likeness, combined_flag, known_by_identity, name_of
 from .pairing import SHARED, Places
 from .reading import plain_same, resolve
 from .shape import Step
@@ -271,6 +271,11 @@ class Match:
         a, b = self.old.kids(pair[0]), self.new.kids(pair[1])
         return list(a) != list(b) and order.comes_out_otherwise(matched, added, a, b)
 
+    def _of_one_class(self, a: Kids, b: Kids) -> bool:
+        """Under another name: a class that has moved, or members of an enum, known by themselves."""
+        classes = [next((kid for step, kid in kids if step == "class"), -1) for kids in (a, b)]
+        return self.partner.get(classes[0]) == classes[1] or known_by_identity(a, b)
+
     def _only_kept(self, o: int) -> bool:
         """Is this there because somebody asked for it once, whatever the sources say?"""
         return self.old.kind(o) == "instance" and combined_flag(self.old, o) is not None
@@ -290,7 +295,7 @@ class Match:
             return True
         same = a[1] == b[1]
         if kind in ("instance", "value"):
-            if not same or (pair in self.renamed and not known_by_identity(a[2], b[2])):
+            if not same or (pair in self.renamed and not self._of_one_class(a[2], b[2])):
                 self.replaced.add(pair)
                 return False
             return True

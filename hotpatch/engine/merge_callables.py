@@ -28,6 +28,6 @@ def merge_partial(merger: Merger, pair: Pair, live: Any) -> None:
     after = dict(before)
     for step, _, child in merger.difference.edges.get(pair, ()):
         if child in merger.difference.replaced:
-            after[step] = merger.settle(child, before[step], f"{where}.{step}")
+            after[step] = merger.settle(child, before[step], where)
     if any(after[part] is not before[part] for part in before):
         merger.emit(live, SlotKind.PARTIAL, None, tuple(before.values()), tuple(after.values()), where)

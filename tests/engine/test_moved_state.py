@@ -73,3 +73,28 @@ def test_the_author_may_let_it_begin_anew(program: Program) -> None:
     outcome = program.patch(AFTER, choices=choices)
     assert outcome, outcome.reasons
     assert add("b") == (1, 3)
+
+
+COUNTER = """
+class Counter:
+    def __init__(self): self.n = 0
+    def up(self):
+        self.n += 1
+        return self.n
+"""
+
+
+def test_an_object_that_has_changed_stays_itself_where_its_class_moves(program: Program) -> None:
+    program.runs({"app.py": "from helpers import Counter\ncounter = Counter()\n", "helpers.py": COUNTER})
+    app = program.module("app")
+    counter = app.counter
+    assert counter.up() == 1
+    outcome = program.patch(
+        {"helpers.py": "from counters import Counter\n", "counters.py": COUNTER.replace("+= 1", "+= 10")}
+    )
+    assert outcome, outcome.reasons
+    assert app.counter is counter and counter.up() == 11
+    assert type(counter).__module__ == "counters"
+    assert outcome.undo is not None
+    outcome.undo.revert()
+    assert counter.up() == 12 and type(counter).__module__ == "helpers"

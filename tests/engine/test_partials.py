@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 
 from hotpatch.plan import Effect
@@ -78,3 +80,24 @@ def test_what_a_partial_is_replaced_by_is_not_what_its_holders_call(program: Pro
     assert outcome.effect is Effect.RELOAD
     assert outcome.reasons == ("a Till holds the old partial object",)
     assert till.count(10) == 50
+
+
+def test_one_that_the_program_has_put_there_is_not_taken_for_what_it_was(program: Program) -> None:
+    program.runs({"shop.py": HELD.format("price, 5")})
+    shop = program.module("shop")
+    mine = shop.five = functools.partial(shop.price, 8)
+    outcome = program.patch({"shop.py": HELD.format("price, 6")})
+    assert outcome.effect is Effect.RELOAD
+    assert "shop.five was changed since the start" in outcome.reasons[0]
+    assert shop.five is mine and mine(10) == 80
+
+
+def test_what_a_weak_reference_calls_is_edited_as_well(program: Program) -> None:
+    text = "import weakref\nfrom functools import partial\nclass Thing: pass\nTHING = Thing()\nGONE = []\n"
+    text += "def gone(n, ref): GONE.append(n)\nREF = weakref.ref(THING, partial(gone, {}))\n"
+    program.runs({"m.py": text.format(1)})
+    m = program.module("m")
+    outcome = program.patch({"m.py": text.format(2)})
+    assert outcome, outcome.reasons
+    del m.THING
+    assert m.GONE == [2]
