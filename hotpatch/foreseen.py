@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from hotpatch.engine import locks
 from hotpatch.engine.difference import Difference
+from hotpatch.engine.giving_way import is_handed_on
 from hotpatch.engine.graph import Graph
 from hotpatch.engine.match import Pair
 from hotpatch.engine.merge_objects import FIELDS
@@ -60,6 +61,8 @@ class Foresight:
         kind = self._old.kind(pair[0])
         if step is not None and self._exchanges_lock(pair, step):
             return Grade.BARRIER, grades.ONE_LOCK
+        if step is not None and self._is_handed_on(pair, step):
+            return Grade.BARRIER, grades.HANDED_ON
         if kind == "module" and step is not None:
             return _told(grades.of_global(str(step[1]), self._codes[self._old.module(pair[0])]))
         if kind == "class" and step is not None:
@@ -87,6 +90,13 @@ class Foresight:
             for graph, i in zip((self._old, self._new), child, strict=True)
         ]
         return bool(nodes) and all(kind == "opaque" and head in locks.TYPES for kind, head in nodes)
+
+    def _is_handed_on(self, pair: Pair, step: Step) -> bool:
+        giving_way = self._difference.giving_way
+        return any(
+            child in giving_way and is_handed_on(self._old, child[0])
+            for child in self._children(pair).get(step, ())
+        )
 
     def _children(self, pair: Pair) -> Mapping[Step, list[Pair]]:
         """By their steps: a table of many rows is asked for each of them."""

@@ -6,12 +6,23 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import Final
 
+from .graph import Graph
 from .match import Match, Pair
 
 KNOWN: Final = frozenset({"instance", "value", "object", "partial", "contextvar"})
 """Kinds of what is asked for by `is`, or that does something."""
+CALLED: Final = frozenset({"operator.attrgetter", "operator.itemgetter", "operator.methodcaller"})
+"""Values of C that are handed on to be called."""
 CHANGING: Final = frozenset({"list", "dict", "set", "deque", "ordereddict", "defaultdict"})
 """Those that are changed where they are, unless something of another kind takes their place."""
+
+
+def is_handed_on(old: Graph, o: int) -> bool:
+    """Is it a value, so that who holds it can be given the one that takes its place?"""
+    kind, head = old.nodes[o][:2]
+    if kind == "reduced":
+        return head in CALLED
+    return kind in ("value", "object") or (kind == "instance" and head[0] in ("tuple", "frozenset"))
 
 
 def giving_way(match: Match, replaced: Set[Pair]) -> frozenset[Pair]:
@@ -23,6 +34,8 @@ def giving_way(match: Match, replaced: Set[Pair]) -> frozenset[Pair]:
         kind = match.old.kind(pair[0])
         if kind == "value" and not _is_the_programs(match, pair[0]):
             return False  # a library's is data, and who took it has a copy as of a number
+        if kind == "reduced":
+            return match.old.nodes[pair[0]][1] in CALLED
         if match.origin.get(pair[1]) == pair[0]:
             return kind in KNOWN
         return kind in KNOWN | CHANGING and pair[0] not in origins

@@ -22,6 +22,7 @@ from .alike import Alike
 from .build import Builder
 from .build_outside import Unbuildable, bare_package
 from .difference import Difference, hidden
+from .giving_way import is_handed_on
 from .locate import Locator
 from .match import Pair
 from .merge_asked import additions, is_answer
@@ -62,6 +63,7 @@ class Merger:
         run."""
         self.rebased: set[int] = set()
         self.displaced: dict[int, Note] = {}
+        self.successors: dict[int, Note] = {}
         """id of a live object whose place another takes: itself, as a `Note`."""
         self.exchanged_keys: dict[Pair, dict[int, Any]] = {}
         """Of a mapping: the key that takes the place of one that lives, by the id of that one."""
@@ -185,6 +187,8 @@ class Merger:
         kind = self.old.kind(o)
         if opaque or kind == "lru_cache" or pair in self.difference.giving_way:
             self.displaced[id(live)] = Note(live, None)
+            if pair in self.difference.giving_way and is_handed_on(self.old, o):
+                self.successors[id(live)] = Note(live, made)
         if type(live) is type(made) is types.FunctionType and self.difference.same_thing(pair):
             self.forward(live, made, where)
         return made

@@ -33,7 +33,7 @@ class LaterUndo(Undo):
         self, undo: Undo, base: Sequence[Op], ours: Sequence[Op], staged: Staged, built: Sequence[Any]
     ) -> None:
         super().__init__(undo.ops, undo._orders, undo._view)
-        self._given = staged.given
+        self._given, self._successors = staged.given, staged.successors
         self._base, self._ours, self._carry = tuple(base), tuple(ours), staged.carry
         self._back: heap.Exchanged = {id(new): Note(new, old) for old, new in staged.exchanged.values()}
         self._rigid = {id(new) for i, (_, new) in staged.exchanged.items() if i in staged.rigid}
@@ -61,6 +61,8 @@ class LaterUndo(Undo):
     def _since(self) -> list[Op]:
         """Objects of the classes that came, made since: the steps by which they would have followed."""
         gave = [] if self._given is None else self._given.back(living(), self._base)
+        if self._successors:
+            gave += self._successors.back(living(), self._base)
         if not self._back:
             return gave
         known = {id(op.owner) for op in self._base} | set(map(id, self._built))
@@ -75,7 +77,7 @@ def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
     """
     variables = [op.before for op in staged.base if _exchanges_variable(op)]
     given = [op for op in staged.base if locks.gives_way(op)]
-    follow = staged.exchanged or staged.given is not None
+    follow = staged.exchanged or staged.given is not None or staged.successors
     if staged.carry is None and not follow and not variables and not given:
         return commit(staged.ops, ready, view=staged.view)
     if ready is not None:
@@ -85,6 +87,8 @@ def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
     base, built = [*staged.base], list[Any]()
     if staged.given is not None:
         base += staged.given.ops(living(), base)
+    if staged.successors:
+        base += staged.successors.ops(living(), base)
     if staged.exchanged:
         for blocker in held.holding(staged.exchanged, stacks.with_frames(all_objects())):
             raise PatchRefused(str(blocker))

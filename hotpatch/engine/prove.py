@@ -120,9 +120,11 @@ def compare(staged: Staged, before: Graph, after: Graph, remade: Collection[str]
     copied = copies(staged.measurement.difference, match)
     by_owner = {(was.owner, was.step): was for was in state.values() if was.owner}
 
+    former = staged.successors.former()
+
     def was_so(place: Place, now: Unlike) -> bool:
         was = state.get(place), by_owner.get((now.owner, now.step))
-        return any(one is not None and one.value == now.value for one in was)
+        return any(one is not None and one.value in (now.value, former.get(now.value)) for one in was)
 
     put_in_front = in_front.since_the_start(were) - {id(op.owner) for op in staged.ops}
     wrong = [

@@ -44,6 +44,7 @@ from .reading import MISSING
 from .recorded import Note, Record
 from .shape import Shapes
 from .statement import Statements
+from .successors import Successors
 from .view import PLAIN_VIEW, View
 from .world import World
 
@@ -85,6 +86,8 @@ class Staged(Record):
     """What the author's transformers carry over."""
     given: Given | None = field(default=None, repr=False)
     """What objects that live get, as new ones do; None where nothing comes to any."""
+    successors: Successors = field(factory=Successors, repr=False)
+    """Values that give way, for who took one of them."""
     rigid: frozenset[int] = field(default=frozenset(), repr=False)
     """Of `exchanged`: those whose objects can't follow."""
 
@@ -179,6 +182,9 @@ def _stage(
     given = Given(merger.functions, merger.ops, exchanged, world, carried)
     suspended, gone = _scan(measurement, merger, builder, exchange, world, incompatible, given)
     breathe()
+    successors = Successors(merger.successors.values())
+    if successors:
+        merger.ops += successors.ops(living(), merger.ops)
     base, carry, ours = merger.ops, None, list[Op]()
     if transformers:
         carry = Carry(transformers, root, view, exchanged)
@@ -192,6 +198,7 @@ def _stage(
         base=tuple(merger.ops),
         carry=carry,
         given=given if given else None,
+        successors=successors,
         rigid=frozenset(builder.classes.rigid),
         root=world.root,
         app=app,

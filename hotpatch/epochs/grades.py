@@ -67,6 +67,7 @@ TYPE_SLOTS: Final = type_slot_names()
 
 STATE: Final = "it is live state, shared by both versions"
 
+HANDED_ON: Final = "whoever took the value that gives way is given the one that takes its place"
 ONE_LOCK: Final = "a lock is one for both versions, or it guards nothing"
 
 IN_ONE_STEP: Final = {

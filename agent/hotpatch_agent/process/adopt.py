@@ -15,6 +15,7 @@ from attrs import define, evolve, frozen
 
 from hotpatch import authored, engine, epochs, refresh
 from hotpatch.engine.commit import current, drifted
+from hotpatch.epochs.grades import HANDED_ON
 from hotpatch.errors import Busy, CheckFailed, PatchRefused
 from hotpatch.ops import Op, SlotKind
 from hotpatch.pace import breathe, unpaced
@@ -103,6 +104,8 @@ def _needs_a_step(staged: engine.Staged) -> str:
     nothing asks for that."""
     if staged.carry is not None:
         return "what the transformers carry over is live state, which both versions would share"
+    if staged.successors:
+        return HANDED_ON
     if staged.exchanged:
         names = ", ".join(sorted(old.__qualname__ for old, _ in staged.exchanged.values()))
         return f"another class takes the place of {names}, and an object has one class at a time"
