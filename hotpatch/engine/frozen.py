@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+FEW: Final = 16
 FROZEN_BY_PYTHON: Final = 1_000
 """CPython 3.12 sets some hundred objects of its own aside when it starts; an application's are many more."""
 
@@ -45,7 +46,7 @@ def holders_of(things: Sequence[Any]) -> list[Any]:
     would hold itself, and all that it looked at, until garbage is collected."""
     asked = tuple(things)  # from 3.13 on it is among those that are found
     with thawed():
-        found = gc.get_referrers(*asked)
+        found = gc.get_referrers(*asked) if len(asked) <= FEW else _holding({*map(id, asked)})
         if plain := {id(thing) for thing in asked if not gc.is_tracked(thing)}:
             found += _unknown(plain)
     return [
@@ -53,6 +54,11 @@ def holders_of(things: Sequence[Any]) -> list[Any]:
         for holder in found
         if type(holder) is not types.FrameType and holder is not asked and holder is not things
     ]
+
+
+def _holding(things: set[int]) -> list[Any]:
+    """The same for many: `gc.get_referrers` compares each reference of the heap with each of them."""
+    return [obj for obj in gc.get_objects() if not things.isdisjoint(map(id, gc.get_referents(obj)))]
 
 
 def _unknown(things: set[int]) -> list[Any]:

@@ -271,12 +271,13 @@ def holders(
     suspects, names = list[Any](), list[str]()
     records.add(id(suspects))
     with thawed():
-        for obj, name in gone.values():
-            for holder in holders_of([obj]):
-                known = id(holder) in records or id(holder) in dead or id(holder) in values
-                if not (known or _passes(holder) or view.keeps(holder, obj)):
+        for holder in holders_of([obj for obj, _ in gone.values()]):
+            if id(holder) in records or id(holder) in dead or id(holder) in values or _passes(holder):
+                continue
+            for i in {id(part) for part in gc.get_referents(holder)} & gone.keys():
+                if not view.keeps(holder, gone[i][0]):
                     suspects.append(holder)
-                    names.append(name)
+                    names.append(gone[i][1])
         fine = _records_among(suspects, records, view, dead)
     for holder, name in zip(suspects, names, strict=True):
         if id(holder) not in fine:

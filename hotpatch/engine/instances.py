@@ -92,10 +92,9 @@ class Lacking:
             self._newly_read |= newly
             self._counted_on |= newly - attribute_use.asked_whether_set(new)
             if new.co_name not in MAKERS and "." not in new.co_qualname:
-                came = attribute_use.stored_on_self(new) - (
-                    attribute_use.stored_on_self(old) if old else set()
-                )
-                self._by_helpers.setdefault(new.co_name, set()).update(came)
+                kept = set[str]() if old is None else attribute_use.stored_on_self(old)
+                if came := attribute_use.stored_on_self(new) - kept:
+                    self._by_helpers.setdefault(new.co_name, set()).update(came)
             place = f.__module__, f.__qualname__.rpartition(".")[0]
             self._written_in.setdefault(place, set()).update(asked)
         self._ops = ops

@@ -19,7 +19,7 @@ from hotpatch.ops import Op, SlotKind
 
 from .frozen import holders_of
 from .living import Living
-from .reading import class_dict, class_module, is_python_class, qualname_of, raw_dict, slots_of
+from .reading import class_dict, class_module, is_python_class, qualname_of, raw_dict, slot_value, slots_of
 from .recorded import Note, Record
 
 Key = tuple[int, SlotKind, Any]
@@ -50,19 +50,19 @@ class Successors(Record):
     def _ops(self, objects: Living, known: Sequence[Op], back: bool) -> list[Op]:
         if not self._pairs:
             return []
-        spaces = _Spaces(objects, known, _engines_own(objects))
-        found: list[Op] = []
-        for old, new in self._pairs:
-            for holder in holders_of([new if back else old]):
-                found += spaces.steps(holder, old, new, back)
-        return found
+        spaces = _Spaces(objects, known, _engines_own(objects), self._pairs, back)
+        holders = holders_of([new if back else old for old, new in self._pairs])
+        return [op for holder in holders for op in spaces.steps(holder)]
 
 
 class _Spaces:
     """Whose dictionary is this?  And what does the edit write anyway?"""
 
-    def __init__(self, objects: Living, known: Sequence[Op], ours: set[int]) -> None:
-        self._ours = ours
+    def __init__(
+        self, objects: Living, known: Sequence[Op], ours: set[int], pairs: Sequence[Note], back: bool
+    ) -> None:
+        self._ours, self._back = ours, back
+        self._sought = {id(pair.more if back else pair.what): pair for pair in pairs}
         self._classes = {id(gc.get_referents(class_dict(cls))[0]): cls for cls in objects.below(type)}
         self._written: set[Key] = set()
         for op in known:
@@ -71,43 +71,43 @@ class _Spaces:
                 self._written.add((id(raw_dict(owner)), SlotKind.ITEM, op.key))
             self._written.add((id(owner), op.kind, op.name or id(op.key)))
 
-    def steps(self, holder: Any, old: Any, new: Any, back: bool) -> Iterator[Op]:
-        sought = new if back else old
-        for owner, kind, key, where in self._places(holder, sought):
-            if (id(owner), kind, key if type(key) is str else id(key)) in self._written:
-                continue
-            before: Any = old
-            after: Any = new
-            if kind is SlotKind.ELEMENTS:
-                now = list(owner)
-                other = [(old if back else new) if item is sought else item for item in now]
-                before, after = (other, now) if back else (now, other)
-            yield Op(owner, kind, key, before, after, where, found_anew=kind not in _NAMED)
+    def steps(self, holder: Any) -> Iterator[Op]:
+        for owner, kind, key, value, where in self._places(holder):
+            if (id(owner), kind, key if type(key) is str else id(key)) not in self._written:
+                before, after = value, self._other(value)
+                if kind is SlotKind.ELEMENTS:
+                    after = [self._other(item) for item in before]
+                if self._back:
+                    before, after = after, before
+                yield Op(owner, kind, key, before, after, where, found_anew=kind not in _NAMED)
 
-    def _places(self, holder: Any, sought: Any) -> Iterator[tuple[Any, SlotKind, Any, str]]:
+    def _other(self, value: Any) -> Any:
+        """What takes its place, or what it has taken it from; itself, if it is none of those."""
+        pair = self._sought.get(id(value))
+        return value if pair is None else pair.what if self._back else pair.more
+
+    def _places(self, holder: Any) -> Iterator[tuple[Any, SlotKind, Any, Any, str]]:
+        """Owner, kind, key, what stands there, and what people call it."""
         kind = type(holder)
         if id(holder) in self._ours:
             return
         if kind is dict:
-            yield from self._in_dict(holder, sought)
+            owner, slot, of = self._owner(holder)
+            for key, value in list(holder.items()):
+                if id(value) in self._sought and (slot is SlotKind.ITEM or type(key) is str):
+                    yield owner, slot, key, value, f"{of}.{key}" if type(key) is str else of
         elif kind is list:
-            yield holder, SlotKind.ELEMENTS, None, "a list"
+            yield holder, SlotKind.ELEMENTS, None, list(holder), "a list"
         elif kind is types.CellType:
-            yield holder, SlotKind.CELL, None, "a variable of a closure"
+            yield holder, SlotKind.CELL, None, holder.cell_contents, "a variable of a closure"
         elif is_python_class(kind) and not _is_engines(kind):
             of = f"object of {qualname_of(kind)}"
             for name, value in list((raw_dict(holder) or {}).items()):
-                if value is sought:
-                    yield holder, SlotKind.INSTANCE, name, f"{of}: {name}"
+                if id(value) in self._sought:
+                    yield holder, SlotKind.INSTANCE, name, value, f"{of}: {name}"
             for _, name, member in slots_of(kind):
-                if _in_slot(member, holder) is sought:
-                    yield holder, SlotKind.MEMBER, member, f"{of}: {name}"
-
-    def _in_dict(self, holder: dict[Any, Any], sought: Any) -> Iterator[tuple[Any, SlotKind, Any, str]]:
-        owner, kind, of = self._owner(holder)
-        for key, value in list(holder.items()):
-            if value is sought and (kind is SlotKind.ITEM or type(key) is str):
-                yield owner, kind, key, f"{of}.{key}" if type(key) is str else of
+                if id(value := slot_value(member, holder)) in self._sought:
+                    yield holder, SlotKind.MEMBER, member, value, f"{of}: {name}"
 
     def _owner(self, holder: dict[Any, Any]) -> tuple[Any, SlotKind, str]:
         if (cls := self._classes.get(id(holder))) is not None:
@@ -136,10 +136,3 @@ def _is_engines(cls: type) -> bool:
 
 _ENGINES = ("hotpatch.", "hotpatch_agent.")
 _NAMED = (SlotKind.GLOBAL, SlotKind.CLASS)
-
-
-def _in_slot(member: Any, obj: Any) -> Any:
-    try:
-        return member.__get__(obj)
-    except AttributeError:
-        return None

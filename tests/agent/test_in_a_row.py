@@ -44,3 +44,35 @@ def test_what_one_release_changes_the_next_takes_away(pusher: Pusher, what: str)
             pusher.roll_back()
             assert set(bodies(service, 10)) == {name}
         assert service.workers() == workers
+
+
+TAKEN = """
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Settings:
+    name: str
+
+CONF = Settings({name!r})
+
+class Box:
+    def __init__(self): self.conf = CONF
+
+BOXES = {{}}
+
+def answer(path): return BOXES.setdefault("one", Box()).conf.name
+"""
+
+
+def test_what_objects_took_while_it_served_is_the_new_one_and_the_old_one_again(pusher: Pusher) -> None:
+    old, new = ({**APP, "shop.py": TAKEN.format(name=name)} for name in ("one", "two"))
+    with make(pusher, files=old) as service:
+        settled(pusher, service, 2)
+        workers = service.workers()
+        assert set(bodies(service, 10)) == {"one"}
+        end = pusher.push(dict(old), dict(new))
+        assert isinstance(end, facts.Settled), end
+        assert set(bodies(service, 10)) == {"two"}
+        pusher.roll_back()
+        assert set(bodies(service, 10)) == {"one"}
+        assert service.workers() == workers
