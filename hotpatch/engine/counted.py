@@ -16,14 +16,18 @@ from . import attribute_use, memo
 from .instances import methods_of
 from .making import MAKERS
 from .reading import mro_of
+from .view import View
 
 
-def is_set_later(slot: SlotKind, owner: Any, name: str, space: Mapping[str, Any]) -> bool:
-    """By a function of the module that owns it, by a method of the object that does, or of the class."""
+def is_set_later(slot: SlotKind, owner: Any, name: str, space: Mapping[str, Any], view: View) -> bool:
+    """By a function of the module that owns it, by a method of the object that does, or of the class, or by
+    the function that does itself."""
     if slot is SlotKind.GLOBAL:
         return name in memo.assigned(space)
     if slot is SlotKind.CLASS:
         return any(name in attribute_use.stored(f.__code__) for f in methods_of(owner))
+    if slot is SlotKind.FUNCTION_DICT:
+        return name in attribute_use.stored(view.code(owner))
     if slot is not SlotKind.INSTANCE:
         return False
     return any(

@@ -257,7 +257,7 @@ class Merger:
                 key = keys.before(step)
                 current = get(mapping, key, MISSING)
                 later = self.is_counted(slot, owner, key, current, node, mapping)
-                if slot is SlotKind.INSTANCE:
+                if slot in (SlotKind.INSTANCE, SlotKind.FUNCTION_DICT):
                     later = later and self._gains(pair, owner)
                 if current is not MISSING and self.may_go(current, node, f"{where}.{key}", later):
                     self.emit(owner, slot, key, current, ABSENT, f"{where}.{key}")
@@ -318,7 +318,7 @@ class Merger:
         """Is this plain data that the program has put there since the start?"""
         if current is MISSING or self.old.kind(o) != "plain" or self.alike.as_before(current, o):
             return False
-        return counted.is_set_later(slot, owner, name, space)
+        return counted.is_set_later(slot, owner, name, space, self.view)
 
     def _gains(self, pair: Pair, owner: Any) -> bool:
         """May the object have under another name what goes?  Not if its author carries it over."""

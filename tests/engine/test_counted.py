@@ -115,3 +115,37 @@ def test_an_author_who_carries_it_over_has_said_enough(program: Program) -> None
     outcome = program.patch({"m.py": RENAMED}, transformers=CARRIES)
     assert outcome, outcome.reasons
     assert m.store.add() == 3
+
+
+DECORATED = """
+def counted(function):
+    def call():
+        call.calls += 1
+        return function()
+    call.calls = 0
+    return call
+
+@counted
+def one(): return 1
+"""
+
+
+def test_what_a_function_has_counted_is_not_lost_under_another_name(program: Program) -> None:
+    program.runs({"m.py": DECORATED})
+    m = program.module("m")
+    assert m.one() == 1
+    outcome = program.patch({"m.py": DECORATED.replace("calls", "hits")})
+    assert outcome.effect is Effect.RELOAD
+    assert outcome.reasons == (
+        "m.one.calls is no longer there in the new sources, and holds what came to it since the start: "
+        "the bundle may say keep or rebuild",
+    )
+    assert m.one.calls == 1
+
+
+def test_a_function_that_has_counted_nothing_may_count_under_another_name(program: Program) -> None:
+    program.runs({"m.py": DECORATED})
+    m = program.module("m")
+    outcome = program.patch({"m.py": DECORATED.replace("calls", "hits")})
+    assert outcome, outcome.reasons
+    assert m.one() == 1 and vars(m.one) == {"hits": 1}
