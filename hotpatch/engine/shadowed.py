@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from hotpatch.ops import ABSENT, Op, SlotKind
 
-from . import attribute_use, codes
+from . import arguments, attribute_use, codes
 from .instances import methods_of
 from .living import Living
 from .reading import (
@@ -103,13 +103,18 @@ def _begin_to_go_first(ops: Sequence[Op], objects: Living) -> dict[tuple[int, st
 
 def _keeps_in(descriptor: Any, name: str) -> frozenset[str] | None:
     """Attributes of the object in which a descriptor may keep what it answers under this name; None where it
-    may take it from the object's dictionary, or is made in C.  Under the name itself it would ask itself."""
+    may take it from the object's dictionary, or is made in C.  Under the name itself it would ask itself, but
+    in that dictionary: by a text that it has."""
     kind = type(descriptor)
     get = descriptor.fget if kind is property else class_attribute(kind, "__get__")
     if type(get) is not types.FunctionType:
         return None
     used = codes.names_in(get.__code__)
-    return None if used & {"__dict__", "vars"} else frozenset(used - {name} | {f"_{name}"})
+    if used & {"__dict__", "vars"}:
+        held = {value for value in (raw_dict(descriptor) or {}).values() if type(value) is str}
+        keys = {text for text in arguments.texts(get.__code__) | held if text.isidentifier()}
+        return None if name in keys or not keys else frozenset(keys)
+    return frozenset(used - {name} | {f"_{name}"})
 
 
 def _gives_way(value: Any) -> bool:

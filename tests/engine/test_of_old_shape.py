@@ -321,3 +321,29 @@ def test_a_property_that_answers_from_the_objects_dictionary_loses_nothing(progr
     outcome = program.patch({"m.py": new})
     assert outcome, outcome.reasons
     assert account.n == 100
+
+
+KEPT = (
+    "class Kept:\n    def __set_name__(self, cls, name): self.key = {key}\n"
+    "    def __get__(self, one, cls=None): return one.__dict__.get({asked}, 0)\n"
+    "    def __set__(self, one, value): one.__dict__[{asked}] = value\n"
+    "class Account:\n    n = Kept()\n"
+)
+
+
+def test_one_that_asks_that_dictionary_by_another_name_loses_it(program: Program) -> None:
+    program.runs({"m.py": "class Account:\n    n = 0\n"})
+    account = program.module("m").Account()
+    account.n = 100
+    outcome = program.patch({"m.py": KEPT.format(key="'_' + name", asked="self.key")})
+    assert outcome.effect is Effect.RELOAD
+    assert account.n == 100
+
+
+def test_one_that_asks_that_dictionary_by_the_name_loses_nothing(program: Program) -> None:
+    program.runs({"m.py": "class Account:\n    n = 0\n"})
+    account = program.module("m").Account()
+    account.n = 100
+    outcome = program.patch({"m.py": KEPT.format(key="name", asked="self.key")})
+    assert outcome, outcome.reasons
+    assert account.n == 100
