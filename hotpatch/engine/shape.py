@@ -47,6 +47,7 @@ from .reading import (
     hides,
     is_python_class,
     laid_down,
+    mro_of,
     plainest,
     qualname_of,
     raw_dict,
@@ -81,6 +82,7 @@ DESCRIPTORS: Final = (
 )
 NOISE: Final = {id(FileFinder): frozenset({"_path_mtime", "_path_cache", "_relaxed_path_cache"})}
 """By the id of a class: what its objects note of folders, whoever imports something."""
+_MRO: Final = type.__dict__["mro"]
 BED: Final = 6
 """Where the layout of a class tells of its first base's."""
 LAID_ON: Final = 7
@@ -159,6 +161,8 @@ def expand_class(shapes: Shapes, cls: Any) -> Shape:
     kids: list[tuple[Step, Any]] = [("meta", type(cls))]
     kids += [(("base", i), base) for i, base in enumerate(bases_of(cls))]
     kids += [(("attr", k), v) for k, v in list(own.items()) if k not in CLASS_NOISE and type(k) is str]
+    if class_attribute(type(cls), "mro", shapes.view.attributes) is not _MRO:
+        kids.append(("mro", mro_of(cls)))
     if type(own.get("_abc_impl")).__name__ == "_abc_data":
         virtual = [ref() for ref in _abc._get_dump(cls)[0]]
         kids += shapes.labelled("virtual", [c for c in virtual if c is not None])

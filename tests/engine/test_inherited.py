@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 
+from hotpatch.plan import Effect
 from tests.engine.conftest import Program
 
 METHOD = "    def get(self, key): return {}\n"
@@ -92,3 +93,33 @@ def test_a_method_that_several_classes_take_over_in_different_forms_is_nobodys(
     outcome = program.patch({"stores.py": text.format("", METHOD.format("'A'"), METHOD.format("'B'"))})
     assert bool(outcome) is not held, outcome.reasons
     assert b.get(1) == (1 if held else "B") and (get is None or get(1) == 1)
+
+
+ORDER = """
+class Meta(type):
+    def mro(cls): {mro}
+class One(metaclass=Meta):
+    def who(self): return "one"
+class Two(metaclass=Meta):
+    def who(self): return "two"
+class Thing(One, Two): pass
+def f(): return {told}
+"""
+
+
+def test_another_order_in_which_a_metaclass_looks_through_bases_is_the_reason(program: Program) -> None:
+    program.runs({"m.py": ORDER.format(mro="return super().mro()", told=1)})
+    m = program.module("m")
+    thing = m.Thing()
+    turned = "found = super().mro(); return [found[0], *found[1:-1][::-1], found[-1]]"
+    outcome = program.patch({"m.py": ORDER.format(mro=turned, told=2)})
+    assert outcome.effect is Effect.RELOAD
+    assert thing.who() == "one" and m.f() == 1
+
+
+def test_where_that_order_stays_all_else_is_live(program: Program) -> None:
+    program.runs({"m.py": ORDER.format(mro="return super().mro()", told=1)})
+    m = program.module("m")
+    outcome = program.patch({"m.py": ORDER.format(mro="return list(super().mro())", told=2)})
+    assert outcome, outcome.reasons
+    assert m.Thing().who() == "one" and m.f() == 2
