@@ -80,8 +80,8 @@ class Lacking:
         those that it did not read before."""
         self._counted_on = set[str]()
         """Of these last, those of which it does not ask whether there is something."""
-        self._by_helpers: dict[str, set[str]] = {}
-        """What functions that are handed an object came to set on it, by their names."""
+        self._by_helpers: list[tuple[types.FunctionType, set[str]]] = []
+        """Functions that are handed an object, and what they came to set on it."""
         self._written_in: dict[tuple[str, str], set[str]] = {}
         """By module and class: what methods that changed read, also those that stand behind a decorator."""
         for f, old, new in edits:
@@ -94,7 +94,7 @@ class Lacking:
             if new.co_name not in MAKERS and "." not in new.co_qualname:
                 kept = set[str]() if old is None else attribute_use.stored_on_self(old)
                 if came := attribute_use.stored_on_self(new) - kept:
-                    self._by_helpers.setdefault(new.co_name, set()).update(came)
+                    self._by_helpers.append((f, came))
             place = f.__module__, f.__qualname__.rpartition(".")[0]
             self._written_in.setdefault(place, set()).update(asked)
         self._ops = ops
@@ -236,9 +236,12 @@ class Lacking:
 
     def _given_by_helpers(self, cls: type) -> set[str]:
         """What functions that makers of its objects name came to set, and the metaclass, which calls them."""
-        makers = (f for base in mro_of(cls) for f in methods_of(base) if f.__name__ in MAKERS)
-        named = {name for f in makers for name in f.__code__.co_names} if self._by_helpers else ()
-        found = set().union(*(self._by_helpers.get(name, ()) for name in named))
+        found = set[str]()
+        if self._by_helpers:
+            makers = [f for base in mro_of(cls) for f in methods_of(base) if f.__name__ in MAKERS]
+            for helper, names in self._by_helpers:
+                if any(making.names(f, helper) for f in makers):
+                    found |= names
         for meta in filter(is_python_class, mro_of(type(cls))):
             for f in methods_of(meta):
                 if id(f) in self.functions:

@@ -138,6 +138,16 @@ def classes_made(code: types.CodeType, space: dict[str, Any]) -> Iterator[type]:
                 yield from _python_class(module.__dict__.get(other))
 
 
+def names(f: types.FunctionType, helper: types.FunctionType) -> bool:
+    """Does the code name this function, as a variable of its module or as one of a module that it names?"""
+    name, space = helper.__name__, f.__globals__
+    if name not in f.__code__.co_names:
+        return False
+    modules = (space.get(other) for other in f.__code__.co_names)
+    spaces = (vars(module) for module in modules if type(module) is types.ModuleType)
+    return any(each.get(name) is helper for each in (space, *spaces))
+
+
 def _python_class(value: Any) -> Iterator[type]:
     if issubclass(type(value), type) and (is_python_class(value) or value is types.SimpleNamespace):
         yield value

@@ -76,18 +76,19 @@ def _more(
 ) -> Iterator[_More]:
     before, after = _left(old), _left(new)
     handed = new.co_varnames[: new.co_argcount]
+    own = handed[:1] if _is_method(function) else ()
+    decorated = (_returned(new) & {*handed}) - {*own}
     for variable, names in after.items():
         known = before.get(variable, frozenset())
-        made = [part for part in codes.inner(new) if part.co_name == variable]
-        given = (
-            known if variable in handed and (variable != handed[0] or not _is_method(new)) else frozenset()
-        )
+        made = frozenset(id(part) for part in codes.inner(new) if part.co_name == variable)
+        given = known if variable in decorated else frozenset()
         if (came := (names - known) & read) and (made or given):
-            yield _More(function.__qualname__, frozenset(came), frozenset(given), frozenset(map(id, made)))
+            yield _More(function.__qualname__, frozenset(came), frozenset(given), made)
 
 
-def _is_method(code: types.CodeType) -> bool:
-    return "." in code.co_qualname.rpartition("<locals>.")[2]
+def _is_method(function: types.FunctionType) -> bool:
+    """By the function's name: the code of one that `dataclasses` made has another."""
+    return "." in function.__qualname__.rpartition("<locals>.")[2]
 
 
 def _left(code: types.CodeType) -> dict[str, frozenset[str]]:
@@ -97,3 +98,12 @@ def _left(code: types.CodeType) -> dict[str, frozenset[str]]:
         if step.opname == "STORE_ATTR" and last.opname.startswith(_LOADS) and type(last.argval) is str:
             found[last.argval] = found.get(last.argval, frozenset()) | {step.argval}
     return found
+
+
+def _returned(code: types.CodeType) -> set[str]:
+    """Local variables that it returns, as a decorator does what it was given."""
+    return {
+        last.argval
+        for last, step in itertools.pairwise(plain_steps(code))
+        if step.opname == "RETURN_VALUE" and last.opname.startswith(_LOADS) and type(last.argval) is str
+    }

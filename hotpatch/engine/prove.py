@@ -124,7 +124,8 @@ def compare(staged: Staged, before: Graph, after: Graph, remade: Collection[str]
 
     def was_so(place: Place, now: Unlike) -> bool:
         was = state.get(place), by_owner.get((now.owner, now.step))
-        return any(one is not None and one.value in (now.value, former.get(now.value)) for one in was)
+        same = (now.value, former.get(now.value) if type(now.value) is int else now.value)
+        return any(one is not None and one.value in same for one in was)
 
     put_in_front = in_front.since_the_start(were) - {id(op.owner) for op in staged.ops}
     wrong = [

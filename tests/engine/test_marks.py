@@ -75,3 +75,12 @@ def test_a_mark_that_nobody_reads_is_missed_by_nobody(program: Program, what: st
     outcome = program.patch({"m.py": unread})
     assert outcome, outcome.reasons
     assert m.ask(kept) == 4
+
+
+def test_what_only_fills_an_object_marks_no_class_that_has_the_same_names(program: Program) -> None:
+    text = "class Named: name = 'n'\ndef fill(o):\n    o.name = 1\n{more}def ask(o): return {asked}\n"
+    program.runs({"m.py": text.format(more="", asked="o.name")})
+    m = program.module("m")
+    outcome = program.patch({"m.py": text.format(more="    o.limit = 2\n", asked="o.limit")})
+    assert outcome, outcome.reasons
+    assert m.Named.name == "n"
