@@ -3,8 +3,8 @@ a program made once and handed on while it ran.
 
 A value is never changed where it is, so an object that holds the very one which a constant named holds what
 that constant says.  It is looked for in variables, attributes, tables, lists and closures, where one is
-exchanged for the other in the one step, and back; who has it elsewhere (in a tuple, in a set, in a frame) is
-the reason for a new process, as `heap.holders` tells.
+exchanged for the other in the one step, and back; who has it elsewhere (in a tuple, in a set) is the reason
+for a new process, as `heap.holders` tells.
 """
 
 from __future__ import annotations

@@ -27,7 +27,8 @@ from hotpatch_agent.running import note_epoch
 BARRIER_MS: Final = "barrier_ms"
 """The setting of a release that says how long new requests may be held, in milliseconds."""
 PATIENCE: Final = 0.25
-"""Seconds that a commit waits for threads outside requests to be between two calls."""
+"""Seconds that a commit side by side waits for threads outside requests to be between two calls; one that
+takes a barrier has what is left of its budget."""
 FORMER: Final = 4
 """Releases that were taken back here and are kept as they were built."""
 UNMEASURED: Final = (
@@ -174,16 +175,17 @@ def commit(
     if prepared.version is not None:
         _must_stand(stands)
         with _round(program, prepared, app) as running.round:
-            prepared.version.flip(_between_calls(prepared))
+            prepared.version.flip(_between_calls(prepared, PATIENCE))
             behind = epochs.is_behind()
         if not behind:
             running.round = None
     else:
         running.below = epochs.version_in_effect()
-        with _one_step(_budget(prepared.release) if budget is None else budget, force=force):
+        allowed = _budget(prepared.release) if budget is None else budget
+        with _one_step(allowed, force=force) as seconds:
             _must_stand(stands)
             with _round(program, prepared, app) as running.round, ExitStack() as held:
-                moment = _between_calls(prepared)
+                moment = _between_calls(prepared, allowed - seconds)
                 running.undo = engine.commit_now(prepared.staged, lambda: held.enter_context(moment))
         running.round = None
         running.prepared = evolve(prepared, staged=prepared.staged.once_committed())
@@ -210,11 +212,13 @@ def take_back(program: Program, force: bool = False) -> None:
     prepared = running.prepared
     if prepared.version is not None:
         with _round(program, prepared, running.app, undo=True):
-            prepared.version.rollback(_between_calls(prepared, undone=True))
+            prepared.version.rollback(_between_calls(prepared, PATIENCE, undone=True))
     else:
         assert running.undo is not None
-        with _one_step(_budget(prepared.release), running.below, force):
-            with _round(program, prepared, running.app, undo=True), _between_calls(prepared, undone=True):
+        allowed = _budget(prepared.release)
+        with _one_step(allowed, running.below, force) as seconds:
+            moment = _between_calls(prepared, allowed - seconds, undone=True)
+            with _round(program, prepared, running.app, undo=True), moment:
                 running.undo.revert()
     program.pop()
     note_epoch(epochs.current(), program.top.version if program.top else 0)
@@ -300,10 +304,10 @@ def _budget(release: Release) -> float:
     return int(text) / 1000 if text.isdecimal() else epochs.BUDGET
 
 
-def _between_calls(prepared: Prepared, undone: bool = False) -> AbstractContextManager[Any]:
+def _between_calls(prepared: Prepared, seconds: float, undone: bool = False) -> AbstractContextManager[Any]:
     """A moment when no thread that serves no request is on its way to call, in the way of the one version,
-    what another takes the place of.  Where there is none within `PATIENCE` it is any moment: such a thread
-    is not waited for, `status` names it."""
+    what another takes the place of.  Where there is none for so long it is any moment: such a thread is not
+    waited for, `status` names it."""
     staged = prepared.staged
     if not (names := staged.breaks(undone)):
         return nullcontext()
@@ -311,7 +315,7 @@ def _between_calls(prepared: Prepared, undone: bool = False) -> AbstractContextM
     def look() -> Sequence[object]:
         return staged.about_to_call(names, epochs.serves, undone) or epochs.about_to_choose(names)
 
-    return engine.moment(look, PATIENCE)
+    return engine.moment(look, seconds)
 
 
 def _round(program: Program, prepared: Prepared, app: Any, undo: bool = False) -> refresh.Round:
@@ -320,7 +324,8 @@ def _round(program: Program, prepared: Prepared, app: Any, undo: bool = False) -
 
 
 class _one_step:
-    """`epochs.one_step` that raises Held where requests did not end in time, unless it is forced.
+    """`epochs.one_step` that raises Held where requests did not end in time, unless it is forced; gives the
+    seconds for which it waited for them.
 
     Others wait for its end, so nothing rests within it.
     """
@@ -330,12 +335,13 @@ class _one_step:
         self._swift = unpaced()
         self._force = force
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> float:
         hold = self._step.__enter__()
         if not hold.quiet and not self._force:
             self._step.__exit__(None, None, None)
             raise Held(hold)
         self._swift.__enter__()
+        return hold.seconds
 
     def __exit__(self, *error: Any) -> None:
         self._swift.__exit__(*error)
