@@ -150,8 +150,8 @@ def moment(look: Callable[[], Sequence[object]], seconds: float) -> Iterator[str
         while True:
             sys.setswitchinterval(interval)
             time.sleep(0.001)
+            sys.setswitchinterval(1.0)  # at once: who begins to wait for the GIL now reads it
             began = time.perf_counter()
-            sys.setswitchinterval(1.0)
             found = look()
             took = time.perf_counter() - began
             if not found and took < interval / 2:
