@@ -171,16 +171,24 @@ def given(code: CodeType) -> set[str]:
 
 def given_to(code: CodeType) -> set[tuple[str, str | None]]:
     """The same, each with the local variable that holds what it is set on; None where that is not told."""
-    steps = list(plain_steps(code))
-    bound = {step.argval for step in steps if step.opname.startswith("STORE_FAST")}
+    bound = {step.argval for step in plain_steps(code) if step.opname.startswith("STORE_FAST")}
     handed = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]) - bound
+    return {(name, variable) for name, variable in set_on(code) if variable not in handed}
+
+
+def set_on(code: CodeType) -> set[tuple[str, str | None]]:
+    """Attributes that code sets, but not where it adds to one, each with the local variable, handed or not,
+    that holds what it is set on; None where that is not told."""
     return {
-        (s.argval, variable)
-        for last, s in itertools.pairwise(steps)
-        if s.opname == "STORE_ATTR"
-        and last.opname != "SWAP"
-        and (variable := _loaded(last) if last.opname.startswith(_LOCAL) else None) not in handed
+        (step.argval, local(last))
+        for last, step in itertools.pairwise(plain_steps(code))
+        if step.opname == "STORE_ATTR" and last.opname != "SWAP"
     }
+
+
+def local(step: dis.Instruction) -> str | None:
+    """The local variable that the step puts on top, if it does."""
+    return _loaded(step) if step.opname.startswith(_LOCAL) else None
 
 
 _LOCAL: Final = ("LOAD_FAST", "LOAD_DEREF")

@@ -28,12 +28,7 @@ from .build_outside import Unbuildable, import_here, make_c_class, make_outside,
 from .difference import Difference
 from .locate import Locator
 from .match import is_sequence
-from .reading import (
-    MISSING,
-    class_attribute,
-    class_dict,
-    is_python_class,
-)
+from .reading import MISSING, class_attribute, class_dict, is_python_class
 from .shape import FUNCTION_PARTS, Shapes, Step
 from .texts import Texts
 from .world import World

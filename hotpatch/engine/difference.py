@@ -259,20 +259,23 @@ def _needs_another(match: Match, cls: Pair, pair: Pair, rigid: set[Pair]) -> boo
 
 def _instances_follow(match: Match, pair: Pair, above: Mapping[Pair, Pair], replaced: set[Pair]) -> bool:
     """C asks for one class that both were laid on, not for two alike."""
-    old, new = match.old.nodes[pair[0]][1][2], match.new.nodes[pair[1]][1][2]
-    alike = old[:BED] == new[:BED] and old[LAID_ON] == new[LAID_ON]
-    return bool(alike) and above.get(pair) not in replaced
+    (o, n), old, new = pair, match.old, match.new
+    alike = _layout(old, o) == _layout(new, n) and _laid_on_name(old, o) == _laid_on_name(new, n)
+    return alike and above.get(pair) not in replaced
+
+
+def _laid_on_name(graph: Graph, i: int) -> tuple[str, str]:
+    name: tuple[str, str] = graph.nodes[i][1][2][LAID_ON]
+    return name
 
 
 def _laid_on(match: Match) -> dict[Pair, Pair]:
     """For each class, the one of the program on which the last part of its layout was laid down."""
-    nodes, found = match.old.nodes, {}
+    old, found = match.old, {}
     for pair in match.edges:
-        if match.old.kind(pair[0]) == "class":
-            above = next(
-                (o for o in _bases(match.old, pair[0]) if nodes[o][1][:2] == nodes[pair[0]][1][2][LAID_ON]),
-                None,
-            )
+        if old.kind(pair[0]) == "class":
+            name = _laid_on_name(old, pair[0])
+            above = next((o for o in _bases(old, pair[0]) if old.nodes[o][1][:2] == name), None)
             if above in match.partner:
                 found[pair] = above, match.partner[above]
     return found

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 FEW: Final = 16
+"""Things whose holders `gc.get_referrers` is asked for."""
+_UNTRACKED: Final = (dict, tuple)
 FROZEN_BY_PYTHON: Final = 1_000
 """CPython 3.12 sets some hundred objects of its own aside when it starts; an application's are many more."""
 
@@ -79,6 +81,3 @@ def _unknown(things: set[int]) -> list[Any]:
                 found.append(part)
             todo += [thing for thing in inside if type(thing) in _UNTRACKED]
     return found
-
-
-_UNTRACKED: Final = (dict, tuple)

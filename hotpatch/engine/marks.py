@@ -15,13 +15,11 @@ from typing import Any
 from attrs import frozen
 
 from . import codes
-from .attribute_use import plain_steps
+from .attribute_use import local, plain_steps, set_on
 from .instances import Functions, Lacking, only_recorded
 from .living import Living
 from .reading import MISSING, class_attribute, class_dict, is_python_class
 from .view import View
-
-_LOADS = ("LOAD_FAST", "LOAD_DEREF")
 
 
 @frozen
@@ -94,16 +92,16 @@ def _is_method(function: types.FunctionType) -> bool:
 def _left(code: types.CodeType) -> dict[str, frozenset[str]]:
     """Attributes that it sets on what a local variable holds, by that variable."""
     found: dict[str, frozenset[str]] = {}
-    for last, step in itertools.pairwise(plain_steps(code)):
-        if step.opname == "STORE_ATTR" and last.opname.startswith(_LOADS) and type(last.argval) is str:
-            found[last.argval] = found.get(last.argval, frozenset()) | {step.argval}
+    for name, variable in set_on(code):
+        if variable is not None:
+            found[variable] = found.get(variable, frozenset()) | {name}
     return found
 
 
 def _returned(code: types.CodeType) -> set[str]:
     """Local variables that it returns, as a decorator does what it was given."""
     return {
-        last.argval
+        variable
         for last, step in itertools.pairwise(plain_steps(code))
-        if step.opname == "RETURN_VALUE" and last.opname.startswith(_LOADS) and type(last.argval) is str
+        if step.opname == "RETURN_VALUE" and (variable := local(last)) is not None
     }

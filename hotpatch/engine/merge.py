@@ -63,8 +63,9 @@ class Merger:
         run."""
         self.rebased: set[int] = set()
         self.displaced: dict[int, Note] = {}
-        self.successors: dict[int, Note] = {}
         """id of a live object whose place another takes: itself, as a `Note`."""
+        self.successors: dict[int, Note] = {}
+        """The same of values: itself, and the one that whoever took it is given."""
         self.exchanged_keys: dict[Pair, dict[int, Any]] = {}
         """Of a mapping: the key that takes the place of one that lives, by the id of that one."""
         spaces = [vars(module) for module in builder.world.local.values()]
@@ -185,10 +186,11 @@ class Merger:
             )
         made = self.builder.make(n)
         kind = self.old.kind(o)
-        if opaque or kind == "lru_cache" or pair in self.difference.giving_way:
+        gives_way = pair in self.difference.giving_way
+        if opaque or gives_way or kind == "lru_cache":
             self.displaced[id(live)] = Note(live, None)
-            if pair in self.difference.giving_way and is_handed_on(self.old, o):
-                self.successors[id(live)] = Note(live, made)
+        if gives_way and is_handed_on(self.old, o):
+            self.successors[id(live)] = Note(live, made)
         if type(live) is type(made) is types.FunctionType and self.difference.same_thing(pair):
             self.forward(live, made, where)
         return made

@@ -22,7 +22,9 @@ from .living import Living, living
 from .recorded import Note
 
 if TYPE_CHECKING:
+    from .given import Given
     from .staged import Staged
+    from .successors import Successors
 
 
 class LaterUndo(Undo):
@@ -60,9 +62,7 @@ class LaterUndo(Undo):
 
     def _since(self) -> list[Op]:
         """Objects of the classes that came, made since: the steps by which they would have followed."""
-        gave = [] if self._given is None else self._given.back(living(), self._base)
-        if self._successors:
-            gave += self._successors.back(living(), self._base)
+        gave = _of_who_lives(self._given, self._successors, self._base, back=True)
         if not self._back:
             return gave
         known = {id(op.owner) for op in self._base} | set(map(id, self._built))
@@ -85,10 +85,7 @@ def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
     if variables:
         _refuse_if_set(variables, all_objects())
     base, built = [*staged.base], list[Any]()
-    if staged.given is not None:
-        base += staged.given.ops(living(), base)
-    if staged.successors:
-        base += staged.successors.ops(living(), base)
+    base += _of_who_lives(staged.given, staged.successors, base, back=False)
     if staged.exchanged:
         for blocker in held.holding(staged.exchanged, stacks.with_frames(all_objects())):
             raise PatchRefused(str(blocker))
@@ -106,6 +103,19 @@ def commit_now(staged: Staged, ready: Callable[[], None] | None = None) -> Undo:
     if staged.carry is not None:
         staged.carry.note()
     return LaterUndo(undo, base, ours, staged, built)
+
+
+def _of_who_lives(given: Given | None, successors: Successors, known: Sequence[Op], back: bool) -> list[Op]:
+    """What those that live now are given, or what is taken from them again: one look at all for both."""
+    if given is None and not successors:
+        return []
+    objects, found = living(), list[Op]()
+    if given is not None:
+        found += given.back(objects, known) if back else given.ops(objects, known)
+    if successors:
+        more = successors.back if back else successors.ops
+        found += more(objects, [*known, *found])
+    return found
 
 
 def _nobody_is_about_to(take: Sequence[Op], forward: bool) -> None:

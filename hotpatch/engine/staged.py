@@ -180,11 +180,9 @@ def _stage(
     incompatible = quiet.incompatible_names(merger.functions, merger.ops, view)
     exchanged = builder.classes.exchanged
     given = Given(merger.functions, merger.ops, exchanged, world, carried)
-    suspended, gone = _scan(measurement, merger, builder, exchange, world, incompatible, given)
-    breathe()
     successors = Successors(merger.successors.values())
-    if successors:
-        merger.ops += successors.ops(living(), merger.ops)
+    suspended, gone = _scan(measurement, merger, builder, exchange, world, incompatible, given, successors)
+    breathe()
     base, carry, ours = merger.ops, None, list[Op]()
     if transformers:
         carry = Carry(transformers, root, view, exchanged)
@@ -237,6 +235,7 @@ def _scan(
     world: World,
     incompatible: frozenset[str],
     given: Given,
+    successors: Successors,
 ) -> tuple[tuple[Any, ...], list[types.FunctionType]]:
     """What only the heap knows, and only if the edit needs it: the holders of suspended frames, and closures
     whose code is gone."""
@@ -246,7 +245,7 @@ def _scan(
     caches = bool(measurement.stale_names)
     asked = memo.recalled(measurement.difference.recalled, merger.locator)
     closures = heap.needs_scan(merger.functions, exchange)
-    if not (exchanged or search or cached or caches or given or any(asked) or closures):
+    if not (exchanged or search or cached or caches or given or successors or any(asked) or closures):
         return (), []
     following = list[Op]()
     if exchanged:
@@ -275,6 +274,8 @@ def _scan(
     merger.ops += memo.drop_recalled(asked, objects, merger.ops, merger.shapes)
     merger.ops += given.ops(objects, merger.ops)
     merger.ops += memo.drop_told_of(merger.ops, merger.written)
+    if successors:
+        merger.ops += successors.ops(objects, merger.ops)
     return quiet.suspended_in(objects) if search else (), gone
 
 

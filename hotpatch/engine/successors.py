@@ -13,7 +13,7 @@ import gc
 import sys
 import types
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from hotpatch.ops import Op, SlotKind
 
@@ -23,6 +23,8 @@ from .reading import class_dict, class_module, is_python_class, qualname_of, raw
 from .recorded import Note, Record
 
 Key = tuple[int, SlotKind, Any]
+_ENGINES: Final = ("hotpatch.", "hotpatch_agent.")
+_NAMED: Final = (SlotKind.GLOBAL, SlotKind.CLASS)
 
 
 class Successors(Record):
@@ -48,8 +50,6 @@ class Successors(Record):
         return self._ops(objects, known, back=True)
 
     def _ops(self, objects: Living, known: Sequence[Op], back: bool) -> list[Op]:
-        if not self._pairs:
-            return []
         spaces = _Spaces(objects, known, _engines_own(objects), self._pairs, back)
         holders = holders_of([new if back else old for old, new in self._pairs])
         return [op for holder in holders for op in spaces.steps(holder)]
@@ -131,8 +131,5 @@ def _engines_own(objects: Living) -> set[int]:
 
 
 def _is_engines(cls: type) -> bool:
-    return class_module(cls).startswith(_ENGINES) if type(class_module(cls)) is str else False
-
-
-_ENGINES = ("hotpatch.", "hotpatch_agent.")
-_NAMED = (SlotKind.GLOBAL, SlotKind.CLASS)
+    home = class_module(cls)
+    return type(home) is str and home.startswith(_ENGINES)

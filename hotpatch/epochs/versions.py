@@ -105,8 +105,8 @@ class Version:
     def rollback(self, moment: AbstractContextManager[Any] | None = None) -> Version:
         """After the flip, before the collapse or after: commit what was there before, as a new epoch.
 
-        Then the version before this one may be rolled back, too.  Raises `PatchRefused` if a later one is
-        in effect: that one goes first.
+        Then the version before this one may be rolled back, too.  `moment` is as in `flip`.  Raises
+        `PatchRefused` if a later one is in effect: that one goes first.
         """
         global _in_effect
         with _lock:

@@ -17,6 +17,7 @@ from hotpatch.engine.stacks import in_threads
 from hotpatch.epochs import pin_requests
 from hotpatch.epochs.whereabouts import BETWEEN, Located
 from hotpatch.epochs.wsgi import ends_requests
+from tests.epochs.requests import Open
 from tests.epochs.waiting import until
 
 HERE = str(Path(__file__).parent)
@@ -238,18 +239,16 @@ def test_a_thread_that_a_request_started_serves_until_the_request_ends() -> None
         begun.set()
         go.wait()
 
-    pin = epochs.enter("a unit")
-    token = epochs.EPOCH.set(pin)
+    unit = Open("a unit")
     thread = threading.Thread(target=work, name="started")
-    thread.start()
-    epochs.EPOCH.reset(token)
+    unit.run(thread.start)
     try:
         begun.wait()
         assert serving("started")
-        epochs.leave(pin)
+        unit.end()
         assert not serving("started")
     finally:
-        epochs.leave(pin)
+        unit.end()
         go.set()
         thread.join()
 
@@ -262,15 +261,13 @@ def test_a_pools_thread_serves_while_it_does_what_a_request_handed_in() -> None:
         go.wait()
 
     with ThreadPoolExecutor(1, thread_name_prefix="pool") as pool:
-        pin = epochs.enter("a unit")
-        token = epochs.EPOCH.set(pin)
-        done = pool.submit(work)
-        epochs.EPOCH.reset(token)
+        unit = Open("a unit")
+        done = unit.run(pool.submit, work)
         begun.wait()
         try:
             assert serving("pool_0")
         finally:
-            epochs.leave(pin)
+            unit.end()
             go.set()
         done.result()
         go.clear()
